@@ -1,0 +1,108 @@
+/** What every test has at hand: a real server, a real model server, a watched browser. */
+import { randomUUID } from "node:crypto";
+import { type BrowserContext, expect, test as base } from "@playwright/test";
+import { Chat } from "./chat.ts";
+import { Guard } from "./guard.ts";
+import { Model } from "./model.ts";
+import { Server } from "./server.ts";
+import { SocketLog } from "./sockets.ts";
+
+export interface Account {
+  name: string;
+  email: string;
+  password: string;
+}
+
+/** An account nobody has yet. */
+export function newAccount(): Account {
+  const id = randomUUID().slice(0, 8);
+  return { name: `User ${id}`, email: `user-${id}@example.org`, password: "correct horse battery staple 9" };
+}
+
+/** Registers an account and leaves its session in the context's cookies. */
+export async function register(context: BrowserContext, account = newAccount()): Promise<Account> {
+  const response = await context.request.post("/api/auth/register", { data: account });
+  expect(response.ok(), `register answered ${response.status()}`).toBe(true);
+  return account;
+}
+
+interface WorkerFixtures {
+  model: Model;
+  server: Server;
+}
+
+interface TestFixtures {
+  guard: Guard;
+  sockets: SocketLog;
+  /** The page of a user who has just registered and has no threads. */
+  chat: Chat;
+  health: void;
+}
+
+export const test = base.extend<TestFixtures, WorkerFixtures>({
+  model: [
+    async ({}, use) => {
+      const model = new Model();
+      await model.start();
+      await use(model);
+      await model.stop();
+    },
+    { scope: "worker" },
+  ],
+
+  server: [
+    async ({ model }, use) => {
+      const server = await Server.create({
+        NETRA_LLM_BASE_URL: model.url,
+        NETRA_LLM_API_KEY: "test-key",
+        NETRA_LLM_MODEL: "mock-model",
+        // A crashed run is taken up again after its lease: the default is long to wait for.
+        NETRA_RUN_LEASE_S: "5",
+      });
+      await server.start();
+      await use(server);
+      const code = await server.stop();
+      const log = server.logTail();
+      server.remove();
+      expect(code, `exit code after SIGTERM\n${log}`).toBe(0);
+    },
+    { scope: "worker", timeout: 90_000 },
+  ],
+
+  baseURL: async ({ server }, use) => use(server.url),
+
+  guard: async ({}, use) => {
+    const guard = new Guard();
+    await use(guard);
+    expect(guard.complaints(), "complaints of the browser").toEqual([]);
+  },
+
+  context: async ({ context, guard }, use) => {
+    await guard.watch(context);
+    await use(context);
+  },
+
+  sockets: async ({ page }, use) => use(new SocketLog(page)),
+
+  chat: async ({ context, page }, use) => {
+    await register(context);
+    await use(new Chat(page));
+  },
+
+  /** Leaves a running server to the next test; one that ended by itself fails this test. */
+  health: [
+    async ({ server, model }, use, testInfo) => {
+      model.reset();
+      await use();
+      if (testInfo.status !== testInfo.expectedStatus) {
+        await testInfo.attach("server.log", { path: server.logFile, contentType: "text/plain" });
+      }
+      const crash = server.crash;
+      await server.start();
+      expect(crash).toBeUndefined();
+    },
+    { auto: true, timeout: 60_000 },
+  ],
+});
+
+export { expect };

@@ -1,0 +1,151 @@
+//! The composer: Enter sends, Shift+Enter breaks the line, it grows with its text, and it keeps its draft.
+
+use leptos::{html, prelude::*};
+use netra_ws::ThreadId;
+
+use super::Icon;
+use crate::app::store::use_store;
+
+/// Room that a message leaves for the frame around it, in bytes.
+const ENVELOPE: usize = 1_024;
+
+/// Where a message is written. `send` gets the text and the agent chosen.
+#[component]
+pub(crate) fn Composer(
+    /// The thread whose draft it keeps; none for a new conversation.
+    thread: Option<ThreadId>,
+    /// The agent that is chosen at first.
+    #[prop(into)]
+    agent: Signal<String>,
+    /// Takes the message.
+    send: Callback<(String, Option<String>)>,
+) -> impl IntoView {
+    let store = use_store();
+    let text = RwSignal::new(String::new());
+    let chosen = RwSignal::new(None::<String>);
+    let field = NodeRef::<html::Textarea>::new();
+    let discovery = store.discovery.clone();
+    let max_bytes = discovery.with_untracked(|discovery| discovery.ws.limits.max_frame_bytes).saturating_sub(ENVELOPE);
+    drafts::keep(thread, text);
+    Effect::new(move |_| {
+        if let Some(field) = field.get()
+            && !drafts::is_touch()
+        {
+            let _ = field.focus();
+        }
+    });
+    // In JSON a line break or a quote takes two bytes.
+    let too_long = move || text.with(|text| text.len() + text.matches(['\n', '"', '\\']).count()) > max_bytes;
+    let submit = move || {
+        let content = text.get_untracked();
+        if content.trim().is_empty() || too_long() {
+            return;
+        }
+        text.set(String::new());
+        send.run((content, chosen.get_untracked()));
+    };
+    let agents = {
+        let discovery = discovery.clone();
+        move || discovery.get().agents
+    };
+    view! {
+        <form
+            class="composer"
+            on:submit=move |event| {
+                event.prevent_default();
+                submit();
+            }
+        >
+            <textarea
+                id="message"
+                rows="1"
+                aria-label="Message"
+                placeholder="Ask something"
+                node_ref=field
+                prop:value=text
+                on:input=move |event| text.set(event_target_value(&event))
+                on:keydown=move |event| {
+                    // While an input method composes, Enter picks a candidate.
+                    if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {
+                        event.prevent_default();
+                        submit();
+                    }
+                }
+            ></textarea>
+            <div class="composer-bar">
+                <label class="agent-picker">
+                    <span class="visually-hidden">"Agent"</span>
+                    <select on:change=move |event| chosen.set(Some(event_target_value(&event)))>
+                        <For
+                            each=agents
+                            key=|agent| agent.name.clone()
+                            children=move |option| {
+                                let name = option.name.clone();
+                                let selected = move || {
+                                    chosen.get().unwrap_or_else(|| agent.get()) == name
+                                };
+                                view! {
+                                    <option value=option.name.clone() selected=selected>
+                                        {option.title}
+                                    </option>
+                                }
+                            }
+                        />
+                    </select>
+                </label>
+                <span class="composer-hint" role="status">
+                    {move || if too_long() { "This message is too long to send." } else { "" }}
+                </span>
+                <button
+                    type="submit"
+                    class="send"
+                    aria-label="Send"
+                    disabled=move || text.with(|text| text.trim().is_empty()) || too_long()
+                >
+                    {Icon::Send.view()}
+                </button>
+            </div>
+        </form>
+    }
+}
+
+#[cfg(feature = "hydrate")]
+mod drafts {
+    use leptos::prelude::*;
+    use netra_ws::ThreadId;
+
+    /// Brings the draft back, then keeps it as it changes.
+    pub(super) fn keep(thread: Option<ThreadId>, text: RwSignal<String>) {
+        let key = format!("netra.draft.{}", thread.map_or_else(|| "new".to_owned(), |thread| thread.to_string()));
+        Effect::new(move |began: Option<()>| {
+            let Some(storage) = window().local_storage().ok().flatten() else { return };
+            if began.is_none() {
+                let draft = storage.get_item(&key).ok().flatten().unwrap_or_default();
+                if !draft.is_empty() && text.with_untracked(String::is_empty) {
+                    text.set(draft);
+                }
+                text.track();
+                return;
+            }
+            // A full storage only costs the draft's survival.
+            let _ = text.with(|text| if text.is_empty() { storage.remove_item(&key) } else { storage.set_item(&key, text) });
+        });
+    }
+
+    /// Focusing would open a keyboard over half of the page.
+    pub(super) fn is_touch() -> bool {
+        window().match_media("(pointer: coarse)").ok().flatten().is_some_and(|query| query.matches())
+    }
+}
+
+#[cfg(not(feature = "hydrate"))]
+mod drafts {
+    use leptos::prelude::*;
+    use netra_ws::ThreadId;
+
+    pub(super) fn keep(_: Option<ThreadId>, _: RwSignal<String>) {}
+
+    pub(super) fn is_touch() -> bool {
+        false
+    }
+}

@@ -1,0 +1,81 @@
+//! The link, in words that are true.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use netra_ws::session::Link;
+
+use crate::app::{socket::use_socket, store::use_store};
+
+/// What the link is doing, and a way to try again.
+#[component]
+pub(crate) fn LinkStatus() -> impl IntoView {
+    let store = use_store();
+    let socket = use_socket();
+    // Seconds since the state changed, for the countdown; the moment to count to is the session's.
+    let elapsed = RwSignal::new(0_u64);
+    let link = store.link.clone();
+    let counting = Memo::new(move |_| {
+        elapsed.set(0);
+        matches!(link.get(), Link::Reconnecting { .. } | Link::Unreachable { retry_at: Some(_), .. })
+    });
+    Effect::new(move |running: Option<Option<IntervalHandle>>| {
+        if let Some(Some(handle)) = running {
+            handle.clear();
+        }
+        counting
+            .get()
+            .then(|| set_interval_with_handle(move || elapsed.update(|seconds| *seconds += 1), Duration::from_secs(1)).ok())
+            .flatten()
+    });
+    let described = {
+        let store = store.clone();
+        move || {
+            let since = store.clock.get();
+            let left = |at: u64| (at.saturating_sub(since) / 1000 + 1).saturating_sub(elapsed.get()).max(1);
+            match store.link.get() {
+                Link::Connecting => ("connecting", "Connecting".to_owned(), None),
+                Link::Live => ("live", "Live".to_owned(), None),
+                Link::Reconnecting { retry_at } => {
+                    ("reconnecting", format!("Reconnecting in {} s", left(retry_at)), Some("try now"))
+                }
+                Link::Offline => ("offline", "Offline: messages will go out when you are back".to_owned(), None),
+                Link::Unreachable { reason, retry_at } => {
+                    let next = retry_at.map(|at| format!(", next try in {} s", left(at))).unwrap_or_default();
+                    ("unreachable", format!("Cannot reach the server: {reason}{next}"), Some("retry"))
+                }
+                Link::SignedOut => ("signed-out", "Signed out".to_owned(), None),
+            }
+        }
+    };
+    let described = Memo::new(move |_| described());
+    view! {
+        <div class="link-status" role="status" data-state=move || described.get().0>
+            <span class="link-dot" aria-hidden="true"></span>
+            <span class="link-text">{move || described.get().1}</span>
+            {move || {
+                let socket = socket.clone();
+                described
+                    .get()
+                    .2
+                    .map(|label| {
+                        view! {
+                            <button type="button" class="link-retry" on:click=move |_| socket.try_now()>
+                                {label}
+                            </button>
+                        }
+                    })
+            }}
+            {move || {
+                (described.get().0 == "signed-out")
+                    .then(|| {
+                        view! {
+                            <a class="link-retry" href="/login" rel="external">
+                                "sign in"
+                            </a>
+                        }
+                    })
+            }}
+        </div>
+    }
+}

@@ -1,0 +1,164 @@
+//! The conversation: people's messages, each with the card that answers it, and messages on their way.
+
+use leptos::{html, prelude::*};
+use netra_ws::{MessageId, RunId, ThreadId, model::MessageRole};
+
+use super::{Icon, card::Card};
+use crate::app::{
+    socket::use_socket,
+    store::{Pending, PendingState, use_store},
+};
+
+/// How near to the end a reader counts as following, in pixels.
+const NEAR_END: i32 = 80;
+
+/// What stands in the list, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Item {
+    Message(MessageId),
+    Card(RunId),
+}
+
+/// The conversation of a thread.
+#[component]
+pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
+    let app = use_store();
+    let store = app.thread(thread);
+    let scroller = NodeRef::<html::Div>::new();
+    let following = RwSignal::new(true);
+    let items = {
+        let store = store.clone();
+        Memo::new(move |_| {
+            store.with_structure(|state| {
+                let mut items = Vec::new();
+                for message in state.messages.iter().filter(|message| message.role == MessageRole::User) {
+                    items.push(Item::Message(message.message_id));
+                    let answers = state.runs.iter().filter(|run| run.answers == Some(message.message_id));
+                    items.extend(answers.map(|run| Item::Card(run.run_id)));
+                }
+                items
+            })
+        })
+    };
+    let waiting = {
+        let (store, pending) = (store.clone(), app.pending.clone());
+        Memo::new(move |_| {
+            let here = |item: &Pending| item.frame.thread_id == Some(thread) && item.content().is_some();
+            let waiting: Vec<Pending> = pending.get().into_iter().filter(here).collect();
+            // A message has the id of its command: once it is in the thread it is no longer on its way.
+            store.with_structure(|state| {
+                waiting.into_iter().filter(|item| state.message(item.frame.id.into()).is_none()).collect::<Vec<_>>()
+            })
+        })
+    };
+    let content = {
+        let store = store.clone();
+        move |id: MessageId| {
+            store.with_structure(|state| state.message(id).map(|message| message.content.clone())).unwrap_or_default()
+        }
+    };
+    let to_end = move || {
+        if let Some(scroller) = scroller.get_untracked() {
+            scroller.set_scroll_top(scroller.scroll_height());
+        }
+    };
+    let followed = store.clone();
+    Effect::new(move |_| {
+        followed.track_any();
+        items.track();
+        waiting.track();
+        if following.get_untracked() {
+            // After what changed has been laid out.
+            request_animation_frame(to_end);
+        }
+    });
+    let on_scroll = move |_| {
+        if let Some(scroller) = scroller.get_untracked() {
+            let left = scroller.scroll_height() - scroller.scroll_top() - scroller.client_height();
+            following.set(left < NEAR_END);
+        }
+    };
+    view! {
+        <div class="scroller" node_ref=scroller on:scroll=on_scroll tabindex="0" role="region" aria-label="Conversation">
+            <div class="column" role="log" aria-live="polite">
+                <For
+                    each=move || items.get()
+                    key=|item| *item
+                    children={
+                        let content = content.clone();
+                        move |item| match item {
+                            Item::Message(id) => {
+                                view! {
+                                    <article class="message message-user">
+                                        <div class="bubble">{content(id)}</div>
+                                    </article>
+                                }
+                                    .into_any()
+                            }
+                            Item::Card(run) => view! { <Card thread run /> }.into_any(),
+                        }
+                    }
+                />
+                <For
+                    each=move || waiting.get()
+                    key=|item| (item.frame.id, item.state.clone().name())
+                    children=|item| view! { <Waiting item /> }
+                />
+            </div>
+        </div>
+        <Show when=move || !following.get()>
+            <button
+                type="button"
+                class="jump-latest"
+                on:click=move |_| {
+                    following.set(true);
+                    to_end();
+                }
+            >
+                {Icon::Down.view()}
+                "Latest"
+            </button>
+        </Show>
+    }
+}
+
+/// A message on its way, or one that was refused.
+#[component]
+fn Waiting(item: Pending) -> impl IntoView {
+    let socket = use_socket();
+    let content = item.content().unwrap_or_default().to_owned();
+    let state = item.state.name();
+    let words = match &item.state {
+        PendingState::Queued => "queued".to_owned(),
+        PendingState::Sent => "sent".to_owned(),
+        PendingState::Failed(error) => format!("not sent: {}", error.message),
+    };
+    let frame = item.frame.clone();
+    let retry = matches!(item.state, PendingState::Failed(_)).then(|| {
+        view! {
+            <button type="button" class="link-button" on:click=move |_| socket.retry(frame.clone())>
+                "retry"
+            </button>
+        }
+    });
+    view! {
+        <article class="message message-user">
+            <div class="bubble">{content}</div>
+            <div class="message-state" data-state=state role="status">
+                {words}
+                " "
+                {retry}
+            </div>
+        </article>
+    }
+}
+
+impl PendingState {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Failed(_) => "failed",
+        }
+    }
+}

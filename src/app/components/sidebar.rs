@@ -1,0 +1,146 @@
+//! The sidebar: conversations by day, a search, and the account.
+
+use leptos::{prelude::*, task::spawn_local};
+use netra_ws::model::Thread;
+
+use super::{Icon, Mark, thread_item::ThreadItem};
+use crate::app::{api, pages::Layout, socket::use_socket, store::use_store, time::day_group};
+
+/// The sidebar.
+#[component]
+pub(crate) fn Sidebar() -> impl IntoView {
+    let store = use_store();
+    let layout = expect_context::<Layout>();
+    let search = RwSignal::new(String::new());
+    let found = RwSignal::new(None::<Vec<Thread>>);
+    let offset = RwSignal::new(0_i64);
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| offset.set(crate::app::time::zone_offset_ms()));
+    // The answer to an older search may come after that to a newer one.
+    Effect::new(move |_| {
+        let query = search.get().trim().to_owned();
+        if query.is_empty() {
+            found.set(None);
+            return;
+        }
+        spawn_local(async move {
+            let threads = api::search_threads(query.clone()).await;
+            if search.get_untracked().trim() == query {
+                found.set(Some(threads.unwrap_or_default()));
+            }
+        });
+    });
+    let now = store.rendered_at();
+    let threads = store.threads.clone();
+    let groups = Memo::new(move |_| {
+        let shown = found.get().unwrap_or_else(|| threads.get());
+        let newest = shown.iter().map(|thread| thread.updated_at).max().unwrap_or(now).max(now);
+        let mut groups: Vec<(&'static str, Vec<Thread>)> = Vec::new();
+        for thread in shown {
+            let name = if thread.pinned { "Pinned" } else { day_group(thread.updated_at, newest, offset.get()) };
+            match groups.iter_mut().find(|(group, _)| *group == name) {
+                Some((_, members)) => members.push(thread),
+                None => groups.push((name, vec![thread])),
+            }
+        }
+        groups
+    });
+    let empty = move || {
+        groups.with(Vec::is_empty).then(|| {
+            let text = if found.with(Option::is_some) { "Nothing found." } else { "Conversations will be listed here." };
+            view! { <p class="sidebar-empty">{text}</p> }
+        })
+    };
+    view! {
+        <nav class="sidebar" id="sidebar" aria-label="Conversations">
+            <div class="sidebar-head">
+                <a class="brand" href="/" on:click=move |_| layout.leave_sheet()>
+                    <Mark />
+                    <span>"Netra"</span>
+                </a>
+                <button type="button" class="icon-button" aria-label="Close sidebar" on:click=move |_| layout.close()>
+                    {Icon::Close.view()}
+                </button>
+            </div>
+            <a class="new-chat" href="/" on:click=move |_| layout.leave_sheet()>
+                {Icon::Plus.view()}
+                "New chat"
+            </a>
+            <label class="search">
+                {Icon::Search.view()}
+                <input
+                    type="search"
+                    placeholder="Search"
+                    aria-label="Search conversations"
+                    prop:value=search
+                    on:input=move |event| search.set(event_target_value(&event))
+                />
+            </label>
+            <div class="thread-groups">
+                <For
+                    each=move || groups.get()
+                    key=|(name, _)| *name
+                    children=move |(name, _)| {
+                        let members = Memo::new(move |_| {
+                            groups
+                                .get()
+                                .into_iter()
+                                .find(|(group, _)| *group == name)
+                                .map(|(_, members)| members)
+                                .unwrap_or_default()
+                        });
+                        view! {
+                            <section class="thread-group">
+                                <h2 class="thread-group-title">{name}</h2>
+                                <ul class="thread-list">
+                                    <For
+                                        each=move || members.get()
+                                        key=|thread| (
+                                            thread.id,
+                                            thread.title.clone(),
+                                            thread.pinned,
+                                            thread.running,
+                                        )
+                                        children=|thread| view! { <ThreadItem thread /> }
+                                    />
+                                </ul>
+                            </section>
+                        }
+                    }
+                />
+                {empty}
+            </div>
+            <Account />
+        </nav>
+    }
+}
+
+#[component]
+fn Account() -> impl IntoView {
+    let store = use_store();
+    let socket = use_socket();
+    let name = store.user().map(|user| user.name.clone()).unwrap_or_default();
+    let role = store.user().and_then(|user| user.email.clone());
+    let sign_out = move |_| {
+        let socket = socket.clone();
+        spawn_local(async move {
+            if let Err(error) = api::logout().await {
+                leptos::logging::error!("signing out failed: {error}");
+                return;
+            }
+            socket.sign_out();
+            if window().location().assign("/login").is_err() {
+                leptos::logging::error!("the sign-in page cannot be opened");
+            }
+        });
+    };
+    view! {
+        <footer class="account">
+            <span class="account-name">{name}</span>
+            <span class="account-role">{role}</span>
+            <button type="button" class="button quiet" on:click=sign_out>
+                "Sign out"
+            </button>
+        </footer>
+    }
+}

@@ -1,0 +1,162 @@
+//! A conversation in the sidebar: open, rename, pin, delete; all in place.
+
+use leptos::{html, prelude::*, task::spawn_local};
+use leptos_router::hooks::{use_location, use_navigate};
+use netra_ws::model::Thread;
+
+use super::Icon;
+use crate::app::{api, pages::Layout, store::use_store};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Rest,
+    Renaming,
+    Deleting,
+}
+
+/// One row.
+#[component]
+pub(crate) fn ThreadItem(thread: Thread) -> impl IntoView {
+    let layout = expect_context::<Layout>();
+    let id = thread.id;
+    let href = format!("/t/{id}");
+    let pathname = use_location().pathname;
+    let active = {
+        let href = href.clone();
+        Memo::new(move |_| pathname.get() == href)
+    };
+    let mode = RwSignal::new(Mode::Rest);
+    let failure = RwSignal::new(None::<String>);
+    let title = if thread.title.is_empty() { "Untitled".to_owned() } else { thread.title.clone() };
+    let running = thread.running;
+    let pinned = thread.pinned;
+    let store = StoredValue::new(use_store());
+    let change = move |title: Option<String>, pinned: Option<bool>| {
+        spawn_local(async move {
+            match api::change_thread(id, title, pinned).await {
+                Ok(thread) => store.with_value(|store| store.put_thread(thread)),
+                Err(error) => failure.set(Some(error.to_string())),
+            }
+        });
+    };
+    let navigate = StoredValue::new(use_navigate());
+    let delete = move |_| {
+        spawn_local(async move {
+            match api::delete_thread(id).await {
+                Ok(()) => {
+                    store.with_value(|store| store.threads.update(|threads| threads.retain(|thread| thread.id != id)));
+                    if active.get_untracked() {
+                        navigate.with_value(|navigate| navigate("/", leptos_router::NavigateOptions::default()));
+                    }
+                }
+                Err(error) => failure.set(Some(error.to_string())),
+            }
+        });
+    };
+    let input = NodeRef::<html::Input>::new();
+    Effect::new(move |_| {
+        if let Some(input) = input.get() {
+            // The field has just been put into the page.
+            let _ = input.focus();
+            input.select();
+        }
+    });
+    let kept_title = StoredValue::new(title.clone());
+    let rename = move || {
+        let Some(input) = input.get_untracked() else { return };
+        let title = input.value().trim().to_owned();
+        mode.set(Mode::Rest);
+        if !title.is_empty() && title != kept_title.get_value() {
+            change(Some(title), None);
+        }
+    };
+    let row = move || match mode.get() {
+        Mode::Renaming => view! {
+            <input
+                class="thread-rename"
+                aria-label="New title"
+                maxlength="200"
+                node_ref=input
+                prop:value=kept_title.get_value()
+                on:keydown=move |event| match event.key().as_str() {
+                    "Enter" => rename(),
+                    "Escape" => mode.set(Mode::Rest),
+                    _ => {}
+                }
+                on:blur=move |_| if mode.get_untracked() == Mode::Renaming { rename() }
+            />
+        }
+        .into_any(),
+        Mode::Deleting => view! {
+            <div class="thread-confirm">
+                <span>"Delete for good?"</span>
+                <button type="button" class="button danger" on:click=delete>
+                    "Delete"
+                </button>
+                <button type="button" class="button" on:click=move |_| mode.set(Mode::Rest)>
+                    "Keep"
+                </button>
+            </div>
+        }
+        .into_any(),
+        Mode::Rest => view! {
+            <a
+                class="thread-link"
+                href=href.clone()
+                aria-current=move || active.get().then_some("page")
+                on:click=move |_| layout.leave_sheet()
+            >
+                <span class="thread-title">{kept_title.get_value()}</span>
+                {running
+                    .then(|| {
+                        view! {
+                            <span class="running-dot">
+                                <span class="visually-hidden">"an agent works here"</span>
+                            </span>
+                        }
+                    })}
+            </a>
+            <div class="thread-actions">
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label="Rename"
+                    title="Rename"
+                    on:click=move |_| mode.set(Mode::Renaming)
+                >
+                    {Icon::Pencil.view()}
+                </button>
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label=if pinned { "Unpin" } else { "Pin" }
+                    title=if pinned { "Unpin" } else { "Pin" }
+                    on:click=move |_| change(None, Some(!pinned))
+                >
+                    {Icon::Pin.view()}
+                </button>
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label="Delete"
+                    title="Delete"
+                    on:click=move |_| mode.set(Mode::Deleting)
+                >
+                    {Icon::Bin.view()}
+                </button>
+            </div>
+        }
+        .into_any(),
+    };
+    view! {
+        <li
+            class="thread-item"
+            data-active=move || active.get().to_string()
+            data-running=running.to_string()
+            data-editing=move || (mode.get() != Mode::Rest).to_string()
+        >
+            {row}
+            {move || failure.get().map(|why| view! { <p class="form-error" role="alert">{why}</p> })}
+        </li>
+    }
+}

@@ -1,0 +1,28 @@
+//! The bar above the conversation: where one is, who answers, and the link.
+
+use leptos::prelude::*;
+
+use super::{Icon, link_status::LinkStatus};
+use crate::app::pages::Layout;
+
+/// The bar.
+#[component]
+pub(crate) fn Topbar(#[prop(into)] title: Signal<String>, #[prop(into)] agent: Signal<String>) -> impl IntoView {
+    let layout = expect_context::<Layout>();
+    view! {
+        <header class="topbar">
+            <button
+                type="button"
+                class="icon-button sidebar-toggle"
+                aria-label="Open sidebar"
+                aria-controls="sidebar"
+                on:click=move |_| layout.open()
+            >
+                {Icon::Menu.view()}
+            </button>
+            <h1 class="topbar-title">{title}</h1>
+            <span class="topbar-agent">{agent}</span>
+            <LinkStatus />
+        </header>
+    }
+}

@@ -1,0 +1,87 @@
+//! A new conversation: what the agent can do, four questions that work, and the composer.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+use netra_ws::discovery::AgentInfo;
+
+use crate::app::{
+    components::{Composer, Mark, Notices, Topbar},
+    socket::use_socket,
+    store::{PendingState, use_store},
+};
+
+/// The page.
+#[component]
+pub(crate) fn HomePage() -> impl IntoView {
+    let store = use_store();
+    let socket = use_socket();
+    let navigate = use_navigate();
+    let discovery = store.discovery.clone();
+    let agent = Memo::new(move |_| discovery.get().agents.into_iter().next());
+    let field = move |read: fn(AgentInfo) -> String| agent.get().map(read).unwrap_or_default();
+    let here = StoredValue::new(true);
+    on_cleanup(move || here.set_value(false));
+    let send = Callback::new(move |(content, agent): (String, Option<String>)| {
+        let navigate = navigate.clone();
+        socket.start(content, agent, move |thread| {
+            // Whoever has gone elsewhere meanwhile is not pulled back; the conversation is in the sidebar.
+            if here.try_get_value() == Some(true) {
+                navigate(&format!("/t/{thread}"), NavigateOptions::default());
+            }
+        });
+    });
+    let examples = move || agent.get().map(|agent| agent.examples).unwrap_or_default();
+    let pending = store.pending.clone();
+    let waiting = move || {
+        let starts = pending.get().into_iter().filter(|item| item.frame.thread_id.is_none() && item.content().is_some());
+        starts
+            .map(|item| {
+                let words = match &item.state {
+                    PendingState::Queued => "queued: it goes out when the connection is back".to_owned(),
+                    PendingState::Sent => "sent".to_owned(),
+                    PendingState::Failed(error) => format!("not sent: {}", error.message),
+                };
+                let content = item.content().unwrap_or_default().to_owned();
+                view! {
+                    <article class="message message-user">
+                        <div class="bubble">{content}</div>
+                        <div class="message-state" role="status">
+                            {words}
+                        </div>
+                    </article>
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <Title text="" />
+        <Topbar title="New chat" agent=Signal::derive(move || field(|agent| agent.title)) />
+        <Notices />
+        <div class="welcome">
+            <Mark class="mark mark-large" />
+            <h2 class="welcome-title">"What would you like to know?"</h2>
+            <p class="welcome-text">{move || field(|agent| agent.description)}</p>
+            <ul class="examples">
+                <For
+                    each=examples
+                    key=Clone::clone
+                    children=move |example| {
+                        let content = example.clone();
+                        view! {
+                            <li>
+                                <button type="button" class="example" on:click=move |_| send.run((content.clone(), None))>
+                                    <span class="example-text">{example}</span>
+                                </button>
+                            </li>
+                        }
+                    }
+                />
+            </ul>
+            {waiting}
+        </div>
+        <div class="dock">
+            <Composer thread=None agent=Signal::derive(move || field(|agent| agent.name)) send />
+        </div>
+    }
+}

@@ -1,0 +1,162 @@
+//! What the socket needs of a browser: clocks, timers, events, storage, and server functions.
+
+use std::time::Duration;
+
+use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
+use netra_ws::{
+    ClientFrame,
+    session::{Millis, TokenError},
+};
+use wasm_bindgen::JsCast;
+
+use super::{Pending, Socket};
+use crate::app::{api, store::AppStore};
+
+/// Keeps commands in `localStorage`, one entry each, so that tabs do not overwrite each other's.
+const OUTBOX: &str = "netra.outbox.";
+
+pub(super) fn seed() -> u64 {
+    js_sys::Math::random().to_bits()
+}
+
+/// The steady clock and the wall clock, in milliseconds.
+pub(super) fn clocks() -> (f64, f64) {
+    (window().performance().map_or(0.0, |performance| performance.now()), js_sys::Date::now())
+}
+
+pub(super) fn after(pause: Millis, then: impl FnOnce() + 'static) -> Option<TimeoutHandle> {
+    set_timeout_with_handle(then, Duration::from_millis(pause)).ok()
+}
+
+pub(super) fn start(socket: &Socket) {
+    if socket.shared.store.user().is_none() {
+        return;
+    }
+    listen(socket);
+    let kept = kept_outbox(&socket.shared.store);
+    let (now, token) = (socket.now(), socket.shared.store.token());
+    let online = window().navigator().on_line();
+    socket.drive(|session| {
+        session.start(now, token, kept);
+        if !online {
+            session.network(now, false);
+        }
+    });
+    let outbox: Vec<Pending> = {
+        let session = socket.shared.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        session.outbox().map(super::pending).collect()
+    };
+    socket.shared.store.mirror_outbox(outbox);
+}
+
+/// Whatever may mean that the link has to be looked at.
+fn listen(socket: &Socket) {
+    let network = |online: bool| {
+        let socket = socket.clone();
+        move |_: web_sys::Event| {
+            let now = socket.now();
+            socket.drive(|session| session.network(now, online));
+        }
+    };
+    let wake = || {
+        let socket = socket.clone();
+        move |_: web_sys::Event| {
+            if document().visibility_state() == web_sys::VisibilityState::Visible {
+                socket.try_now();
+            }
+        }
+    };
+    for (name, handler) in [
+        ("online", Box::new(network(true)) as Box<dyn Fn(web_sys::Event)>),
+        ("offline", Box::new(network(false))),
+        ("pageshow", Box::new(wake())),
+        ("visibilitychange", Box::new(wake())),
+    ] {
+        // `visibilitychange` bubbles from the document to the window. The listeners live as long as the page.
+        let handler = wasm_bindgen::closure::Closure::<dyn Fn(web_sys::Event)>::new(handler).into_js_value();
+        let added = window().add_event_listener_with_callback(name, handler.unchecked_ref());
+        if added.is_err() {
+            leptos::logging::error!("cannot listen for {name}");
+        }
+    }
+}
+
+pub(super) fn fetch_token(socket: Socket) {
+    spawn_local(async move {
+        let outcome = match api::ws_token().await {
+            Ok(Some(token)) => Ok(token),
+            Ok(None) => Err(TokenError::SignedOut),
+            Err(ServerFnError::Request(_)) => Err(TokenError::Unreachable("it does not answer".to_owned())),
+            Err(error) => Err(TokenError::Unreachable(reason(&error))),
+        };
+        let now = socket.now();
+        socket.drive(|session| session.token(now, outcome));
+    });
+}
+
+fn reason(error: &ServerFnError) -> String {
+    match error {
+        ServerFnError::ServerError(message) => message.clone(),
+        error => error.to_string(),
+    }
+}
+
+pub(super) fn refresh_discovery(store: AppStore) {
+    spawn_local(async move {
+        match api::read_discovery().await {
+            Ok(discovery) => store.discovery.set(discovery),
+            Err(error) => leptos::logging::warn!("discovery could not be read: {error}"),
+        }
+    });
+}
+
+fn prefix(store: &AppStore) -> Option<String> {
+    store.user().map(|user| format!("{OUTBOX}{}.", user.id))
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    window().local_storage().ok().flatten()
+}
+
+/// The keys of this user's entries, in the order in which the commands were made: their ids sort by time.
+fn keys(storage: &web_sys::Storage, prefix: &str) -> Vec<String> {
+    let count = storage.length().unwrap_or_default();
+    let mut keys: Vec<String> = (0..count)
+        .filter_map(|index| storage.key(index).ok().flatten())
+        .filter(|key| key.starts_with(prefix))
+        .collect();
+    keys.sort();
+    keys
+}
+
+fn kept_outbox(store: &AppStore) -> Vec<ClientFrame> {
+    let (Some(storage), Some(prefix)) = (storage(), prefix(store)) else { return Vec::new() };
+    keys(&storage, &prefix)
+        .iter()
+        .filter_map(|key| {
+            let text = storage.get_item(key).ok().flatten()?;
+            let frame = ClientFrame::decode(&text);
+            if frame.is_err() {
+                let _ = storage.remove_item(key);
+            }
+            frame.ok()
+        })
+        .collect()
+}
+
+/// Brings what is kept in line with the outbox. Entries of other tabs are theirs.
+pub(super) fn keep_outbox(store: &AppStore, outbox: &[Pending]) {
+    let (Some(storage), Some(prefix)) = (storage(), prefix(store)) else { return };
+    let before = store.pending.get_untracked();
+    for item in outbox.iter().filter(|item| before.iter().all(|other| other.frame.id != item.frame.id)) {
+        if let Ok(text) = item.frame.encode() {
+            let kept = storage.set_item(&format!("{prefix}{}", item.frame.id), &text);
+            if kept.is_err() {
+                leptos::logging::warn!("the browser's storage is full; this message would not survive a reload");
+            }
+        }
+    }
+    for item in before.iter().filter(|item| outbox.iter().all(|other| other.frame.id != item.frame.id)) {
+        let _ = storage.remove_item(&format!("{prefix}{}", item.frame.id));
+    }
+}

@@ -1,0 +1,27 @@
+//! The server renders the page and opens no socket: what a browser would do is never asked for here.
+
+use leptos::leptos_dom::helpers::TimeoutHandle;
+use netra_ws::session::Millis;
+
+use super::{Pending, Socket};
+use crate::app::store::AppStore;
+
+pub(super) const fn seed() -> u64 {
+    0
+}
+
+pub(super) const fn clocks() -> (f64, f64) {
+    (0.0, 0.0)
+}
+
+pub(super) fn after(_: Millis, _: impl FnOnce() + 'static) -> Option<TimeoutHandle> {
+    None
+}
+
+pub(super) fn start(_: &Socket) {}
+
+pub(super) fn fetch_token(_: Socket) {}
+
+pub(super) fn refresh_discovery(_: AppStore) {}
+
+pub(super) fn keep_outbox(_: &AppStore, _: &[Pending]) {}

@@ -1,0 +1,352 @@
+//! What the page knows: threads, the open ones with their state, messages on their way, and the link.
+//!
+//! The state of a thread is the shared reducer's, kept as plain data. Views follow it through triggers, one per run, so that
+//! a piece of text re-renders one card; triggers fire at most once per animation frame.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use leptos::prelude::*;
+use netra_ws::{
+    ClientFrame, FrameId, RunId, ServerFrame, ThreadId, ThreadState, Timestamp,
+    discovery::Discovery,
+    message::{ClientMessage, ServerMessage},
+    model::{Run, Thread, User},
+    payload::{ErrorMessage, Notice},
+    session::{Link, Millis, Token},
+    state::Applied,
+};
+
+use super::boot::Boot;
+
+/// The application's state. Cloning it clones a handle.
+#[derive(Clone)]
+pub(crate) struct AppStore {
+    shared: Arc<Shared>,
+    /// Discovery; read again when the server was replaced.
+    pub(crate) discovery: ArcRwSignal<Discovery>,
+    /// What the link is doing.
+    pub(crate) link: ArcRwSignal<Link>,
+    /// The client's clock as the session knows it, for countdowns.
+    pub(crate) clock: ArcRwSignal<Millis>,
+    /// The user's threads, newest first.
+    pub(crate) threads: ArcRwSignal<Vec<Thread>>,
+    /// Messages that are not in their thread yet.
+    pub(crate) pending: ArcRwSignal<Vec<Pending>>,
+    /// The server's notices that the user has not put away.
+    pub(crate) notices: ArcRwSignal<Vec<Notice>>,
+}
+
+struct Shared {
+    boot: Boot,
+    open: Mutex<HashMap<ThreadId, ThreadStore>>,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pending {
+    /// The command, kept to be sent again.
+    pub(crate) frame: ClientFrame,
+    /// How far it is.
+    pub(crate) state: PendingState,
+}
+
+/// How far a message is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum PendingState {
+    /// Waits for the link.
+    Queued,
+    /// Went out, not answered.
+    Sent,
+    /// Refused.
+    Failed(ErrorMessage),
+}
+
+impl Pending {
+    /// The message's text, if the command is one that adds a message.
+    pub(crate) fn content(&self) -> Option<&str> {
+        match &self.frame.message {
+            ClientMessage::UserMessage(message) => Some(&message.content),
+            ClientMessage::StartAgent(start) => Some(&start.content),
+            ClientMessage::StopAgent(_)
+            | ClientMessage::ToolApproval(_)
+            | ClientMessage::Subscribe(_)
+            | ClientMessage::Unsubscribe(_)
+            | ClientMessage::Authenticate(_)
+            | ClientMessage::HeartbeatAck(_)
+            | ClientMessage::Ping(_)
+            | ClientMessage::JoinRoom(_)
+            | ClientMessage::LeaveRoom(_)
+            | ClientMessage::RoomMessage(_)
+            | ClientMessage::JsonrpcRequest(_)
+            | ClientMessage::JsonrpcNotification(_) => None,
+        }
+    }
+}
+
+impl AppStore {
+    pub(crate) fn new(boot: Boot) -> Self {
+        let shown = boot.thread.iter().map(|snapshot| {
+            (snapshot.thread.id, ThreadStore::new(ThreadState::from_snapshot(snapshot.clone())))
+        });
+        let missing = boot.missing.iter().map(|id| {
+            let thread = ThreadStore::new(ThreadState::default());
+            thread.gone.set(true);
+            (*id, thread)
+        });
+        let open = shown.chain(missing);
+        Self {
+            discovery: ArcRwSignal::new(boot.discovery.clone()),
+            link: ArcRwSignal::new(Link::Connecting),
+            clock: ArcRwSignal::new(0),
+            threads: ArcRwSignal::new(boot.threads.clone()),
+            pending: ArcRwSignal::new(Vec::new()),
+            notices: ArcRwSignal::new(Vec::new()),
+            shared: Arc::new(Shared { open: Mutex::new(open.collect()), boot }),
+        }
+    }
+
+    pub(crate) fn user(&self) -> Option<&User> {
+        self.shared.boot.user.as_ref()
+    }
+
+    /// The token that the page came with.
+    pub(crate) fn token(&self) -> Option<Token> {
+        self.shared.boot.token.clone()
+    }
+
+    /// The server's clock when the page was rendered.
+    pub(crate) fn rendered_at(&self) -> Timestamp {
+        self.shared.boot.now
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<ThreadId, ThreadStore>> {
+        self.shared.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread's state; empty until its snapshot comes, unless the page came with it.
+    pub(crate) fn thread(&self, id: ThreadId) -> ThreadStore {
+        self.open().entry(id).or_insert_with(|| ThreadStore::new(ThreadState::default())).clone()
+    }
+
+    /// Takes in a frame that the session let through.
+    pub(crate) fn deliver(&self, frame: &ServerFrame) {
+        match &frame.message {
+            ServerMessage::ThreadCreated(thread) | ServerMessage::ThreadUpdate(thread) => {
+                self.put_thread(thread.clone());
+                self.apply(thread.id, frame);
+            }
+            ServerMessage::ThreadDeleted(deleted) => {
+                self.threads.update(|threads| threads.retain(|thread| thread.id != deleted.id));
+                if let Some(thread) = self.open().remove(&deleted.id) {
+                    thread.gone.set(true);
+                }
+            }
+            ServerMessage::ThreadSnapshot(snapshot) => self.apply(snapshot.thread.id, frame),
+            ServerMessage::ThreadMessage(_)
+            | ServerMessage::AgentStarted(_)
+            | ServerMessage::AgentThinking(_)
+            | ServerMessage::ToolExecuting(_)
+            | ServerMessage::ToolApprovalRequired(_)
+            | ServerMessage::ToolCompleted(_)
+            | ServerMessage::AgentProgress(_)
+            | ServerMessage::PartialResult(_)
+            | ServerMessage::AgentResponse(_)
+            | ServerMessage::AgentCompleted(_)
+            | ServerMessage::AgentError(_) => {
+                if let Some(thread) = frame.thread_id {
+                    self.apply(thread, frame);
+                }
+            }
+            ServerMessage::SystemMessage(notice) | ServerMessage::Broadcast(notice) => {
+                self.notices.update(|notices| notices.push(notice.clone()));
+            }
+            // The session handles the link's own frames; rooms and JSON-RPC have no view.
+            ServerMessage::Connect(_)
+            | ServerMessage::Disconnect(_)
+            | ServerMessage::Heartbeat(_)
+            | ServerMessage::Pong(_)
+            | ServerMessage::Authenticated(_)
+            | ServerMessage::Subscribed(_)
+            | ServerMessage::Ack(_)
+            | ServerMessage::Unsubscribed(_)
+            | ServerMessage::ErrorMessage(_)
+            | ServerMessage::RoomMessage(_)
+            | ServerMessage::JsonrpcResponse(_)
+            | ServerMessage::JsonrpcNotification(_) => {}
+        }
+    }
+
+    fn apply(&self, thread: ThreadId, frame: &ServerFrame) {
+        let store = self.open().get(&thread).cloned();
+        if let Some(store) = store {
+            store.apply(frame);
+        }
+    }
+
+    /// Puts a thread where it belongs in the list.
+    pub(crate) fn put_thread(&self, thread: Thread) {
+        self.threads.update(|threads| {
+            threads.retain(|other| other.id != thread.id);
+            if !thread.archived {
+                threads.push(thread);
+            }
+            threads.sort_by_key(|thread| std::cmp::Reverse((thread.pinned, thread.updated_at, thread.id)));
+        });
+    }
+
+    /// A command was refused; a message among them stays visible.
+    pub(crate) fn fail(&self, frame: ClientFrame, error: ErrorMessage) {
+        let failed = Pending { frame, state: PendingState::Failed(error) };
+        if failed.content().is_some() {
+            self.pending.update(|pending| pending.push(failed));
+        }
+    }
+
+    /// Mirrors the session's outbox; failed messages stay.
+    pub(crate) fn mirror_outbox(&self, outbox: Vec<Pending>) {
+        self.pending.update(|pending| {
+            pending.retain(|item| {
+                matches!(item.state, PendingState::Failed(_)) && outbox.iter().all(|other| other.frame.id != item.frame.id)
+            });
+            pending.extend(outbox);
+        });
+    }
+
+    /// Takes a failed message off the page.
+    pub(crate) fn forget_failed(&self, id: FrameId) {
+        self.pending.update(|pending| pending.retain(|item| item.frame.id != id));
+    }
+}
+
+/// A thread that the page shows or has shown.
+#[derive(Clone)]
+pub(crate) struct ThreadStore {
+    inner: Arc<ThreadInner>,
+    /// The server says that there is no such thread.
+    pub(crate) gone: ArcRwSignal<bool>,
+}
+
+struct ThreadInner {
+    state: RwLock<ThreadState>,
+    /// Messages and the list of runs.
+    structure: ArcTrigger,
+    /// Title and settings.
+    head: ArcTrigger,
+    /// Anything, once per frame: for scrolling.
+    any: ArcTrigger,
+    runs: Mutex<HashMap<RunId, ArcTrigger>>,
+    changes: Mutex<Changes>,
+}
+
+/// What changed since the last animation frame.
+#[derive(Default)]
+struct Changes {
+    scheduled: bool,
+    structure: bool,
+    head: bool,
+    runs: HashSet<RunId>,
+}
+
+impl ThreadStore {
+    fn new(state: ThreadState) -> Self {
+        Self {
+            inner: Arc::new(ThreadInner {
+                state: RwLock::new(state),
+                structure: ArcTrigger::new(),
+                head: ArcTrigger::new(),
+                any: ArcTrigger::new(),
+                runs: Mutex::default(),
+                changes: Mutex::default(),
+            }),
+            gone: ArcRwSignal::new(false),
+        }
+    }
+
+    fn read<T>(&self, view: impl FnOnce(&ThreadState) -> T) -> T {
+        view(&self.inner.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Messages and runs; follows additions.
+    pub(crate) fn with_structure<T>(&self, view: impl FnOnce(&ThreadState) -> T) -> T {
+        self.inner.structure.track();
+        self.read(view)
+    }
+
+    /// Title and settings; follows them.
+    pub(crate) fn head(&self) -> Option<Thread> {
+        self.inner.head.track();
+        self.read(|state| state.thread.clone())
+    }
+
+    /// One run; follows it.
+    pub(crate) fn with_run<T>(&self, id: RunId, view: impl FnOnce(&Run) -> T) -> Option<T> {
+        self.run_trigger(id).track();
+        self.read(|state| state.run(id).map(view))
+    }
+
+    /// Follows any change, once per frame.
+    pub(crate) fn track_any(&self) {
+        self.inner.any.track();
+    }
+
+    /// The cursor to resume from; nothing before the first snapshot.
+    pub(crate) fn cursor(&self) -> Option<(String, u64)> {
+        self.read(|state| state.thread.is_some().then(|| (state.epoch.clone(), state.seq)))
+    }
+
+    fn run_trigger(&self, id: RunId) -> ArcTrigger {
+        self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone()
+    }
+
+    fn apply(&self, frame: &ServerFrame) {
+        let applied = self.inner.state.write().unwrap_or_else(PoisonError::into_inner).apply(frame);
+        let mut changes = self.changes();
+        match applied {
+            Applied::Nothing => return,
+            // The session lets nothing through that is not next in line; a hole here would be a fault worth seeing.
+            Applied::Gap => {
+                leptos::logging::error!("an event of thread {:?} is out of line", frame.thread_id);
+                return;
+            }
+            Applied::Thread => changes.head = true,
+            Applied::Structure => {
+                changes.structure = true;
+                changes.head = true;
+                let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
+                changes.runs.extend(runs.keys().copied());
+            }
+            Applied::Run(run) => _ = changes.runs.insert(run),
+        }
+        if !std::mem::replace(&mut changes.scheduled, true) {
+            drop(changes);
+            let this = self.clone();
+            request_animation_frame(move || this.notify());
+        }
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notify(&self) {
+        let changes = std::mem::take(&mut *self.changes());
+        if changes.structure {
+            self.inner.structure.notify();
+        }
+        if changes.head {
+            self.inner.head.notify();
+        }
+        for run in changes.runs {
+            self.run_trigger(run).notify();
+        }
+        self.inner.any.notify();
+    }
+}
+
+/// The application's state, anywhere below `App`.
+pub(crate) fn use_store() -> AppStore {
+    expect_context()
+}

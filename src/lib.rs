@@ -1,0 +1,13 @@
+//! Netra: a self-hosted chat for AI agents. `app` is the page, on both sides; `server` is the backend.
+
+pub mod app;
+#[cfg(feature = "ssr")]
+pub mod server;
+
+/// Takes over the page that the server rendered.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::App);
+}

@@ -1,0 +1,150 @@
+//! The bridge between people's commands and agents: what a command does, whatever way it came.
+
+use std::sync::Arc;
+
+use netra_ws::{
+    CommandId, ErrorCode, RunId, ThreadId, UserId,
+    bus::Bus,
+    emitter::EmitterPool,
+    log::{Accept, Accepted},
+    payload::{Ack, StartAgent, UserMessage},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Engine, Registry,
+    engine::publish_thread,
+};
+use crate::server::{error::ApiError, store::SharedStore};
+
+/// The longest title, in characters.
+pub(crate) const MAX_TITLE: usize = 200;
+
+/// The longest title made from a message, in characters.
+const MADE_TITLE: usize = 60;
+
+/// Carries commands to the log and to the engine.
+#[derive(Clone)]
+pub struct Bridge {
+    store: SharedStore,
+    registry: Arc<Registry>,
+    emitters: EmitterPool,
+    engine: Engine,
+    bus: Arc<dyn Bus>,
+}
+
+impl Bridge {
+    /// A bridge between these.
+    pub fn new(
+        store: SharedStore,
+        registry: Arc<Registry>,
+        emitters: EmitterPool,
+        engine: Engine,
+        bus: Arc<dyn Bus>,
+    ) -> Self {
+        Self { store, registry, emitters, engine, bus }
+    }
+
+    /// A person's message to a thread.
+    pub async fn user_message(
+        &self,
+        user: UserId,
+        command: CommandId,
+        thread: ThreadId,
+        message: UserMessage,
+    ) -> Result<Ack, ApiError> {
+        let found = self.store.thread(user, thread).await?.ok_or_else(ApiError::not_found)?;
+        let agent = self.registry.require(message.agent.as_deref().or(Some(&found.agent)))?.name.clone();
+        let title = made_title(&message.content);
+        self.accept(user, command, "user_message", Some(thread), title, agent, message).await
+    }
+
+    /// Starts an agent, in a new thread when none is named.
+    pub async fn start_agent(
+        &self,
+        user: UserId,
+        command: CommandId,
+        thread: Option<ThreadId>,
+        start: StartAgent,
+    ) -> Result<Ack, ApiError> {
+        let agent = self.registry.require(start.agent.as_deref())?.name.clone();
+        let given = start.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
+        let title = given.map_or_else(|| made_title(&start.content), |title| title.chars().take(MAX_TITLE).collect());
+        let message = UserMessage { content: start.content, agent: start.agent, ..UserMessage::default() };
+        self.accept(user, command, "start_agent", thread, title, agent, message).await
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    async fn accept(
+        &self,
+        user_id: UserId,
+        command_id: CommandId,
+        kind: &str,
+        thread_id: Option<ThreadId>,
+        title: String,
+        agent: String,
+        message: UserMessage,
+    ) -> Result<Ack, ApiError> {
+        if message.content.trim().is_empty() {
+            return Err(ApiError::new(ErrorCode::InvalidPayload, "`content` is empty"));
+        }
+        let body = serde_json::to_vec(&(kind, thread_id, &message)).map_err(|error| ApiError::internal(&error))?;
+        let digest = Sha256::digest(&body).to_vec();
+        let accept = Accept { user_id, command_id, digest, thread_id, title, agent, message };
+        // In a task of its own: a connection that goes away between commit and hand-over must not lose the run.
+        let this = self.clone();
+        let done = tokio::spawn(async move {
+            let accepted = this.emitters.accept(accept).await?;
+            this.hand_over(user_id, &accepted);
+            Ok::<_, ApiError>(accepted.ack)
+        });
+        done.await.map_err(|error| ApiError::internal(&error))?
+    }
+
+    fn hand_over(&self, user: UserId, accepted: &Accepted) {
+        if let Some((thread, made)) = &accepted.thread {
+            publish_thread(self.bus.as_ref(), user, thread.clone(), *made);
+            self.engine.schedule(thread.id);
+        }
+    }
+
+    /// Stops a run of the user. Stopping one that has ended changes nothing.
+    pub async fn stop_agent(&self, user: UserId, run: RunId) -> Result<Ack, ApiError> {
+        let (thread, active) = self.store.find_run(user, run).await?.ok_or_else(ApiError::not_found)?;
+        if active {
+            self.engine.stop(run);
+        }
+        Ok(Ack { thread_id: Some(thread), run_id: Some(run), ..Ack::default() })
+    }
+}
+
+/// A title from a message: its first line, cut at a word.
+fn made_title(content: &str) -> String {
+    let line = content.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = line.trim_start_matches(['#', '>', '-', '*', ' ']);
+    let words: String = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() <= MADE_TITLE {
+        return words;
+    }
+    let cut: String = words.chars().take(MADE_TITLE).collect();
+    let end = cut.rfind(' ').filter(|at| *at > MADE_TITLE / 2).unwrap_or(cut.len());
+    format!("{}…", cut[..end].trim_end_matches([',', '.', ';', ':']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_from_messages() {
+        let check = |content: &str, title: &str| assert_eq!(made_title(content), title, "{content:?}");
+        check("What is 2 + 2?", "What is 2 + 2?");
+        check("\n\n  ## A   heading\nmore", "A heading");
+        check(
+            "Explain what happens between pressing Enter and seeing the first word of an answer",
+            "Explain what happens between pressing Enter and seeing the…",
+        );
+        check(&"x".repeat(100), &format!("{}…", "x".repeat(60)));
+        check("", "");
+    }
+}

@@ -1,0 +1,385 @@
+//! The execution engine: claims runs, works on them one after another per thread, and ends each with one terminal event.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use netra_ws::{
+    ErrorCode, RunId, ThreadId,
+    bus::{Bus, Delivery},
+    emitter::{EmitError, EmitterPool},
+    frame::Frame,
+    message::ServerMessage,
+    model::{MessageRole, Run, Thread},
+    payload::{AgentCompleted, AgentStarted, CompletedStatus, ToolCompleted},
+};
+use serde_json::json;
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Agent, Halt, Registry, RunContext,
+    provider::ChatMessage,
+    turns::{self, Answer, Outcome},
+};
+use crate::server::{
+    store::{ClaimedRun, SharedStore},
+    tool::ToolEngine,
+};
+
+/// Messages of the thread that a model is shown.
+const CONTEXT_MESSAGES: usize = 60;
+
+/// How often threads are looked through for work that nobody does.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// A cheap handle on the engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Names this process in leases.
+    owner: String,
+    lease: Duration,
+    registry: Arc<Registry>,
+    tools: ToolEngine,
+    store: SharedStore,
+    emitters: EmitterPool,
+    bus: Arc<dyn Bus>,
+    stops: Mutex<Stops>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+/// How runs of this process are told to end.
+#[derive(Default)]
+struct Stops {
+    working: HashMap<RunId, watch::Sender<Option<Halt>>>,
+    /// Stopped before they began.
+    early: HashSet<RunId>,
+}
+
+/// What the engine is made of.
+pub struct EngineParts {
+    /// How long a lease lasts without renewal.
+    pub lease: Duration,
+    /// The agents.
+    pub registry: Arc<Registry>,
+    /// The tools.
+    pub tools: ToolEngine,
+    /// Where runs are claimed.
+    pub store: SharedStore,
+    /// Where events go.
+    pub emitters: EmitterPool,
+    /// Where changes of threads are told.
+    pub bus: Arc<dyn Bus>,
+}
+
+impl Engine {
+    /// An engine that works when it is told to.
+    pub fn new(parts: EngineParts) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                owner: uuid::Uuid::now_v7().to_string(),
+                lease: parts.lease,
+                registry: parts.registry,
+                tools: parts.tools,
+                store: parts.store,
+                emitters: parts.emitters,
+                bus: parts.bus,
+                stops: Mutex::default(),
+                tasks: TaskTracker::new(),
+                closing: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// Looks for work that a dead process left behind, now and from time to time.
+    pub fn start(&self) {
+        let engine = self.clone();
+        self.shared.tasks.spawn(async move {
+            let mut ticks = interval(SWEEP);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = engine.shared.closing.cancelled() => return,
+                    _ = ticks.tick() => {}
+                }
+                match engine.shared.store.threads_with_work().await {
+                    Ok(threads) => threads.into_iter().for_each(|thread| engine.schedule(thread)),
+                    Err(error) => tracing::error!(%error, "the look for unfinished runs failed"),
+                }
+            }
+        });
+    }
+
+    /// The thread has a new run; it is worked on once those before it have ended.
+    pub fn schedule(&self, thread: ThreadId) {
+        if self.shared.closing.is_cancelled() {
+            return;
+        }
+        let shared = self.shared.clone();
+        self.shared.tasks.spawn(async move { shared.work(thread).await });
+    }
+
+    /// Ends a run. One that waits ends as soon as its turn comes.
+    pub fn stop(&self, run: RunId) {
+        let mut stops = self.shared.stops();
+        match stops.working.get(&run) {
+            Some(halt) => halt.send_modify(|halt| _ = halt.get_or_insert(Halt::Stopped)),
+            None => _ = stops.early.insert(run),
+        }
+    }
+
+    /// Takes on no more runs, and waits for those under way, at most `patience`. Runs that take longer are given back to be
+    /// taken up by the next process.
+    pub async fn drain(&self, patience: Duration) {
+        self.shared.closing.cancel();
+        self.shared.tasks.close();
+        if tokio::time::timeout(patience, self.shared.tasks.wait()).await.is_ok() {
+            return;
+        }
+        let left = {
+            let stops = self.shared.stops();
+            for halt in stops.working.values() {
+                halt.send_modify(|halt| _ = halt.get_or_insert(Halt::Lost));
+            }
+            stops.working.len()
+        };
+        tracing::warn!(runs = left, "runs did not end in time; they go on in the next process");
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.shared.tasks.wait()).await;
+    }
+}
+
+impl Shared {
+    fn stops(&self) -> MutexGuard<'_, Stops> {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on the thread's runs until there are none.
+    async fn work(&self, thread: ThreadId) {
+        while !self.closing.is_cancelled() {
+            match self.store.claim_run(thread, &self.owner, self.lease).await {
+                Ok(Some(run)) => self.execute(run).await,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(%error, thread_id = %thread, "a run could not be claimed");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// One run, from its first event to its last.
+    #[tracing::instrument(name = "run", skip_all, fields(run_id = %run.fence.run_id, thread_id = %run.thread_id, user_id = %run.user_id, agent = run.agent))]
+    async fn execute(&self, run: ClaimedRun) {
+        let run_id = run.fence.run_id;
+        let (halt, halted) = watch::channel(None);
+        {
+            let mut stops = self.stops();
+            if stops.early.remove(&run_id) {
+                halt.send_replace(Some(Halt::Stopped));
+            }
+            stops.working.insert(run_id, halt);
+        }
+        let done = CancellationToken::new();
+        let outcome = tokio::join!(self.keep_lease(&run, &done), async {
+            let _done = done.clone().drop_guard();
+            self.answer(&run, halted).await
+        });
+        self.stops().working.remove(&run_id);
+        if let Err(EmitError::Store) = outcome.1 {
+            // The store refused an event for good; the lease runs out and the sweep takes the run up again.
+            tracing::error!("the run's events could not be stored");
+        }
+        self.tell_thread(&run).await;
+    }
+
+    /// Renews the lease until the run is done; a lease that is lost ends the run.
+    async fn keep_lease(&self, run: &ClaimedRun, done: &CancellationToken) {
+        let mut ticks = interval(self.lease / 3);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        loop {
+            tokio::select! {
+                () = done.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            match self.store.renew_lease(run.fence, self.lease).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Some(halt) = self.stops().working.get(&run.fence.run_id) {
+                        halt.send_modify(|halt| _ = halt.get_or_insert(Halt::Lost));
+                    }
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+            }
+        }
+    }
+
+    async fn answer(&self, run: &ClaimedRun, halted: watch::Receiver<Option<Halt>>) -> Result<(), EmitError> {
+        let emitter = self.emitters.emitter(run.thread_id, run.fence);
+        let started = Instant::now();
+        if run.start_seq.is_some() {
+            return self.interrupted(run).await;
+        }
+        let agent = self.registry.find(Some(&run.agent));
+        emitter
+            .agent_started(AgentStarted {
+                agent: run.agent.clone(),
+                answers: run.message_id,
+                parent_run_id: None,
+                model: agent.as_ref().and_then(|agent| agent.provider.model().map(str::to_owned)),
+                iteration: 1,
+            })
+            .await?;
+        tracing::info!("run started");
+        let Some(agent) = agent else {
+            let message = format!("there is no agent called {:?} any more", run.agent);
+            return emitter.agent_error(&run.agent, ErrorCode::AgentUnknown, message, false).await;
+        };
+        let context = self.context(run, agent, emitter.clone(), halted);
+        let mut answer = Answer::new(&context);
+        let outcome = match self.conversation(run).await {
+            Ok(messages) => turns::run(&context, &self.tools, messages, &mut answer).await,
+            Err(error) => {
+                tracing::error!(%error, "the conversation could not be read");
+                let message = "the conversation could not be read".to_owned();
+                Outcome::Failed { code: ErrorCode::Internal, message, retryable: true }
+            }
+        };
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let completed = |status| AgentCompleted { agent: run.agent.clone(), status, duration_ms, usage: answer.usage };
+        match outcome {
+            Outcome::Completed => {
+                answer.seal().await?;
+                tracing::info!(duration_ms, outcome = "completed", "run ended");
+                emitter.agent_completed(completed(CompletedStatus::Completed)).await
+            }
+            Outcome::Halted(Halt::Stopped) => {
+                answer.seal().await?;
+                tracing::info!(duration_ms, outcome = "stopped", "run ended");
+                emitter.agent_completed(completed(CompletedStatus::Stopped)).await
+            }
+            Outcome::Halted(Halt::TimedOut) => {
+                answer.seal().await?;
+                let message = format!("the run took longer than {} s", context.agent.max_time.as_secs());
+                tracing::warn!(duration_ms, outcome = "failed", code = %ErrorCode::AgentFailed, message, "run ended");
+                emitter.agent_error(&run.agent, ErrorCode::AgentFailed, message, true).await
+            }
+            Outcome::Halted(Halt::Lost) => {
+                tracing::warn!(duration_ms, outcome = "handed over", "run ended here");
+                if let Err(error) = self.store.release_lease(run.fence).await {
+                    tracing::warn!(%error, "the lease could not be given back");
+                }
+                Ok(())
+            }
+            Outcome::Failed { code, message, retryable } => {
+                answer.seal().await?;
+                tracing::warn!(duration_ms, outcome = "failed", %code, message, "run ended");
+                emitter.agent_error(&run.agent, code, message, retryable).await
+            }
+            Outcome::Silenced(error) => Err(error),
+        }
+    }
+
+    fn context(
+        &self,
+        run: &ClaimedRun,
+        agent: Arc<Agent>,
+        emitter: netra_ws::emitter::Emitter,
+        halt: watch::Receiver<Option<Halt>>,
+    ) -> RunContext {
+        RunContext {
+            user_id: run.user_id,
+            thread_id: run.thread_id,
+            run_id: run.fence.run_id,
+            deadline: Instant::now() + agent.max_time,
+            agent,
+            emitter,
+            halt,
+        }
+    }
+
+    /// A run that another process began and did not end: what was open is closed, and the run ends with an error.
+    async fn interrupted(&self, run: &ClaimedRun) -> Result<(), EmitError> {
+        let emitter = self.emitters.emitter(run.thread_id, run.fence);
+        let snapshot = self.store.snapshot(run.user_id, run.thread_id).await.map_err(|error| {
+            tracing::error!(%error, "an interrupted run could not be read");
+            EmitError::Store
+        })?;
+        let run_id = run.fence.run_id;
+        let state = snapshot.runs.into_iter().find(|state| state.run_id == run_id);
+        let state = state.unwrap_or_else(|| Run::queued(run_id, run.agent.clone(), run.message_id));
+        for call in state.tools().filter(|call| call.status.is_none()) {
+            emitter
+                .tool_completed(ToolCompleted {
+                    tool_call_id: call.tool_call_id.clone(),
+                    tool: call.tool.clone(),
+                    status: netra_ws::model::ToolStatus::Interrupted,
+                    result: json!({ "error": "the server stopped while the tool worked" }),
+                    duration_ms: 0,
+                })
+                .await?;
+        }
+        if let (Some(message_id), false) = (state.message_id, state.text.is_empty()) {
+            let content = state.text.clone();
+            emitter.agent_response(netra_ws::payload::AgentResponse { message_id, content, usage: None }).await?;
+        }
+        tracing::warn!(outcome = "interrupted", "run ended");
+        let message = "the server stopped while the agent worked; what it had said is kept".to_owned();
+        emitter.agent_error(&run.agent, ErrorCode::RunInterrupted, message, true).await
+    }
+
+    /// What the model is shown: the thread's messages up to the one to answer.
+    async fn conversation(&self, run: &ClaimedRun) -> Result<Vec<ChatMessage>, crate::server::store::StoreError> {
+        let messages = self.store.messages(run.thread_id, None, CONTEXT_MESSAGES).await?;
+        let asked = messages.iter().position(|message| Some(message.message_id) == run.message_id);
+        let upto = asked.map_or(messages.len(), |at| at + 1);
+        // An answer to an earlier message may have been written after this one was asked.
+        let late = messages[upto..].iter().filter(|message| message.role == MessageRole::Assistant);
+        let (before, asked) = messages[..upto].split_at(upto.saturating_sub(1));
+        Ok(before
+            .iter()
+            .chain(late)
+            .chain(asked)
+            .map(|message| match message.role {
+                MessageRole::User => ChatMessage::User(message.content.clone()),
+                MessageRole::Assistant => ChatMessage::Assistant { text: message.content.clone(), calls: Vec::new() },
+            })
+            .collect())
+    }
+
+    /// Tells the user's pages that the thread changed.
+    async fn tell_thread(&self, run: &ClaimedRun) {
+        match self.store.thread(run.user_id, run.thread_id).await {
+            Ok(Some(thread)) => publish_thread(self.bus.as_ref(), run.user_id, thread, false),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the thread could not be read"),
+        }
+    }
+}
+
+/// Tells all of the user's connections that a thread was made or changed.
+pub(crate) fn publish_thread(bus: &dyn Bus, user_id: netra_ws::UserId, thread: Thread, made: bool) {
+    let thread_id = thread.id;
+    let message = if made { ServerMessage::ThreadCreated(thread) } else { ServerMessage::ThreadUpdate(thread) };
+    publish_to_user(bus, user_id, Frame::new(message).in_thread(thread_id));
+}
+
+/// Tells all of the user's connections.
+pub(crate) fn publish_to_user(bus: &dyn Bus, user_id: netra_ws::UserId, mut frame: netra_ws::ServerFrame) {
+    frame.ts = Some(netra_ws::Timestamp::now());
+    match frame.encode() {
+        Ok(text) => bus.publish(Delivery::User { user_id, frame: text.into() }),
+        Err(error) => tracing::error!(%error, "a frame does not encode"),
+    }
+}

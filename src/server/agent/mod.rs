@@ -1,0 +1,15 @@
+//! Agents: who answers, and how a run goes from a person's message to its last event.
+
+mod bridge;
+mod context;
+mod engine;
+pub mod provider;
+mod registry;
+mod turns;
+
+pub use bridge::Bridge;
+pub(crate) use bridge::MAX_TITLE;
+pub use context::{Halt, RunContext};
+pub use engine::{Engine, EngineParts};
+pub(crate) use engine::{publish_thread, publish_to_user};
+pub use registry::{Agent, Registry};

@@ -1,0 +1,80 @@
+//! The built-in agent. It has no model and says so: it matches a question against its tools, really uses them, and reports
+//! what they returned.
+
+mod answer;
+mod intent;
+
+use async_trait::async_trait;
+use netra_ws::model::Object;
+use serde_json::{Value, json};
+
+use super::{ChatMessage, Piece, Provider, ProviderError, Turn, TurnRequest, TurnSink};
+use crate::server::tool::ToolRequest;
+use intent::Call;
+
+/// The guide.
+pub struct Guide;
+
+#[async_trait]
+impl Provider for Guide {
+    fn model(&self) -> Option<&str> {
+        None
+    }
+
+    async fn turn(&self, request: TurnRequest<'_>, sink: &mut dyn TurnSink) -> Result<Turn, ProviderError> {
+        let asked = request.messages.iter().rposition(|message| matches!(message, ChatMessage::User(_)));
+        let (question, since) = match asked.map(|at| (&request.messages[at], &request.messages[at + 1..])) {
+            Some((ChatMessage::User(question), since)) => (question.as_str(), since),
+            _ => ("", &[][..]),
+        };
+        let calls = since.iter().find_map(|message| match message {
+            ChatMessage::Assistant { calls, .. } => Some(calls.as_slice()),
+            ChatMessage::User(_) | ChatMessage::Tool { .. } => None,
+        });
+        match calls {
+            None => begin(question.to_owned(), &request, sink).await,
+            Some(calls) => {
+                let result = |call: &ToolRequest| {
+                    since.iter().find_map(|message| match message {
+                        ChatMessage::Tool { id, result } if *id == call.id => serde_json::from_str(result).ok(),
+                        _ => None,
+                    })
+                };
+                let results: Vec<(&ToolRequest, Value)> =
+                    calls.iter().map(|call| (call, result(call).unwrap_or_default())).collect();
+                for paragraph in answer::compose(&results) {
+                    sink.piece(Piece::Text(paragraph)).await?;
+                }
+                Ok(Turn::default())
+            }
+        }
+    }
+}
+
+/// Decides what to look up.
+async fn begin(question: String, request: &TurnRequest<'_>, sink: &mut dyn TurnSink) -> Result<Turn, ProviderError> {
+    // Reading a question tries expressions out, which is work for a thread that may block.
+    let plan = tokio::task::spawn_blocking(move || intent::plan(&question)).await;
+    let plan = plan.map_err(|_| ProviderError::protocol("the question could not be read"))?;
+    for thought in &plan.thoughts {
+        sink.piece(Piece::Thinking(format!("{thought}\n"))).await?;
+    }
+    let calls = plan.calls.iter().enumerate().map(|(number, call)| {
+        let (tool, arguments) = match call {
+            Call::Calculate { expression } => ("calculate", json!({ "expression": expression })),
+            Call::DateTime { expression, zone: None } => ("date_time", json!({ "expression": expression })),
+            Call::DateTime { expression, zone: Some(zone) } => {
+                ("date_time", json!({ "expression": expression, "zone": zone }))
+            }
+            Call::SearchConversations { query } => ("search_conversations", json!({ "query": query })),
+            Call::SearchDocs { query } => ("search_docs", json!({ "query": query })),
+        };
+        let arguments = match arguments {
+            Value::Object(arguments) => arguments,
+            _ => Object::new(),
+        };
+        ToolRequest { id: format!("call_{number}"), tool: tool.to_owned(), arguments: Ok(arguments) }
+    });
+    let calls = calls.filter(|call| request.tools.iter().any(|tool| tool.name == call.tool)).collect();
+    Ok(Turn { calls, usage: None })
+}

@@ -1,0 +1,173 @@
+//! Any server that speaks OpenAI's chat completions with `stream: true`.
+
+mod request;
+mod stream;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use eventsource_stream::Eventsource;
+use futures::StreamExt;
+use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
+use tokio::time::{sleep, timeout};
+
+use super::{Provider, ProviderError, Turn, TurnRequest, TurnSink};
+use crate::server::agent::RunContext;
+use stream::Assembly;
+
+/// Pauses before a refused request is sent again; only while nothing of the answer has come.
+const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1_500)];
+
+/// The longest pause that a server's `Retry-After` may ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The most of an error's body that is read, in bytes.
+const MAX_ERROR_BODY: usize = 16 * 1024;
+
+/// A model behind an OpenAI-compatible endpoint.
+pub struct OpenAi {
+    http: reqwest::Client,
+    url: String,
+    api_key: Option<String>,
+    model: String,
+    system: Option<String>,
+    stall: Duration,
+}
+
+impl OpenAi {
+    /// `base_url` ends in `/`; `stall` is the silence after which the server counts as gone.
+    pub fn new(
+        http: reqwest::Client,
+        base_url: url::Url,
+        api_key: Option<String>,
+        model: String,
+        system: Option<String>,
+        stall: Duration,
+    ) -> Self {
+        Self { http, url: format!("{base_url}chat/completions"), api_key, model, system, stall }
+    }
+
+    /// Sends the request, again if the server says that it may work later.
+    async fn open(&self, request: &TurnRequest<'_>) -> Result<Response, ProviderError> {
+        let body = request::body(&self.model, self.system.as_deref(), request);
+        let mut pauses = RETRY_PAUSES.into_iter();
+        loop {
+            let (error, wanted_pause) = match self.send(request.context, &body).await {
+                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) => {
+                    let pause = retry_after(&response);
+                    (self.refusal(response).await, pause)
+                }
+                Err(error) => (error, None),
+            };
+            let ProviderError::Upstream { retryable: true, .. } = &error else { return Err(error) };
+            let Some(pause) = pauses.next() else { return Err(error) };
+            let pause = wanted_pause.map_or(pause, |wanted| wanted.min(MAX_RETRY_AFTER));
+            tracing::warn!(run_id = %request.context.run_id(), %error, retry_in_ms = pause.as_millis(), "model refused");
+            tokio::select! {
+                biased;
+                halt = request.context.halted() => return Err(ProviderError::Halted(halt)),
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn send(&self, context: &RunContext, body: &serde_json::Value) -> Result<Response, ProviderError> {
+        let mut call = self.http.post(&self.url).json(body);
+        if let Some(key) = &self.api_key {
+            call = call.bearer_auth(key);
+        }
+        let sent = tokio::select! {
+            biased;
+            halt = context.halted() => return Err(ProviderError::Halted(halt)),
+            sent = timeout(self.stall, call.send()) => sent,
+        };
+        match sent {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(ProviderError::unavailable(format!("the model's server cannot be reached: {}", plain(&error)), true)),
+            Err(_) => Err(self.silent()),
+        }
+    }
+
+    async fn refusal(&self, response: Response) -> ProviderError {
+        let status = response.status();
+        let said = timeout(self.stall, first_bytes(response)).await.unwrap_or_default();
+        let said = request::error_text(&said);
+        let hint = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "the model's server refused the key",
+            StatusCode::NOT_FOUND => "the model's server does not know this model or address",
+            StatusCode::TOO_MANY_REQUESTS => "the model's server is busy or a quota is used up",
+            status if status.is_server_error() => "the model's server failed",
+            _ => "the model's server refused the request",
+        };
+        let detail = said.map_or_else(String::new, |said| format!(": {said}"));
+        let retryable = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+        ProviderError::unavailable(format!("{hint} ({}){detail}", status.as_u16()), retryable)
+    }
+
+    fn silent(&self) -> ProviderError {
+        ProviderError::unavailable(format!("the model's server was silent for {} s", self.stall.as_secs()), true)
+    }
+}
+
+#[async_trait]
+impl Provider for OpenAi {
+    fn model(&self) -> Option<&str> {
+        Some(&self.model)
+    }
+
+    async fn turn(&self, request: TurnRequest<'_>, sink: &mut dyn TurnSink) -> Result<Turn, ProviderError> {
+        let response = self.open(&request).await?;
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.starts_with("text/event-stream") {
+            let kind = kind.split(';').next().unwrap_or_default().to_owned();
+            return Err(ProviderError::protocol(format!("the model's server answered {kind:?} instead of an event stream")));
+        }
+        let mut events = response.bytes_stream().eventsource();
+        let mut assembly = Assembly::default();
+        loop {
+            let event = tokio::select! {
+                biased;
+                halt = request.context.halted() => return Err(ProviderError::Halted(halt)),
+                event = timeout(self.stall, events.next()) => event,
+            };
+            match event {
+                Err(_) => return Err(self.silent()),
+                Ok(None) => break,
+                Ok(Some(Err(error))) => {
+                    return Err(ProviderError::protocol(format!("the model's answer broke off: {error}")));
+                }
+                Ok(Some(Ok(event))) if event.data.trim() == "[DONE]" => {
+                    assembly.done();
+                    break;
+                }
+                Ok(Some(Ok(event))) => {
+                    for piece in assembly.read(&event.data)? {
+                        sink.piece(piece).await?;
+                    }
+                }
+            }
+        }
+        assembly.finish()
+    }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+async fn first_bytes(mut response: Response) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_ERROR_BODY
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        bytes.extend_from_slice(&chunk);
+    }
+    bytes
+}
+
+/// The innermost cause: "connection refused" rather than "error sending request for url".
+fn plain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
+}

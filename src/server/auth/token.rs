@@ -1,0 +1,84 @@
+//! Tokens for the socket: JWT (RFC 7519), HS256.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind};
+use netra_ws::{ErrorCode, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::server::error::ApiError;
+
+/// The audience of a token for the socket.
+const AUDIENCE: &str = "netra:ws";
+
+/// What a token says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TokenClaims {
+    /// Whose token.
+    pub sub: UserId,
+    /// What it is for.
+    pub aud: String,
+    /// When its life ends, in seconds since the Unix epoch.
+    pub exp: u64,
+    /// When it was made.
+    pub iat: u64,
+    /// The sign-in it came from, so that signing out ends it.
+    pub sid: String,
+    /// This token.
+    pub jti: Uuid,
+}
+
+impl TokenClaims {
+    pub(super) fn expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.exp.saturating_mul(1000))
+    }
+
+    pub(super) fn session(&self) -> Vec<u8> {
+        BASE64_URL_SAFE_NO_PAD.decode(&self.sid).unwrap_or_default()
+    }
+}
+
+pub(super) struct TokenKeys {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    validation: Validation,
+}
+
+impl TokenKeys {
+    pub(super) fn new(secret: &[u8]) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "aud", "sub"]);
+        validation.leeway = 0;
+        Self { signing: EncodingKey::from_secret(secret), verifying: DecodingKey::from_secret(secret), validation }
+    }
+
+    pub(super) fn sign(
+        &self,
+        user: UserId,
+        session: &[u8],
+        expires_at: Timestamp,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let claims = TokenClaims {
+            sub: user,
+            aud: AUDIENCE.to_owned(),
+            exp: expires_at.as_millis() / 1000,
+            iat: Timestamp::now().as_millis() / 1000,
+            sid: BASE64_URL_SAFE_NO_PAD.encode(session),
+            jti: Uuid::now_v7(),
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
+    }
+
+    pub(super) fn verify(&self, token: &str) -> Result<TokenClaims, ApiError> {
+        let decoded = decode::<TokenClaims>(token, &self.verifying, &self.validation);
+        decoded.map(|token| token.claims).map_err(|error| {
+            let (code, message) = match error.kind() {
+                ErrorKind::ExpiredSignature => (ErrorCode::TokenExpired, "the token has expired"),
+                ErrorKind::InvalidAudience => (ErrorCode::WrongAudience, "the token was made for something else"),
+                _ => (ErrorCode::Unauthenticated, "the token is not valid"),
+            };
+            ApiError::new(code, message)
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! Settings: flags beat `NETRA_*` beats `netra.toml` beats defaults. Every mistake is one line that names the setting.
+
+mod file;
+mod source;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use netra_ws::payload::Limits;
+
+pub use file::{AgentConfig, AgentKind};
+pub use source::{ConfigError, Flags};
+use source::Source;
+
+/// Everything the server can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Where the SQLite file and generated secrets live.
+    pub data_dir: PathBuf,
+    /// `sqlite:` for the file in `data_dir`, or `sqlite:<path>`.
+    pub database_url: String,
+    /// Ways to sign in.
+    pub auth: Vec<AuthMode>,
+    /// The address that browsers use, when it is not `http://<addr>`.
+    pub public_url: Option<url::Url>,
+    /// Further origins whose pages may connect and write.
+    pub allowed_origins: Vec<String>,
+    /// Signs tokens; made and kept in `data_dir` when absent.
+    pub jwt_secret: Option<String>,
+    /// Whether this is a developer's machine, where dev login may be open to the network.
+    pub development: bool,
+    /// What clients may do.
+    pub limits: Limits,
+    /// Handshakes a user may make in a minute.
+    pub handshakes_per_minute: u32,
+    /// Life of a token for the socket.
+    pub ws_token_ttl: Duration,
+    /// How long a connection outlives its token.
+    pub ws_token_grace: Duration,
+    /// How long a run's lease lasts without renewal.
+    pub run_lease: Duration,
+    /// How long stopping may take.
+    pub drain: Duration,
+    /// What is logged: a level or `tracing` directives.
+    pub log: String,
+    /// How it is logged.
+    pub log_format: LogFormat,
+    /// The agents, the default first.
+    pub agents: Vec<AgentConfig>,
+}
+
+/// A way to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// Everyone is the developer.
+    Dev,
+    /// E-mail and password.
+    Password,
+}
+
+impl AuthMode {
+    /// The name in settings and in discovery.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Password => "password",
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs, one object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads every source, and checks what can be checked before the port is bound.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let source = Source::read(flags)?;
+        let addr = source.parse("addr", "127.0.0.1:3000", "an address like 127.0.0.1:3000")?;
+        let limits = Limits {
+            heartbeat_interval_ms: source.positive("heartbeat_interval_ms", 25_000)?,
+            heartbeat_timeout_ms: source.positive("heartbeat_timeout_ms", 10_000)?,
+            max_frame_bytes: source.at_least("max_frame_bytes", 65_536, 1_024)?,
+            max_subscriptions: source.positive("max_subscriptions", 200)?,
+            commands_per_minute: source.positive("commands_per_minute", 600)?,
+        };
+        let config = Self {
+            addr,
+            data_dir: source.text("data_dir").unwrap_or_else(|| "./data".to_owned()).into(),
+            database_url: database_url(&source)?,
+            auth: auth_modes(&source)?,
+            public_url: public_url(&source)?,
+            allowed_origins: origins(&source)?,
+            jwt_secret: jwt_secret(&source)?,
+            development: source.text("env").as_deref() == Some("development"),
+            limits,
+            handshakes_per_minute: source.positive("handshakes_per_minute", 600)?,
+            ws_token_ttl: Duration::from_secs(source.between("ws_token_ttl_s", 300, 1, 300)?),
+            ws_token_grace: Duration::from_secs(source.between("ws_token_grace_s", 30, 0, 3_600)?),
+            run_lease: Duration::from_secs(source.between("run_lease_s", 15, 1, 3_600)?),
+            drain: Duration::from_secs(source.between("drain_s", 20, 0, 3_600)?),
+            log: source.text("log").unwrap_or_else(|| "info".to_owned()),
+            log_format: log_format(&source)?,
+            agents: file::agents(&source)?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let loopback = self.addr.ip().is_loopback();
+        if self.auth.contains(&AuthMode::Dev) && !loopback && !self.development {
+            return Err(ConfigError::new(
+                "auth",
+                format!(
+                    "dev login is refused on {}, where others can reach it; use auth = \"password\", or NETRA_ENV=development",
+                    self.addr
+                ),
+            ));
+        }
+        tracing_subscriber::EnvFilter::try_new(&self.log)
+            .map_err(|error| ConfigError::new("log", format!("{:?}: {error}", self.log)))?;
+        Ok(())
+    }
+
+    /// The origins whose pages may open sockets and write with cookies: the server's own and those allowed.
+    pub fn origins(&self, bound: SocketAddr) -> Vec<String> {
+        let mut origins = self.allowed_origins.clone();
+        match &self.public_url {
+            Some(url) => origins.push(url.origin().ascii_serialization()),
+            None => origins.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{}", bound.port()))),
+        }
+        if self.public_url.is_none() && !bound.ip().is_loopback() && !bound.ip().is_unspecified() {
+            origins.push(format!("http://{bound}"));
+        }
+        origins
+    }
+
+    /// Where a browser finds the socket: relative, or absolute when the public address is known.
+    pub fn socket_url(&self) -> String {
+        self.public_url.as_ref().map_or_else(
+            || "/ws".to_owned(),
+            |url| {
+                let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+                let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+                format!("{scheme}://{authority}/ws")
+            },
+        )
+    }
+
+    /// Whether cookies must only travel over TLS.
+    pub fn secure_cookies(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+}
+
+fn database_url(source: &Source) -> Result<String, ConfigError> {
+    let url = source.text("database_url").unwrap_or_else(|| "sqlite:".to_owned());
+    if url.starts_with("sqlite:") {
+        return Ok(url);
+    }
+    // The whole URL may hold a password, so only its scheme is repeated.
+    let scheme = url.split(':').next().unwrap_or_default();
+    Err(ConfigError::new("database_url", format!("{scheme:?} is not a database this build can use; it takes sqlite:")))
+}
+
+fn auth_modes(source: &Source) -> Result<Vec<AuthMode>, ConfigError> {
+    let text = source.list("auth").unwrap_or_else(|| vec!["dev".to_owned()]);
+    let mut modes = Vec::new();
+    for name in &text {
+        let mode = match name.as_str() {
+            "dev" => AuthMode::Dev,
+            "password" => AuthMode::Password,
+            other => {
+                return Err(ConfigError::new("auth", format!("{other:?} is no way to sign in; there are dev and password")));
+            }
+        };
+        if !modes.contains(&mode) {
+            modes.push(mode);
+        }
+    }
+    if modes.is_empty() {
+        return Err(ConfigError::new("auth", "name at least one of dev and password"));
+    }
+    Ok(modes)
+}
+
+fn public_url(source: &Source) -> Result<Option<url::Url>, ConfigError> {
+    source
+        .text("public_url")
+        .map(|text| match url::Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+            _ => Err(ConfigError::new("public_url", format!("{text:?} is not an http or https address"))),
+        })
+        .transpose()
+}
+
+fn origins(source: &Source) -> Result<Vec<String>, ConfigError> {
+    let list = source.list("allowed_origins").unwrap_or_default();
+    for origin in &list {
+        let exact = url::Url::parse(origin).ok().filter(|url| url.has_host()).map(|url| url.origin().ascii_serialization());
+        if exact.as_deref() != Some(origin) {
+            return Err(ConfigError::new(
+                "allowed_origins",
+                format!("{origin:?} is not an origin like https://chat.example.org (no path, no slash at the end)"),
+            ));
+        }
+    }
+    Ok(list)
+}
+
+fn jwt_secret(source: &Source) -> Result<Option<String>, ConfigError> {
+    let secret = source.text("jwt_secret");
+    if secret.as_ref().is_some_and(|secret| secret.len() < 32) {
+        return Err(ConfigError::new("jwt_secret", "needs 32 bytes or more"));
+    }
+    Ok(secret)
+}
+
+fn log_format(source: &Source) -> Result<LogFormat, ConfigError> {
+    match source.text("log_format").as_deref() {
+        None | Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => Err(ConfigError::new("log_format", format!("{other:?} is neither text nor json"))),
+    }
+}

@@ -1,0 +1,23 @@
+//! `/api/config` and `/api/agents`: what a client reads before it connects.
+
+use axum::{Json, extract::State, http::header::CACHE_CONTROL, response::IntoResponse};
+use netra_ws::discovery::AgentInfo;
+use serde::Serialize;
+
+use crate::server::{auth::Identity, state::AppState};
+
+/// Discovery, for anyone.
+pub async fn config(State(state): State<AppState>) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], Json(state.discovery()))
+}
+
+/// `GET /api/agents`
+#[derive(Serialize)]
+pub struct Agents {
+    agents: Vec<AgentInfo>,
+}
+
+/// The agents, for those who may ask them.
+pub async fn agents(State(state): State<AppState>, _: Identity) -> Json<Agents> {
+    Json(Agents { agents: state.registry.infos() })
+}

@@ -1,0 +1,13 @@
+//! HTTP: one file a concern.
+
+pub mod auth;
+pub mod discovery;
+mod extract;
+pub mod guard;
+pub mod health;
+pub mod page;
+pub mod socket;
+pub mod threads;
+
+pub(crate) use extract::identify;
+pub use extract::{ApiJson, ApiPath, ApiQuery, session_cookie, signed_out_cookie};

@@ -1,0 +1,115 @@
+//! What each client message does.
+
+use std::sync::Arc;
+
+use netra_ws::{
+    ClientFrame, ErrorCode, FrameId, ThreadId,
+    connection::Peer,
+    frame::Frame,
+    message::{ClientMessage, ServerMessage},
+    model::Object,
+    payload as p,
+};
+use serde_json::{Value, json};
+
+use super::{connection::answer, inbound::refuse, subscribe};
+use crate::server::{error::ApiError, state::AppState};
+
+/// Acts on a frame and answers it.
+pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFrame) {
+    let ClientFrame { id, thread_id, message, reply_to, .. } = frame;
+    let user = peer.user.id;
+    let outcome = match message {
+        ClientMessage::UserMessage(message) => match named(thread_id) {
+            Ok(thread) => state.bridge.user_message(user, id, thread, message).await.map(acknowledged),
+            Err(error) => Err(error),
+        },
+        ClientMessage::StartAgent(start) => {
+            state.bridge.start_agent(user, id, thread_id, start).await.map(acknowledged)
+        }
+        ClientMessage::StopAgent(stop) => state.bridge.stop_agent(user, stop.run_id).await.map(acknowledged),
+        ClientMessage::ToolApproval(_) => {
+            Err(ApiError::new(ErrorCode::NotFound, "no tool call of yours waits for a decision"))
+        }
+        ClientMessage::Subscribe(wanted) => match named(thread_id) {
+            Ok(thread) => subscribe::subscribe(state, peer, id, thread, wanted).await.map(|()| None),
+            Err(error) => Err(error),
+        },
+        ClientMessage::Unsubscribe(p::Empty {}) => named(thread_id).map(|thread| {
+            state.manager.unsubscribe(peer, thread);
+            Some(Frame::new(ServerMessage::Unsubscribed(p::Empty {})).in_thread(thread))
+        }),
+        ClientMessage::Authenticate(fresh) => authenticate(state, peer, &fresh.token).await,
+        ClientMessage::HeartbeatAck(p::Empty {}) => {
+            if !peer.heartbeat_acknowledged(reply_to) {
+                tracing::debug!("heartbeat_ack answers no heartbeat");
+            }
+            Ok(None)
+        }
+        ClientMessage::Ping(ping) => Ok(Some(Frame::new(ServerMessage::Pong(ping)))),
+        ClientMessage::JoinRoom(room) | ClientMessage::LeaveRoom(room) => Err(no_room(&room.room)),
+        ClientMessage::RoomMessage(say) => Err(no_room(&say.room)),
+        ClientMessage::JsonrpcRequest(request) => Ok(Some(jsonrpc(&request))),
+        ClientMessage::JsonrpcNotification(_) => Ok(None),
+    };
+    respond(peer, id, outcome);
+}
+
+fn respond(peer: &Peer, id: FrameId, outcome: Result<Option<netra_ws::ServerFrame>, ApiError>) {
+    match outcome {
+        Ok(Some(frame)) => answer(peer, frame.answering(id)),
+        Ok(None) => {}
+        Err(error) => {
+            tracing::info!(code = %error.code, reason = error.message, "command refused");
+            refuse(peer, Some(id), error.into());
+        }
+    }
+}
+
+fn named(thread: Option<ThreadId>) -> Result<ThreadId, ApiError> {
+    thread.ok_or_else(|| ApiError::new(ErrorCode::InvalidPayload, "`thread_id` is missing in the frame"))
+}
+
+fn acknowledged(ack: p::Ack) -> Option<netra_ws::ServerFrame> {
+    let thread = ack.thread_id;
+    let mut frame = Frame::new(ServerMessage::Ack(ack));
+    frame.thread_id = thread;
+    Some(frame)
+}
+
+async fn authenticate(
+    state: &AppState,
+    peer: &Peer,
+    token: &str,
+) -> Result<Option<netra_ws::ServerFrame>, ApiError> {
+    let (user, expires_at) = state.security.verify_ws_token(token).await?;
+    if user.id != peer.user.id {
+        return Err(ApiError::new(ErrorCode::Forbidden, "the token belongs to another user"));
+    }
+    peer.renew_token(expires_at);
+    Ok(Some(Frame::new(ServerMessage::Authenticated(p::Authenticated { token_expires_at: expires_at }))))
+}
+
+/// Rooms belong to shared threads, and no thread is shared yet.
+fn no_room(room: &str) -> ApiError {
+    let name: String = room.chars().take(64).collect();
+    ApiError::new(ErrorCode::NotFound, format!("there is no room called {name:?}"))
+}
+
+/// JSON-RPC 2.0 over the socket: `ping` (as in MCP) is the one method so far.
+fn jsonrpc(request: &Object) -> netra_ws::ServerFrame {
+    let id = request.get("id").cloned().unwrap_or(Value::Null);
+    let failed = |code: i32, message: &str| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
+    let method = request.get("method").and_then(Value::as_str);
+    let response = match method {
+        _ if request.get("jsonrpc").and_then(Value::as_str) != Some("2.0") => failed(-32600, "Invalid Request"),
+        None => failed(-32600, "Invalid Request"),
+        Some("ping") => json!({ "jsonrpc": "2.0", "id": id, "result": {} }),
+        Some(_) => failed(-32601, "Method not found"),
+    };
+    let response = match response {
+        Value::Object(response) => response,
+        _ => Object::new(),
+    };
+    Frame::new(ServerMessage::JsonrpcResponse(response))
+}

@@ -1,0 +1,97 @@
+//! The handshake: everything that can be refused is refused before the upgrade, as an HTTP status with a reason.
+
+use std::net::SocketAddr;
+
+use axum::{
+    extract::{
+        ConnectInfo, RawQuery, State, WebSocketUpgrade,
+        ws::rejection::WebSocketUpgradeRejection,
+    },
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use netra_ws::{ErrorCode, PROTOCOL, TOKEN_PREFIX, Timestamp, model::User};
+
+use super::connection;
+use crate::server::{error::ApiError, http::guard::allowed_origin, state::AppState};
+
+/// Bytes that are read at a time. The library's default of 128 KiB is allocated for each connection at once.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// Frames up to this size are read whole, so that one over the limit can be answered before the close.
+const READ_LIMIT: usize = 1 << 20;
+
+/// Opens the socket or says why not.
+pub async fn upgrade(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let admitted = admit(&state, query.as_deref(), &headers).await;
+    let admitted = admitted.and_then(|user| match upgrade {
+        Ok(upgrade) => Ok((user, upgrade)),
+        Err(_) => Err(ApiError::new(ErrorCode::UnsupportedProtocol, "this address takes WebSocket handshakes")),
+    });
+    let ((user, token_expires_at), upgrade) = match admitted {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            tracing::warn!(
+                code = %error.code,
+                reason = error.message,
+                %peer,
+                origin = ?headers.get(header::ORIGIN),
+                "handshake refused"
+            );
+            return error.into_response();
+        }
+    };
+    let max = READ_LIMIT.max(state.config.limits.max_frame_bytes * 2);
+    upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(READ_BUFFER)
+        .max_message_size(max)
+        .max_frame_size(max)
+        .on_upgrade(move |socket| Box::pin(connection::run(state, socket, user, token_expires_at, peer)))
+}
+
+async fn admit(state: &AppState, query: Option<&str>, headers: &HeaderMap) -> Result<(User, Timestamp), ApiError> {
+    if query.is_some_and(names_token) {
+        return Err(ErrorCode::TokenInQuery.into());
+    }
+    allowed_origin(headers, &state.origins)?;
+    let offered = offered_protocols(headers);
+    if !offered.contains(&PROTOCOL) {
+        return Err(ErrorCode::UnsupportedProtocol.into());
+    }
+    let token = offered.iter().find_map(|entry| entry.strip_prefix(TOKEN_PREFIX)).or_else(|| bearer(headers));
+    let token = token.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "no token was offered"))?;
+    let (user, expires_at) = state.security.verify_ws_token(token).await?;
+    state.manager.admits().map_err(|code| ApiError::from(code).retry_after_ms(1_000))?;
+    state.security.count_handshake(user.id).map_err(|wait| {
+        ApiError::new(ErrorCode::RateLimited, "too many handshakes; wait a little").retry_after_ms(wait)
+    })?;
+    Ok((user, expires_at))
+}
+
+fn names_token(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| matches!(&*name, "token" | "jwt" | "access_token"))
+}
+
+fn offered_protocols(headers: &HeaderMap) -> Vec<&str> {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,147 @@
+//! What a client sends: decoded, counted, refused or passed on.
+
+use std::{num::NonZeroU32, sync::Arc, time::{Duration, Instant}};
+
+use axum::extract::ws::{Message, WebSocket};
+use futures::{StreamExt, stream::SplitStream};
+use governor::{DefaultDirectRateLimiter, Quota, clock::{Clock, DefaultClock}};
+use netra_ws::{
+    ClientFrame, CloseCode, ErrorCode, FrameError, FrameId,
+    connection::Peer,
+    frame::Frame,
+    message::{ClientMessage, Message as _, ServerMessage},
+    payload::ErrorMessage,
+};
+
+use super::{connection::answer, dispatch};
+use crate::server::state::AppState;
+
+/// Malformed frames within [`MALFORMED_WINDOW`] that end a connection.
+const MALFORMED_LIMIT: usize = 3;
+const MALFORMED_WINDOW: Duration = Duration::from_secs(10);
+
+/// Frames refused for their rate within [`REFUSED_WINDOW`] that end a connection.
+const REFUSED_LIMIT: usize = 100;
+const REFUSED_WINDOW: Duration = Duration::from_secs(60);
+
+/// Reads until the socket ends or the connection is to close.
+pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitStream<WebSocket>) {
+    let mut inbound = Inbound::new(state, peer);
+    while let Some(message) = stream.next().await {
+        let text = match message {
+            Ok(Message::Text(text)) => text,
+            Ok(Message::Binary(_)) => {
+                let error = FrameError {
+                    code: ErrorCode::UnsupportedFrame,
+                    message: "the protocol is text; send JSON in a text frame".to_owned(),
+                    reply_to: None,
+                };
+                inbound.bad_frame(&error);
+                continue;
+            }
+            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+            Ok(Message::Close(_)) => break,
+            Err(error) => {
+                if error.to_string().contains("too long") {
+                    peer.outbound.close(CloseCode::FrameTooLarge);
+                    return std::future::pending().await;
+                }
+                tracing::debug!(%error, "the socket failed");
+                break;
+            }
+        };
+        if text.len() > state.config.limits.max_frame_bytes {
+            tracing::warn!(code = %ErrorCode::FrameTooLarge, bytes = text.len(), "frame rejected");
+            peer.outbound.close(CloseCode::FrameTooLarge);
+            // The writer ends the connection.
+            return std::future::pending().await;
+        }
+        match ClientFrame::decode(&text) {
+            Ok(frame) => {
+                if inbound.admit(&frame) {
+                    dispatch::dispatch(state, peer, frame).await;
+                }
+            }
+            Err(error) => inbound.bad_frame(&error),
+        }
+    }
+}
+
+/// The last moments of something, as many as matter.
+struct Recent {
+    limit: usize,
+    window: Duration,
+    moments: Vec<Instant>,
+}
+
+impl Recent {
+    fn new(limit: usize, window: Duration) -> Self {
+        Self { limit, window, moments: Vec::new() }
+    }
+
+    /// Counts one more; `true` when the limit is reached within the window.
+    fn count(&mut self, now: Instant) -> bool {
+        self.moments.retain(|moment| now.duration_since(*moment) < self.window);
+        self.moments.push(now);
+        self.moments.len() >= self.limit
+    }
+}
+
+struct Inbound<'a> {
+    peer: &'a Arc<Peer>,
+    bucket: DefaultDirectRateLimiter,
+    malformed: Recent,
+    refused: Recent,
+}
+
+impl<'a> Inbound<'a> {
+    fn new(state: &AppState, peer: &'a Arc<Peer>) -> Self {
+        let rate = NonZeroU32::new(state.config.limits.commands_per_minute).unwrap_or(NonZeroU32::MIN);
+        Self {
+            peer,
+            bucket: DefaultDirectRateLimiter::direct(Quota::per_minute(rate)),
+            malformed: Recent::new(MALFORMED_LIMIT, MALFORMED_WINDOW),
+            refused: Recent::new(REFUSED_LIMIT, REFUSED_WINDOW),
+        }
+    }
+
+    /// Whether the frame may be acted on.
+    fn admit(&mut self, frame: &ClientFrame) -> bool {
+        matches!(frame.message, ClientMessage::HeartbeatAck(_)) || self.spend(Some(frame.id), frame.message.info().name)
+    }
+
+    fn spend(&mut self, reply_to: Option<FrameId>, kind: &str) -> bool {
+        let Err(refused) = self.bucket.check() else { return true };
+        let wait = refused.wait_time_from(DefaultClock::default().now());
+        let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        tracing::warn!(code = %ErrorCode::RateLimited, kind, retry_after_ms = wait, "frame rejected");
+        let error = ErrorMessage {
+            retry_after_ms: Some(wait),
+            ..ErrorMessage::new(ErrorCode::RateLimited, "too many frames; wait a little")
+        };
+        refuse(self.peer, reply_to, error);
+        if self.refused.count(Instant::now()) {
+            self.peer.outbound.close(CloseCode::RateLimited);
+        }
+        false
+    }
+
+    /// Answers a frame that could not be decoded.
+    fn bad_frame(&mut self, error: &FrameError) {
+        if !self.spend(error.reply_to, "undecodable") {
+            return;
+        }
+        tracing::warn!(code = %error.code, reason = error.message, "frame rejected");
+        refuse(self.peer, error.reply_to, ErrorMessage::new(error.code, error.message.clone()));
+        if error.is_malformed() && self.malformed.count(Instant::now()) {
+            self.peer.outbound.close(CloseCode::Malformed);
+        }
+    }
+}
+
+/// Answers with an error.
+pub(super) fn refuse(peer: &Peer, reply_to: Option<FrameId>, error: ErrorMessage) {
+    let mut frame = Frame::new(ServerMessage::ErrorMessage(error));
+    frame.reply_to = reply_to;
+    answer(peer, frame);
+}

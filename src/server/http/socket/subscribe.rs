@@ -1,0 +1,117 @@
+//! Subscribing: where a cursor stands, what comes first, and the replay.
+
+use std::sync::Arc;
+
+use netra_ws::{
+    FrameId, ThreadId, Timestamp,
+    connection::Peer,
+    frame::Frame,
+    log::{EventLog, Head},
+    message::ServerMessage,
+    payload::{Subscribe, SubscribeMode, Subscribed},
+    subscription::Subscription,
+};
+use tracing::Instrument;
+
+use super::connection::answer;
+use crate::server::{error::ApiError, state::AppState};
+
+/// Answers `subscribe` and starts the replay beside the reader, which goes on.
+pub(super) async fn subscribe(
+    state: &AppState,
+    peer: &Arc<Peer>,
+    id: FrameId,
+    thread: ThreadId,
+    wanted: Subscribe,
+) -> Result<(), ApiError> {
+    let head = state.store.head(peer.user.id, thread).await?;
+    if let Some(after) = resumable(&wanted, &head) {
+        let subscription = state.manager.subscribe(peer, thread, after)?;
+        confirm(peer, id, thread, &head, SubscribeMode::Resumed);
+        replay(state, subscription);
+        return Ok(());
+    }
+    let snapshot = state.store.snapshot(peer.user.id, thread).await?;
+    let head = Head { epoch: snapshot.epoch.clone(), head_seq: snapshot.as_of_seq, trimmed_seq: 0 };
+    let subscription = state.manager.subscribe(peer, thread, snapshot.as_of_seq)?;
+    confirm(peer, id, thread, &head, SubscribeMode::Snapshot);
+    let mut frame = Frame::new(ServerMessage::ThreadSnapshot(snapshot)).in_thread(thread);
+    frame.ts = Some(Timestamp::now());
+    let text = frame.encode().map_err(|error| ApiError::internal(&error))?;
+    let (peer, state) = (peer.clone(), state.clone());
+    tokio::spawn(
+        async move {
+            if peer.outbound.push_paced(text.into()).await.is_ok() {
+                replay(&state, subscription);
+            }
+        }
+        .in_current_span(),
+    );
+    Ok(())
+}
+
+/// The event to go on after, or nothing when only a snapshot is sure to be right.
+fn resumable(wanted: &Subscribe, head: &Head) -> Option<u64> {
+    let after = u64::try_from(wanted.after_seq?).ok()?;
+    let known = match &wanted.epoch {
+        Some(epoch) => *epoch == head.epoch,
+        None => after == 0,
+    };
+    (known && after <= head.head_seq && after >= head.trimmed_seq).then_some(after)
+}
+
+fn confirm(peer: &Peer, id: FrameId, thread: ThreadId, head: &Head, mode: SubscribeMode) {
+    let subscribed = Subscribed { epoch: head.epoch.clone(), head_seq: head.head_seq, mode };
+    answer(peer, Frame::new(ServerMessage::Subscribed(subscribed)).in_thread(thread).answering(id));
+}
+
+fn replay(state: &AppState, subscription: Arc<Subscription>) {
+    let store = state.store.clone();
+    tokio::spawn(
+        async move {
+            let log: &dyn EventLog = &*store;
+            if let Err(error) = subscription.replay(log).await {
+                // The thread is gone, or the store fails: the client hears of the first by `thread_deleted`, and comes back
+                // with its cursor after the second.
+                tracing::warn!(%error, thread_id = %subscription.thread_id, "replay failed");
+                subscription.fail();
+            }
+        }
+        .in_current_span(),
+    );
+}
+
+/// The live stream of a thread has a hole: what is missing is read from the log.
+pub(super) fn repair(state: &AppState, peer: &Arc<Peer>, thread: ThreadId) {
+    if let Some(subscription) = peer.subscription(thread) {
+        tracing::info!(thread_id = %thread, "a hole in the live stream is read from the log");
+        replay(state, subscription);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_cursor_stands() {
+        let head = Head { epoch: "0000aaaa".to_owned(), head_seq: 10, trimmed_seq: 4 };
+        let check = |after_seq: Option<i64>, epoch: Option<&str>, expected: Option<u64>| {
+            let wanted = Subscribe { after_seq, epoch: epoch.map(str::to_owned) };
+            assert_eq!(resumable(&wanted, &head), expected, "{wanted:?}");
+        };
+        check(None, None, None);
+        check(Some(7), Some("0000aaaa"), Some(7));
+        check(Some(10), Some("0000aaaa"), Some(10));
+        check(Some(4), Some("0000aaaa"), Some(4));
+        check(Some(3), Some("0000aaaa"), None);
+        check(Some(11), Some("0000aaaa"), None);
+        check(Some(7), Some("0000bbbb"), None);
+        check(Some(7), None, None);
+        check(Some(0), None, None);
+        check(Some(-1), Some("0000aaaa"), None);
+        check(Some(i64::MAX), Some("0000aaaa"), None);
+        let whole = Head { trimmed_seq: 0, ..head };
+        assert_eq!(resumable(&Subscribe { after_seq: Some(0), epoch: None }, &whole), Some(0));
+    }
+}

@@ -1,0 +1,180 @@
+//! `/api/threads*`
+
+use axum::{Json, extract::State, http::StatusCode};
+use netra_ws::{
+    ErrorCode, ThreadId,
+    frame::StoredEvent,
+    model::{Message, Thread},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{ApiJson, ApiPath, ApiQuery};
+use crate::server::{
+    auth::Identity,
+    error::ApiError,
+    state::AppState,
+    store::{ThreadChange, ThreadQuery},
+};
+
+/// Threads in a page unless asked otherwise, and at most.
+const THREADS: (usize, usize) = (50, 200);
+
+/// Messages in a page unless asked otherwise, and at most.
+const MESSAGES: (usize, usize) = (200, 500);
+
+/// Events in a page unless asked otherwise, and at most.
+const EVENTS: (usize, usize) = (500, 1_000);
+
+fn page_size(asked: Option<usize>, (default, most): (usize, usize)) -> usize {
+    asked.unwrap_or(default).clamp(1, most)
+}
+
+/// `GET /api/threads`
+#[derive(Deserialize)]
+pub struct ListQuery {
+    query: Option<String>,
+    #[serde(default)]
+    archived: bool,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// A page of threads.
+#[derive(Serialize)]
+pub struct ThreadList {
+    threads: Vec<Thread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+fn bad_cursor() -> ApiError {
+    ApiError::new(ErrorCode::InvalidPayload, "`cursor` is not one that this server gave")
+}
+
+/// Lists threads.
+pub async fn list(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiQuery(asked): ApiQuery<ListQuery>,
+) -> Result<Json<ThreadList>, ApiError> {
+    let offset = asked.cursor.as_deref().map(|cursor| cursor.parse::<u32>().map_err(|_| bad_cursor())).transpose()?;
+    let offset = offset.unwrap_or_default() as usize;
+    let limit = page_size(asked.limit, THREADS);
+    let query = ThreadQuery { text: asked.query, archived: asked.archived, limit, offset };
+    let (threads, more) = state.threads.list(identity.user.id, &query).await?;
+    Ok(Json(ThreadList { threads, next_cursor: more.then(|| (offset + limit).to_string()) }))
+}
+
+/// `POST /api/threads`
+#[derive(Default, Deserialize)]
+pub struct NewThread {
+    title: Option<String>,
+    agent: Option<String>,
+}
+
+/// Makes an empty thread.
+pub async fn create(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiJson(new): ApiJson<NewThread>,
+) -> Result<(StatusCode, Json<Thread>), ApiError> {
+    let thread = state.threads.create(identity.user.id, new.title.as_deref(), new.agent.as_deref()).await?;
+    Ok((StatusCode::CREATED, Json(thread)))
+}
+
+/// One thread.
+pub async fn get(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiPath(id): ApiPath<ThreadId>,
+) -> Result<Json<Thread>, ApiError> {
+    Ok(Json(state.threads.get(identity.user.id, id).await?))
+}
+
+/// `PATCH /api/threads/{id}`
+#[derive(Deserialize)]
+pub struct Change {
+    title: Option<String>,
+    pinned: Option<bool>,
+    archived: Option<bool>,
+    agent: Option<String>,
+}
+
+/// Changes a thread.
+pub async fn change(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiPath(id): ApiPath<ThreadId>,
+    ApiJson(change): ApiJson<Change>,
+) -> Result<Json<Thread>, ApiError> {
+    let Change { title, pinned, archived, agent } = change;
+    let change = ThreadChange { title, pinned, archived, agent };
+    Ok(Json(state.threads.change(identity.user.id, id, change).await?))
+}
+
+/// Deletes a thread.
+pub async fn delete(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiPath(id): ApiPath<ThreadId>,
+) -> Result<StatusCode, ApiError> {
+    state.threads.delete(identity.user.id, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /api/threads/{id}/events`
+#[derive(Deserialize)]
+pub struct EventsQuery {
+    #[serde(default)]
+    after_seq: u64,
+    limit: Option<usize>,
+}
+
+/// A part of the log, each event as the frame that the socket carries.
+#[derive(Serialize)]
+pub struct Events {
+    epoch: String,
+    head_seq: u64,
+    events: Vec<StoredEvent>,
+}
+
+/// The log of a thread.
+pub async fn events(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiPath(id): ApiPath<ThreadId>,
+    ApiQuery(asked): ApiQuery<EventsQuery>,
+) -> Result<Json<Events>, ApiError> {
+    state.store.head(identity.user.id, id).await?;
+    let page = state.store.read(id, asked.after_seq, page_size(asked.limit, EVENTS)).await?;
+    Ok(Json(Events { epoch: page.epoch, head_seq: page.head_seq, events: page.events }))
+}
+
+/// `GET /api/threads/{id}/messages`
+#[derive(Deserialize)]
+pub struct MessagesQuery {
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// A page of messages, oldest first; the next page holds older ones.
+#[derive(Serialize)]
+pub struct Messages {
+    messages: Vec<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// The messages of a thread, the newest page first.
+pub async fn messages(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiPath(id): ApiPath<ThreadId>,
+    ApiQuery(asked): ApiQuery<MessagesQuery>,
+) -> Result<Json<Messages>, ApiError> {
+    let before = asked.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| bad_cursor())).transpose()?;
+    let limit = page_size(asked.limit, MESSAGES);
+    let (messages, more) = state.threads.messages(identity.user.id, id, before, limit).await?;
+    let next_cursor = messages.first().filter(|_| more).map(|message| message.seq.to_string());
+    Ok(Json(Messages { messages, next_cursor }))
+}

@@ -1,0 +1,190 @@
+//! The backend: build the services, serve, drain.
+
+pub mod agent;
+pub mod auth;
+pub mod config;
+pub mod error;
+pub mod http;
+mod router;
+mod state;
+pub mod store;
+pub mod telemetry;
+mod threads;
+pub mod tool;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use leptos::config::{LeptosOptions, get_configuration};
+use netra_ws::{
+    bus::{Bus, LocalBus},
+    connection::QueueLimits,
+    emitter::EmitterPool,
+    manager::{Manager, ManagerLimits},
+};
+use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+
+use agent::{Bridge, Engine, EngineParts, Registry};
+use auth::SecurityService;
+use config::{AuthMode, Config};
+pub use state::{AppState, VERSION};
+use store::{SharedStore, sqlite::SqliteStore};
+use threads::Threads;
+use tool::{ToolEngine, builtin};
+
+/// Connections that one process takes on; the process's limit of open files ends it earlier.
+const MAX_CONNECTIONS: usize = 100_000;
+
+/// Sockets that are asked to leave at a time while draining, and the pause between.
+const DRAIN_BATCH: usize = 200;
+const DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long open requests may take once the sockets are gone.
+const LAST_REQUESTS: Duration = Duration::from_secs(3);
+
+/// The server could not start or went down.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data folder cannot be used.
+    #[error("the data folder {0}: {1}")]
+    DataDir(String, #[source] std::io::Error),
+    /// The database cannot be opened.
+    #[error("the database cannot be opened: {0}")]
+    Store(#[from] store::StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Bind(SocketAddr, #[source] std::io::Error),
+    /// The page's settings are missing.
+    #[error("Leptos.toml: {0}")]
+    Leptos(String),
+    /// Outgoing requests cannot be made.
+    #[error("the HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
+    /// The listener failed.
+    #[error("serving failed: {0}")]
+    Serve(#[source] std::io::Error),
+}
+
+/// Serves until told to stop.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let data_dir = config.data_dir.clone();
+    let in_data_dir = |error| RunError::DataDir(data_dir.display().to_string(), error);
+    tokio::fs::create_dir_all(&data_dir).await.map_err(in_data_dir)?;
+    let database = SqliteStore::open(&config.database_url, &data_dir).await?;
+    let store: SharedStore = Arc::new(database.clone());
+    let security = SecurityService::new(store.clone(), &config, &data_dir).map_err(in_data_dir)?;
+    let listener = TcpListener::bind(config.addr).await.map_err(|error| RunError::Bind(config.addr, error))?;
+    let bound = listener.local_addr().map_err(RunError::Serve)?;
+    let (state, engine) = build(config, bound, store, security)?;
+    warn_about_dev_login(&state.config, bound);
+    engine.start();
+
+    let (stop_serving, stopped) = oneshot::channel::<()>();
+    let app = router::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async move { _ = stopped.await });
+    let mut serving = tokio::spawn(serving.into_future());
+    tracing::info!(address = %bound, version = VERSION, agents = state.registry.infos().len(), "listening");
+    tokio::select! {
+        ended = &mut serving => return ended.unwrap_or(Ok(())).map_err(RunError::Serve),
+        () = told_to_stop() => {}
+    }
+    drain(&state, &engine).await;
+    drop(stop_serving);
+    let _ = tokio::time::timeout(LAST_REQUESTS, serving).await;
+    database.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Puts the services together.
+fn build(
+    config: Config,
+    bound: SocketAddr,
+    store: SharedStore,
+    security: SecurityService,
+) -> Result<(AppState, Engine), RunError> {
+    let manager = Manager::new(ManagerLimits {
+        connections: MAX_CONNECTIONS,
+        subscriptions: config.limits.max_subscriptions,
+        queue: QueueLimits::default(),
+    });
+    let local = LocalBus::new();
+    local.attach(Arc::new(manager.clone()));
+    let bus: Arc<dyn Bus> = local;
+    let log: netra_ws::log::SharedLog = store.clone();
+    let emitters = EmitterPool::new(log, bus.clone());
+    let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).build()?;
+    let registry = Arc::new(Registry::new(&config.agents, &http));
+    let engine = Engine::new(EngineParts {
+        lease: config.run_lease,
+        registry: registry.clone(),
+        tools: ToolEngine::new(builtin::all(store.clone())),
+        store: store.clone(),
+        emitters: emitters.clone(),
+        bus: bus.clone(),
+    });
+    let state = AppState {
+        leptos: leptos_options(bound)?,
+        origins: config.origins(bound).into(),
+        bridge: Bridge::new(store.clone(), registry.clone(), emitters, engine.clone(), bus.clone()),
+        threads: Threads::new(store.clone(), registry.clone(), bus.clone()),
+        config: Arc::new(config),
+        security: Arc::new(security),
+        ready: Arc::new(AtomicBool::new(true)),
+        store,
+        manager,
+        bus,
+        registry,
+    };
+    Ok((state, engine))
+}
+
+/// Under `cargo leptos watch` the settings come from the environment, otherwise from Leptos.toml.
+fn leptos_options(bound: SocketAddr) -> Result<LeptosOptions, RunError> {
+    let file = if std::env::var_os("LEPTOS_OUTPUT_NAME").is_some() { None } else { Some("Leptos.toml") };
+    let read = get_configuration(file).map_err(|error| RunError::Leptos(error.to_string()))?;
+    let mut options = read.leptos_options;
+    options.site_addr = bound;
+    Ok(options)
+}
+
+fn warn_about_dev_login(config: &Config, bound: SocketAddr) {
+    if config.auth.contains(&AuthMode::Dev) {
+        tracing::warn!(address = %bound, "dev login is on: whoever reaches this address is the developer");
+    }
+}
+
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be caught; the process can only be killed");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Not ready, then sockets in batches, then runs.
+async fn drain(state: &AppState, engine: &Engine) {
+    tracing::info!("draining");
+    state.ready.store(false, Ordering::Release);
+    state.manager.begin_drain();
+    let deadline = tokio::time::Instant::now() + state.config.drain;
+    let sockets = async {
+        while state.manager.drain(DRAIN_BATCH) > 0 {
+            sleep(DRAIN_PAUSE).await;
+        }
+    };
+    if tokio::time::timeout_at(deadline, sockets).await.is_err() {
+        tracing::warn!(left = state.manager.census().connections, "sockets did not close in time");
+    }
+    engine.drain(deadline.saturating_duration_since(tokio::time::Instant::now())).await;
+}

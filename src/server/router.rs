@@ -1,0 +1,92 @@
+//! Every route of the server.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, StatusCode, Uri, header},
+    middleware::{from_fn, from_fn_with_state, map_response},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use leptos::prelude::provide_context;
+use leptos_axum::{LeptosRoutes, generate_route_list, handle_server_fns_with_context};
+use tower_http::{compression::CompressionLayer, services::ServeDir};
+
+use super::{
+    error::ApiError,
+    http::{auth, discovery, guard, health, page, socket, threads},
+    state::AppState,
+};
+use crate::app::{App, shell};
+
+/// The largest request body, in bytes.
+const MAX_BODY: usize = 1 << 20;
+
+/// Where server functions live.
+const SERVER_FUNCTIONS: &str = "/fn/{*name}";
+
+/// The whole application.
+pub fn router(state: AppState) -> Router {
+    let api = Router::new()
+        .route("/api/config", get(discovery::config))
+        .route("/api/agents", get(discovery::agents))
+        .route("/api/me", get(auth::me))
+        .route("/api/auth/dev", post(auth::dev))
+        .route("/api/auth/register", post(auth::register))
+        .route("/api/auth/login", post(auth::login))
+        .route("/api/auth/logout", post(auth::logout))
+        .route("/api/auth/ws-token", post(auth::ws_token))
+        .route("/api/threads", get(threads::list).post(threads::create))
+        .route("/api/threads/{id}", get(threads::get).patch(threads::change).delete(threads::delete))
+        .route("/api/threads/{id}/events", get(threads::events))
+        .route("/api/threads/{id}/messages", get(threads::messages))
+        .route(SERVER_FUNCTIONS, post(server_function))
+        .layer(map_response(no_store))
+        .layer(DefaultBodyLimit::max(MAX_BODY));
+    let context = {
+        let state = state.clone();
+        move || {
+            page::provide_policy(&state);
+            provide_context(state.clone());
+        }
+    };
+    let shell = {
+        let options = state.leptos.clone();
+        move || shell(options.clone())
+    };
+    let pages = Router::new()
+        .leptos_routes_with_context(&state, generate_route_list(App), context, shell)
+        .layer(from_fn_with_state(state.clone(), page::boot));
+    let site = ServeDir::new(&*state.leptos.site_root).precompressed_br().precompressed_gzip();
+    Router::new()
+        .merge(api)
+        .merge(pages)
+        .fallback_service(Router::new().fallback_service(site).layer(map_response(revalidate)))
+        .layer(CompressionLayer::new())
+        .route("/ws", get(socket::upgrade))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .layer(from_fn_with_state(state.clone(), guard::check_origin))
+        .layer(from_fn(guard::security_headers))
+        .with_state(state)
+}
+
+async fn server_function(State(state): State<AppState>, request: Request) -> impl IntoResponse {
+    handle_server_fns_with_context(move || provide_context(state.clone()), request).await
+}
+
+async fn no_store(mut response: Response) -> Response {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Assets keep their names between builds, so a browser asks whether its copy is still good. What is no asset is not found,
+/// in the API's own shape.
+async fn revalidate(uri: Uri, mut response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND {
+        tracing::debug!(path = uri.path(), "not found");
+        return ApiError::not_found().into_response();
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}

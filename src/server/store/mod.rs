@@ -1,0 +1,140 @@
+//! The store: users, sign-ins, threads, runs, and the event log.
+
+pub mod sqlite;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use netra_ws::{
+    MessageId, RunId, ThreadId, Timestamp, UserId,
+    log::{EventLog, Fence},
+    model::{Message, Role, Thread, User},
+};
+
+/// A store failed, or holds something that cannot be read back.
+pub type StoreError = sqlx::Error;
+
+/// What a store does, apart from the log.
+#[async_trait]
+pub trait Store: EventLog {
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Adds a user; `None` when the e-mail address is taken. The first user with a password becomes an administrator.
+    async fn add_user(&self, user: NewUser) -> Result<Option<User>, StoreError>;
+    /// The user with this address and the password's hash.
+    async fn user_by_email(&self, email: &str) -> Result<Option<(User, String)>, StoreError>;
+    /// The developer, made when missing.
+    async fn dev_user(&self) -> Result<User, StoreError>;
+
+    /// Keeps a sign-in under the digest of its secret.
+    async fn add_session(&self, digest: &[u8], user: UserId, expires_at: Timestamp) -> Result<(), StoreError>;
+    /// Whose sign-in it is, if it is still good.
+    async fn session(&self, digest: &[u8]) -> Result<Option<User>, StoreError>;
+    /// Ends a sign-in.
+    async fn end_session(&self, digest: &[u8]) -> Result<(), StoreError>;
+
+    /// Makes an empty thread.
+    async fn add_thread(&self, user: UserId, title: &str, agent: &str) -> Result<Thread, StoreError>;
+    /// The user's thread; `None` when it is not the user's.
+    async fn thread(&self, user: UserId, id: ThreadId) -> Result<Option<Thread>, StoreError>;
+    /// The user's threads: pinned first, then the newest.
+    async fn threads(&self, user: UserId, query: &ThreadQuery) -> Result<Vec<Thread>, StoreError>;
+    /// Changes title and settings.
+    async fn change_thread(&self, user: UserId, id: ThreadId, change: &ThreadChange) -> Result<Option<Thread>, StoreError>;
+    /// Removes a thread with all that belongs to it; `false` when it is not the user's.
+    async fn remove_thread(&self, user: UserId, id: ThreadId) -> Result<bool, StoreError>;
+    /// Up to `limit` messages before the event `before_seq`, oldest first.
+    async fn messages(&self, thread: ThreadId, before_seq: Option<u64>, limit: usize) -> Result<Vec<Message>, StoreError>;
+    /// The user's messages that match, best first.
+    async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError>;
+
+    /// Claims the thread's next run, if none is being worked on.
+    async fn claim_run(&self, thread: ThreadId, owner: &str, lease: Duration) -> Result<Option<ClaimedRun>, StoreError>;
+    /// Keeps a run for another lease; `false` when it is no longer ours.
+    async fn renew_lease(&self, fence: Fence, lease: Duration) -> Result<bool, StoreError>;
+    /// Gives a run back, so that any process can claim it at once.
+    async fn release_lease(&self, fence: Fence) -> Result<(), StoreError>;
+    /// Threads with runs that wait for a worker or whose worker is gone.
+    async fn threads_with_work(&self) -> Result<Vec<ThreadId>, StoreError>;
+    /// The run's thread and whether the run has yet to end, if it is the user's.
+    async fn find_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError>;
+}
+
+/// A store behind a pointer.
+pub type SharedStore = Arc<dyn Store>;
+
+/// A user to be added.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Sign-in address.
+    pub email: String,
+    /// Name shown.
+    pub name: String,
+    /// Argon2id hash in PHC form.
+    pub password_hash: String,
+}
+
+/// Which threads to list.
+#[derive(Clone, Debug, Default)]
+pub struct ThreadQuery {
+    /// Words in the title or in a message.
+    pub text: Option<String>,
+    /// Archived ones instead of the others.
+    pub archived: bool,
+    /// At most so many.
+    pub limit: usize,
+    /// How many to pass over.
+    pub offset: usize,
+}
+
+/// What to change; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct ThreadChange {
+    /// The new title.
+    pub title: Option<String>,
+    /// Kept on top or not.
+    pub pinned: Option<bool>,
+    /// Put away or not.
+    pub archived: Option<bool>,
+    /// The agent that answers.
+    pub agent: Option<String>,
+}
+
+/// A message that matched a search.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its thread.
+    pub thread_id: ThreadId,
+    /// The thread's title.
+    pub title: String,
+    /// The part that matched.
+    pub excerpt: String,
+    /// When it was said.
+    pub created_at: Timestamp,
+}
+
+/// A run to work on.
+#[derive(Clone, Debug)]
+pub struct ClaimedRun {
+    /// Proof of owning it.
+    pub fence: Fence,
+    /// Its thread.
+    pub thread_id: ThreadId,
+    /// Whose thread.
+    pub user_id: UserId,
+    /// The message to answer.
+    pub message_id: Option<MessageId>,
+    /// Who answers.
+    pub agent: String,
+    /// The event that started it, when a worker before this one got that far.
+    pub start_seq: Option<u64>,
+}
+
+/// A role as the store keeps it.
+pub(crate) const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Admin => "admin",
+    }
+}

@@ -1,0 +1,101 @@
+//! Rows as the rest of the program knows them.
+
+use netra_ws::{
+    frame::StoredEvent,
+    model::{Message, MessageRole, Role, Thread, User},
+};
+use serde_json::value::RawValue;
+use sqlx::{FromRow, Row, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{StoreError, corrupt, seq, timestamp};
+
+pub(super) struct UserRow(pub(super) User);
+
+impl FromRow<'_, SqliteRow> for UserRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self(User {
+            id: row.try_get::<Uuid, _>("id")?.into(),
+            name: row.try_get("name")?,
+            role: if row.try_get::<&str, _>("role")? == "admin" { Role::Admin } else { Role::User },
+            email: row.try_get("email")?,
+        }))
+    }
+}
+
+/// The columns of [`ThreadRow`], for a query over `threads AS t`.
+pub(super) const THREAD_COLUMNS: &str = "t.id, t.title, t.agent, t.pinned, t.archived, t.head_seq, t.created_at, t.updated_at, \
+     EXISTS (SELECT 1 FROM runs AS r WHERE r.thread_id = t.id AND r.status IN ('queued', 'running')) AS running";
+
+pub(super) struct ThreadRow(pub(super) Thread);
+
+impl FromRow<'_, SqliteRow> for ThreadRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self(Thread {
+            id: row.try_get::<Uuid, _>("id")?.into(),
+            title: row.try_get("title")?,
+            agent: row.try_get("agent")?,
+            pinned: row.try_get("pinned")?,
+            archived: row.try_get("archived")?,
+            running: row.try_get("running")?,
+            head_seq: seq(row.try_get("head_seq")?),
+            created_at: timestamp(row.try_get("created_at")?),
+            updated_at: timestamp(row.try_get("updated_at")?),
+        }))
+    }
+}
+
+pub(super) struct MessageRow(pub(super) Message);
+
+impl FromRow<'_, SqliteRow> for MessageRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self(Message {
+            message_id: row.try_get::<Uuid, _>("id")?.into(),
+            role: if row.try_get::<&str, _>("role")? == "user" { MessageRole::User } else { MessageRole::Assistant },
+            content: row.try_get("content")?,
+            run_id: row.try_get::<Option<Uuid>, _>("run_id")?.map(Into::into),
+            seq: seq(row.try_get("seq")?),
+            created_at: timestamp(row.try_get("created_at")?),
+            attachments: serde_json::from_str(row.try_get("attachments")?).map_err(corrupt)?,
+        }))
+    }
+}
+
+pub(super) struct EventRow {
+    thread_id: Uuid,
+    seq: i64,
+    id: Uuid,
+    ts: i64,
+    run_id: Option<Uuid>,
+    name: String,
+    payload: String,
+}
+
+impl FromRow<'_, SqliteRow> for EventRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            thread_id: row.try_get("thread_id")?,
+            seq: row.try_get("seq")?,
+            id: row.try_get("id")?,
+            ts: row.try_get("ts")?,
+            run_id: row.try_get("run_id")?,
+            name: row.try_get("type")?,
+            payload: row.try_get("payload")?,
+        })
+    }
+}
+
+impl EventRow {
+    pub(super) fn into_event(self, epoch: &str) -> Result<StoredEvent, StoreError> {
+        Ok(StoredEvent {
+            id: self.id.into(),
+            ts: timestamp(self.ts),
+            thread_id: self.thread_id.into(),
+            run_id: self.run_id.map(Into::into),
+            epoch: epoch.to_owned(),
+            seq: seq(self.seq),
+            name: self.name,
+            payload: RawValue::from_string(self.payload).map_err(corrupt)?,
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! Runs and their leases.
+
+use std::time::Duration;
+
+use netra_ws::{RunId, ThreadId, UserId, log::Fence};
+use sqlx::{Row, query, query_as, query_scalar};
+use uuid::Uuid;
+
+use super::{
+    super::{ClaimedRun, StoreError},
+    SqliteStore, now, seq, to_i64,
+};
+
+impl SqliteStore {
+    pub(super) async fn claim(
+        &self,
+        thread: ThreadId,
+        owner: &str,
+        lease: Duration,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
+        let mut tx = self.write().await?;
+        // The oldest unfinished run of the thread, unless its owner is alive: runs of a thread work one after another.
+        let next = query(
+            "SELECT r.id, r.message_id, r.agent, r.fence, r.start_seq, r.status, r.lease_expires_at, t.user_id
+             FROM runs AS r JOIN threads AS t ON t.id = r.thread_id
+             WHERE r.thread_id = ? AND r.status IN ('queued', 'running') AND r.parent_run_id IS NULL
+             ORDER BY r.number LIMIT 1",
+        )
+        .bind(thread.uuid())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = next else { return Ok(None) };
+        let owned = row.try_get::<&str, _>("status")? == "running" && row.try_get::<i64, _>("lease_expires_at")? > now();
+        if owned {
+            return Ok(None);
+        }
+        let id: Uuid = row.try_get("id")?;
+        let token = row.try_get::<i64, _>("fence")? + 1;
+        query("UPDATE runs SET status = 'running', owner = ?, fence = ?, lease_expires_at = ? WHERE id = ?")
+            .bind(owner)
+            .bind(token)
+            .bind(now() + to_i64(lease.as_millis()))
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Some(ClaimedRun {
+            fence: Fence { run_id: id.into(), token },
+            thread_id: thread,
+            user_id: row.try_get::<Uuid, _>("user_id")?.into(),
+            message_id: row.try_get::<Option<Uuid>, _>("message_id")?.map(Into::into),
+            agent: row.try_get("agent")?,
+            start_seq: row.try_get::<Option<i64>, _>("start_seq")?.map(seq),
+        }))
+    }
+
+    pub(super) async fn renew(&self, fence: Fence, lease: Duration) -> Result<bool, StoreError> {
+        self.set_lease(fence, now() + to_i64(lease.as_millis())).await
+    }
+
+    pub(super) async fn release(&self, fence: Fence) -> Result<(), StoreError> {
+        self.set_lease(fence, 0).await.map(drop)
+    }
+
+    async fn set_lease(&self, fence: Fence, expires_at: i64) -> Result<bool, StoreError> {
+        let changed = query("UPDATE runs SET lease_expires_at = ? WHERE id = ? AND fence = ? AND status = 'running'")
+            .bind(expires_at)
+            .bind(fence.run_id.uuid())
+            .bind(fence.token)
+            .execute(&self.writer)
+            .await?;
+        Ok(changed.rows_affected() > 0)
+    }
+
+    pub(super) async fn select_threads_with_work(&self) -> Result<Vec<ThreadId>, StoreError> {
+        let ids: Vec<Uuid> = query_scalar(
+            "SELECT DISTINCT thread_id FROM runs
+             WHERE status = 'queued' OR (status = 'running' AND lease_expires_at <= ?)",
+        )
+        .bind(now())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(ids.into_iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn select_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError> {
+        let row: Option<(Uuid, bool)> = query_as(
+            "SELECT r.thread_id, r.status IN ('queued', 'running') FROM runs AS r JOIN threads AS t ON t.id = r.thread_id
+             WHERE r.id = ? AND t.user_id = ?",
+        )
+        .bind(run.uuid())
+        .bind(user.uuid())
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(row.map(|(thread, active)| (thread.into(), active)))
+    }
+}

@@ -1,0 +1,137 @@
+//! The tool engine: `tool_executing` before and `tool_completed` after every call, whatever happens between.
+
+use std::time::{Duration, Instant};
+
+use netra_ws::{
+    emitter::EmitError,
+    model::{Object, ToolStatus},
+    payload::{ToolCompleted, ToolExecuting},
+};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{SharedTool, ToolCaller, ToolSpec};
+use crate::server::agent::{Halt, RunContext};
+
+/// How long one call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The longest result that is kept, in bytes of JSON; a longer one is cut and says so.
+const MAX_RESULT: usize = 64 * 1024;
+
+/// A call that a model asked for.
+#[derive(Clone, Debug)]
+pub struct ToolRequest {
+    /// The model's id of the call.
+    pub id: String,
+    /// The tool's name.
+    pub tool: String,
+    /// The arguments; an error when the model wrote something that is no JSON object.
+    pub arguments: Result<Object, String>,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug)]
+pub struct ToolOutcome {
+    /// How.
+    pub status: ToolStatus,
+    /// What the model is told.
+    pub result: Value,
+}
+
+/// Calls tools on behalf of runs.
+pub struct ToolEngine {
+    tools: Vec<SharedTool>,
+}
+
+/// Why a call could not be made at all.
+#[derive(Debug)]
+pub enum ToolStop {
+    /// The run ends.
+    Halted(Halt),
+    /// Its events can no longer be written.
+    Emit(EmitError),
+}
+
+impl ToolEngine {
+    /// An engine with these tools.
+    pub fn new(tools: Vec<SharedTool>) -> Self {
+        Self { tools }
+    }
+
+    /// The tools that an agent may use; all when it names none.
+    pub fn specs(&self, allowed: Option<&[String]>) -> Vec<ToolSpec> {
+        let mut specs: Vec<ToolSpec> = self.tools.iter().map(|tool| tool.spec()).collect();
+        specs.retain(|spec| allowed.is_none_or(|names| names.contains(&spec.name)));
+        specs
+    }
+
+    /// Calls a tool and tells the thread about it. `number` counts the run's calls: models reuse their ids, events must not.
+    pub async fn call(&self, context: &RunContext, number: u32, request: ToolRequest) -> Result<ToolOutcome, ToolStop> {
+        let started = Instant::now();
+        let tool_call_id = format!("{}-{number}", context.run_id());
+        let arguments = match &request.arguments {
+            Ok(arguments) => arguments.clone(),
+            Err(raw) => Object::from_iter([("unreadable".to_owned(), Value::String(raw.clone()))]),
+        };
+        let emitter = context.emitter();
+        emitter
+            .tool_executing(ToolExecuting {
+                tool_call_id: tool_call_id.clone(),
+                tool: request.tool.clone(),
+                agent: context.agent().to_owned(),
+                arguments,
+            })
+            .await
+            .map_err(ToolStop::Emit)?;
+        let (outcome, halted) = tokio::select! {
+            biased;
+            halt = context.halted() => {
+                let result = json!({ "error": "the run ended before the tool did" });
+                (ToolOutcome { status: ToolStatus::Interrupted, result }, Some(halt))
+            }
+            outcome = self.run(context, &request) => (outcome, None),
+        };
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let tool = &request.tool;
+        tracing::info!(run_id = %context.run_id(), tool, status = ?outcome.status, duration_ms, "tool completed");
+        emitter
+            .tool_completed(ToolCompleted {
+                tool_call_id,
+                tool: request.tool,
+                status: outcome.status,
+                result: outcome.result.clone(),
+                duration_ms,
+            })
+            .await
+            .map_err(ToolStop::Emit)?;
+        halted.map_or(Ok(outcome), |halt| Err(ToolStop::Halted(halt)))
+    }
+
+    async fn run(&self, context: &RunContext, request: &ToolRequest) -> ToolOutcome {
+        let failed = |message: String| ToolOutcome { status: ToolStatus::Error, result: json!({ "error": message }) };
+        let arguments = match &request.arguments {
+            Ok(arguments) => arguments,
+            Err(_) => return failed("the arguments are not a JSON object".to_owned()),
+        };
+        let found = self.tools.iter().find(|tool| tool.spec().name == request.tool);
+        let Some(tool) = found.filter(|_| context.allows_tool(&request.tool)) else {
+            return failed(format!("there is no tool called {:?}", request.tool));
+        };
+        let caller = ToolCaller { user_id: context.user_id() };
+        match timeout(CALL_TIMEOUT, tool.call(caller, arguments)).await {
+            Ok(Ok(result)) => ToolOutcome { status: ToolStatus::Ok, result: bounded(result) },
+            Ok(Err(error)) => failed(error.0),
+            Err(_) => failed(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
+        }
+    }
+}
+
+fn bounded(result: Value) -> Value {
+    let text = result.to_string();
+    if text.len() <= MAX_RESULT {
+        return result;
+    }
+    let end = text.floor_char_boundary(MAX_RESULT);
+    json!({ "cut": true, "bytes": text.len(), "start": text[..end] })
+}

@@ -1,0 +1,60 @@
+//! Tools: what agents can do beside talking.
+
+pub mod builtin;
+mod engine;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use netra_ws::{UserId, model::Object};
+use serde_json::Value;
+
+pub use engine::{ToolEngine, ToolOutcome, ToolRequest, ToolStop};
+
+/// What a model is told about a tool.
+#[derive(Clone, Debug)]
+pub struct ToolSpec {
+    /// The name in events and configuration.
+    pub name: String,
+    /// What it does, for the model.
+    pub description: String,
+    /// JSON Schema of its arguments.
+    pub parameters: Value,
+    /// Whether calling it twice does no harm, so that a call cut off by a crash may be repeated.
+    pub idempotent: bool,
+}
+
+/// Why a tool failed, in words that a model can act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ToolError(pub String);
+
+/// On whose behalf a tool works.
+#[derive(Clone, Copy, Debug)]
+pub struct ToolCaller {
+    /// The user; a tool sees nothing of others.
+    pub user_id: UserId,
+}
+
+/// Something that an agent can call.
+#[async_trait]
+pub trait Tool: Send + Sync + 'static {
+    /// What it is.
+    fn spec(&self) -> ToolSpec;
+
+    /// Does it. Dropping the future cancels it.
+    async fn call(&self, caller: ToolCaller, arguments: &Object) -> Result<Value, ToolError>;
+}
+
+/// A tool behind a pointer.
+pub type SharedTool = Arc<dyn Tool>;
+
+/// A required text argument.
+pub(crate) fn text_argument<'a>(arguments: &'a Object, name: &str) -> Result<&'a str, ToolError> {
+    match arguments.get(name) {
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text),
+        Some(Value::String(_)) => Err(ToolError(format!("`{name}` is empty"))),
+        Some(_) => Err(ToolError(format!("`{name}` must be a string"))),
+        None => Err(ToolError(format!("`{name}` is missing"))),
+    }
+}

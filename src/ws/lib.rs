@@ -1,0 +1,72 @@
+//! The real-time core of Netra: everything about the live link that needs neither a web framework nor a database.
+//!
+//! # The protocol on one page
+//! One WebSocket per page, subprotocol `netra.v1`. Every message is a text frame holding one JSON object:
+//!
+//! ```json
+//! { "v": 1, "type": "agent_thinking", "id": "<uuid v7>", "ts": "2026-11-20T10:00:00.123Z",
+//!   "thread_id": "<uuid>", "run_id": "<uuid>", "epoch": "<8 hex>", "seq": 17, "payload": { } }
+//! ```
+//!
+//! A client sends commands ([`ClientMessage`]) and gets answers that carry `reply_to`. The server sends events
+//! ([`ServerMessage`]). Durable events belong to a thread's log and carry `(epoch, seq)`, dense from 1; everything else is
+//! ephemeral. A client keeps the last pair it applied as its cursor and resumes with it after a cut.
+//!
+//! # Layout
+//! Shared by browser and server:
+//! - [`id`], [`time`]: newtype ids and the server's clock as it stands on the wire.
+//! - [`frame`]: the envelope; encoded once, decoded once.
+//! - [`message`], [`payload`], [`model`]: the one enum each way, what each variant carries, and the objects inside.
+//! - [`discovery`]: what a client reads before it connects.
+//! - [`error`], [`close`]: error codes, and close codes that say what a client should do.
+//! - [`state`]: [`ThreadState::apply`], the reducer that both sides run.
+//! - [`session`]: the client's half as a state machine without I/O: connect, back-off, outbox, cursors, resume.
+//!
+//! The server's half (feature `native`), in the order an event travels:
+//! - `emitter`: the one emitter and its pool of ordered lanes.
+//! - `log`: the log that numbers events. `bus`: tells every node of new ones.
+//! - `manager`: the one connection manager. `subscription`: one peer watching one thread, without a seam.
+//! - `connection`: one peer, its bounded queue and its removal on drop.
+
+pub mod close;
+pub mod discovery;
+pub mod error;
+pub mod frame;
+pub mod id;
+pub mod message;
+pub mod model;
+pub mod payload;
+pub mod session;
+pub mod state;
+pub mod time;
+
+#[cfg(feature = "native")]
+pub mod bus;
+#[cfg(feature = "native")]
+pub mod connection;
+#[cfg(feature = "native")]
+pub mod emitter;
+#[cfg(feature = "native")]
+pub mod log;
+#[cfg(feature = "native")]
+pub mod manager;
+#[cfg(feature = "native")]
+pub mod subscription;
+
+pub use close::{CloseCode, Retry};
+pub use error::{ErrorCode, FrameError};
+pub use frame::{ClientFrame, Incoming, ServerFrame};
+pub use id::{CommandId, ConnectionId, FrameId, MessageId, RunId, ThreadId, UserId};
+pub use message::{ClientMessage, ServerMessage};
+pub use session::Session;
+pub use state::ThreadState;
+pub use time::Timestamp;
+
+/// The subprotocol's name: offered by the client, echoed by the server (RFC 6455 §1.9).
+pub const PROTOCOL: &str = "netra.v1";
+
+/// The prefix of the second subprotocol entry, which carries the token: `jwt.<token>`.
+pub const TOKEN_PREFIX: &str = "jwt.";
+
+/// The value of `v` in every frame.
+pub const VERSION: u8 = 1;

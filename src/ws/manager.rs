@@ -1,0 +1,241 @@
+//! The one connection manager: accepts, sends, fans out, disconnects. It knows connections, users and threads' watchers,
+//! and nothing of what chat messages mean.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    bus::{Delivery, Encoded, Sink},
+    close::CloseCode,
+    connection::{Connection, Peer, QueueLimits},
+    error::ErrorCode,
+    id::{ConnectionId, ThreadId, UserId},
+    model::User,
+    subscription::Subscription,
+    time::Timestamp,
+};
+
+/// A cheap handle on the process's connections.
+#[derive(Clone)]
+pub struct Manager {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    limits: ManagerLimits,
+    draining: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// How much the manager takes on.
+#[derive(Clone, Copy, Debug)]
+pub struct ManagerLimits {
+    /// Connections of this process.
+    pub connections: usize,
+    /// Threads that one connection may watch.
+    pub subscriptions: usize,
+    /// What may wait for one reader.
+    pub queue: QueueLimits,
+}
+
+/// Both maps name the same peers: `users` is an index of `connections`.
+#[derive(Default)]
+struct State {
+    connections: HashMap<ConnectionId, Arc<Peer>>,
+    users: HashMap<UserId, Vec<Arc<Peer>>>,
+    /// Copied on write, so that a fan-out holds no lock while it queues frames.
+    watchers: HashMap<ThreadId, Arc<Vec<Arc<Subscription>>>>,
+}
+
+/// What the process holds right now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Open connections.
+    pub connections: usize,
+    /// Users with at least one.
+    pub users: usize,
+    /// Subscriptions of all connections.
+    pub subscriptions: usize,
+}
+
+impl Manager {
+    /// A manager without connections.
+    pub fn new(limits: ManagerLimits) -> Self {
+        Self { shared: Arc::new(Shared { limits, draining: AtomicBool::new(false), state: Mutex::default() }) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a handshake could be accepted now, and why not. Asked before the upgrade, when a refusal can still be an HTTP
+    /// status.
+    pub fn admits(&self) -> Result<(), ErrorCode> {
+        if self.shared.draining.load(Ordering::Acquire) {
+            return Err(ErrorCode::Draining);
+        }
+        if self.state().connections.len() >= self.shared.limits.connections {
+            return Err(ErrorCode::ServerBusy);
+        }
+        Ok(())
+    }
+
+    /// Registers an authenticated connection. Dropping what it returns takes the connection out again.
+    pub fn connect(&self, user: User, token_expires_at: Timestamp) -> Connection {
+        let peer = Arc::new(Peer::new(user, token_expires_at, self.shared.limits.queue));
+        let mut state = self.state();
+        state.connections.insert(peer.id, peer.clone());
+        state.users.entry(peer.user.id).or_default().push(peer.clone());
+        drop(state);
+        if self.shared.draining.load(Ordering::Acquire) {
+            peer.outbound.close(CloseCode::ServiceRestart);
+        }
+        Connection { peer, manager: self.clone() }
+    }
+
+    pub(crate) fn disconnect(&self, peer: &Arc<Peer>) {
+        let subscriptions =
+            std::mem::take(&mut *peer.subscriptions.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut state = self.state();
+        state.connections.remove(&peer.id);
+        if let Some(peers) = state.users.get_mut(&peer.user.id) {
+            peers.retain(|other| other.id != peer.id);
+            if peers.is_empty() {
+                state.users.remove(&peer.user.id);
+            }
+        }
+        for subscription in subscriptions.into_values() {
+            subscription.close();
+            state.forget(&subscription);
+        }
+        state.check_invariants();
+        drop(state);
+        // Whoever still waits for room in its queue need not wait any longer.
+        peer.outbound.close(CloseCode::GoingAway);
+    }
+
+    /// Starts watching a thread after `after_seq`; a subscription to the same thread is replaced. The caller has made sure
+    /// that the user may read it, and runs the replay.
+    pub fn subscribe(&self, peer: &Arc<Peer>, thread: ThreadId, after_seq: u64) -> Result<Arc<Subscription>, ErrorCode> {
+        let subscription = Arc::new(Subscription::new(thread, peer.clone(), after_seq));
+        let mut state = self.state();
+        if !state.connections.contains_key(&peer.id) {
+            return Err(ErrorCode::Conflict);
+        }
+        let replaced = {
+            let mut own = peer.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+            if own.len() >= self.shared.limits.subscriptions && !own.contains_key(&thread) {
+                return Err(ErrorCode::TooManySubscriptions);
+            }
+            own.insert(thread, subscription.clone())
+        };
+        if let Some(replaced) = replaced {
+            replaced.close();
+            state.forget(&replaced);
+        }
+        Arc::make_mut(state.watchers.entry(thread).or_default()).push(subscription.clone());
+        Ok(subscription)
+    }
+
+    /// Stops watching a thread; `false` when the peer did not watch it.
+    pub fn unsubscribe(&self, peer: &Arc<Peer>, thread: ThreadId) -> bool {
+        let removed = peer.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).remove(&thread);
+        let Some(subscription) = removed else { return false };
+        subscription.close();
+        self.state().forget(&subscription);
+        true
+    }
+
+    /// Sends a frame to every connection of a user.
+    pub fn send_to_user(&self, user: UserId, frame: &Encoded) {
+        for peer in self.peers_of(user) {
+            // A closing connection misses it, as it misses everything.
+            let _ = peer.outbound.push(frame.clone());
+        }
+    }
+
+    /// Closes every connection of a user.
+    pub fn close_user(&self, user: UserId, code: CloseCode) {
+        for peer in self.peers_of(user) {
+            peer.outbound.close(code);
+        }
+    }
+
+    fn peers_of(&self, user: UserId) -> Vec<Arc<Peer>> {
+        self.state().users.get(&user).cloned().unwrap_or_default()
+    }
+
+    /// Refuses new connections from now on.
+    pub fn begin_drain(&self) {
+        self.shared.draining.store(true, Ordering::Release);
+    }
+
+    /// Asks up to `count` connections to go elsewhere; the number that was asked.
+    pub fn drain(&self, count: usize) -> usize {
+        let peers: Vec<_> = self.state().connections.values().take(count).cloned().collect();
+        for peer in &peers {
+            peer.outbound.close(CloseCode::ServiceRestart);
+        }
+        peers.len()
+    }
+
+    /// Counts.
+    pub fn census(&self) -> Census {
+        let state = self.state();
+        Census {
+            connections: state.connections.len(),
+            users: state.users.len(),
+            subscriptions: state.watchers.values().map(|watchers| watchers.len()).sum(),
+        }
+    }
+}
+
+impl State {
+    fn forget(&mut self, subscription: &Arc<Subscription>) {
+        let Some(watchers) = self.watchers.get_mut(&subscription.thread_id) else { return };
+        Arc::make_mut(watchers).retain(|other| !Arc::ptr_eq(other, subscription));
+        if watchers.is_empty() {
+            self.watchers.remove(&subscription.thread_id);
+        }
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    fn check_invariants(&self) {
+        let indexed: usize = self.users.values().map(Vec::len).sum();
+        assert_eq!(indexed, self.connections.len(), "the index by user names every connection once");
+        assert!(self.watchers.values().all(|watchers| !watchers.is_empty()), "no thread is kept without a watcher");
+    }
+
+    #[cfg(not(any(test, debug_assertions)))]
+    fn check_invariants(&self) {}
+}
+
+impl Sink for Manager {
+    fn deliver(&self, delivery: &Delivery) {
+        match delivery {
+            Delivery::Events { thread_id, events } => {
+                let watchers = self.state().watchers.get(thread_id).cloned();
+                for subscription in watchers.iter().flat_map(|watchers| watchers.iter()) {
+                    subscription.deliver(events);
+                }
+            }
+            Delivery::User { user_id, frame } => self.send_to_user(*user_id, frame),
+            Delivery::Gone { thread_id } => {
+                let watchers = self.state().watchers.get(thread_id).cloned();
+                for subscription in watchers.iter().flat_map(|watchers| watchers.iter()) {
+                    self.unsubscribe(&subscription.peer, *thread_id);
+                }
+            }
+            Delivery::Close { user_id, code } => self.close_user(*user_id, *code),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "manager_tests.rs"]
+mod tests;

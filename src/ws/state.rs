@@ -1,0 +1,327 @@
+//! The reducer: a thread's state and how an event changes it. The server renders with it, the browser follows with it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    frame::ServerFrame,
+    id::{MessageId, RunId},
+    message::ServerMessage,
+    model::{Message, MessageRole, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus},
+    payload::{CompletedStatus, ThreadSnapshot},
+    time::Timestamp,
+};
+
+/// A thread as far as its events are known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThreadState {
+    /// Title and settings; absent until a snapshot or an update came.
+    pub thread: Option<Thread>,
+    /// The log's epoch; empty until known.
+    pub epoch: String,
+    /// The last event applied: the cursor.
+    pub seq: u64,
+    /// Messages, oldest first.
+    pub messages: Vec<Message>,
+    /// Where older messages begin on the server; absent when `messages` holds all.
+    pub earlier_cursor: Option<String>,
+    /// Runs, in the order they were asked for.
+    pub runs: Vec<Run>,
+}
+
+/// What a frame did to the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Nothing: it was applied before, or it is not part of a thread's state.
+    Nothing,
+    /// Something is missing before it; subscribe again with the cursor.
+    Gap,
+    /// Title or settings.
+    Thread,
+    /// A message was added, or everything is new.
+    Structure,
+    /// One run changed.
+    Run(RunId),
+}
+
+impl ThreadState {
+    /// The state that a snapshot describes.
+    pub fn from_snapshot(snapshot: ThreadSnapshot) -> Self {
+        Self {
+            thread: Some(snapshot.thread),
+            epoch: snapshot.epoch,
+            seq: snapshot.as_of_seq,
+            messages: snapshot.messages,
+            earlier_cursor: snapshot.earlier_cursor,
+            runs: snapshot.runs,
+        }
+    }
+
+    /// Applies a frame of this thread. Applying a durable event again changes nothing.
+    pub fn apply(&mut self, frame: &ServerFrame) -> Applied {
+        if let Some(seq) = frame.seq {
+            let epoch = frame.epoch.as_deref().unwrap_or_default();
+            if self.epoch.is_empty() {
+                epoch.clone_into(&mut self.epoch);
+            }
+            if epoch != self.epoch || seq > self.seq + 1 {
+                return Applied::Gap;
+            }
+            if seq <= self.seq {
+                return Applied::Nothing;
+            }
+            self.seq = seq;
+            if let Some(thread) = &mut self.thread {
+                thread.head_seq = thread.head_seq.max(seq);
+            }
+            return self.fold(frame);
+        }
+        match &frame.message {
+            ServerMessage::ThreadSnapshot(snapshot) => {
+                *self = Self::from_snapshot(snapshot.clone());
+                Applied::Structure
+            }
+            ServerMessage::ThreadUpdate(thread) | ServerMessage::ThreadCreated(thread) => {
+                self.thread = Some(thread.clone());
+                Applied::Thread
+            }
+            ServerMessage::Connect(_)
+            | ServerMessage::Disconnect(_)
+            | ServerMessage::Heartbeat(_)
+            | ServerMessage::Pong(_)
+            | ServerMessage::Authenticated(_)
+            | ServerMessage::Subscribed(_)
+            | ServerMessage::Ack(_)
+            | ServerMessage::Unsubscribed(_)
+            | ServerMessage::ErrorMessage(_)
+            | ServerMessage::ThreadDeleted(_)
+            | ServerMessage::ThreadMessage(_)
+            | ServerMessage::AgentStarted(_)
+            | ServerMessage::AgentThinking(_)
+            | ServerMessage::ToolExecuting(_)
+            | ServerMessage::ToolApprovalRequired(_)
+            | ServerMessage::ToolCompleted(_)
+            | ServerMessage::AgentProgress(_)
+            | ServerMessage::PartialResult(_)
+            | ServerMessage::AgentResponse(_)
+            | ServerMessage::AgentCompleted(_)
+            | ServerMessage::AgentError(_)
+            | ServerMessage::SystemMessage(_)
+            | ServerMessage::Broadcast(_)
+            | ServerMessage::RoomMessage(_)
+            | ServerMessage::JsonrpcResponse(_)
+            | ServerMessage::JsonrpcNotification(_) => Applied::Nothing,
+        }
+    }
+
+    /// Folds an event that is next in line.
+    fn fold(&mut self, frame: &ServerFrame) -> Applied {
+        let at = frame.ts.unwrap_or_default();
+        if let ServerMessage::ThreadMessage(added) = &frame.message {
+            self.messages.push(Message {
+                message_id: added.message_id,
+                role: added.role,
+                content: added.content.clone(),
+                run_id: frame.run_id,
+                seq: self.seq,
+                created_at: at,
+                attachments: added.attachments.clone(),
+            });
+            if let Some(run_id) = added.answered_by {
+                let agent = added.agent.clone().unwrap_or_default();
+                self.runs.push(Run::queued(run_id, agent, Some(added.message_id)));
+            }
+            return Applied::Structure;
+        }
+        let Some(run_id) = frame.run_id else { return Applied::Nothing };
+        let known = self.runs.iter().any(|run| run.run_id == run_id);
+        if !known {
+            self.runs.push(Run::queued(run_id, String::new(), None));
+        }
+        if let ServerMessage::AgentResponse(answer) = &frame.message {
+            self.messages.push(Message {
+                message_id: answer.message_id,
+                role: MessageRole::Assistant,
+                content: answer.content.clone(),
+                run_id: Some(run_id),
+                seq: self.seq,
+                created_at: at,
+                attachments: Vec::new(),
+            });
+        }
+        if let Some(run) = self.run_mut(run_id) {
+            run.apply(&frame.message, at);
+        }
+        if known { Applied::Run(run_id) } else { Applied::Structure }
+    }
+
+    /// The run with this id.
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.runs.iter().rev().find(|run| run.run_id == id)
+    }
+
+    fn run_mut(&mut self, id: RunId) -> Option<&mut Run> {
+        self.runs.iter_mut().rev().find(|run| run.run_id == id)
+    }
+
+    /// The message with this id.
+    pub fn message(&self, id: MessageId) -> Option<&Message> {
+        self.messages.iter().rev().find(|message| message.message_id == id)
+    }
+
+    /// The runs that are queued or running.
+    pub fn active_runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(|run| !run.status.is_terminal())
+    }
+}
+
+impl Run {
+    /// Folds an event of this run that happened at `at`.
+    pub fn apply(&mut self, message: &ServerMessage, at: Timestamp) {
+        if !matches!(message, ServerMessage::AgentThinking(_)) {
+            self.end_thought(at);
+        }
+        match message {
+            ServerMessage::AgentStarted(started) => {
+                self.status = RunStatus::Running;
+                self.agent.clone_from(&started.agent);
+                self.model.clone_from(&started.model);
+                self.parent_run_id = started.parent_run_id;
+                self.answers = started.answers.or(self.answers);
+                self.started_at = self.started_at.or(Some(at));
+            }
+            ServerMessage::AgentThinking(thinking) => self.think(&thinking.thought, at),
+            ServerMessage::ToolExecuting(call) => {
+                if let Some(waiting) = self.tool_mut(&call.tool_call_id) {
+                    waiting.approval_expires_at = None;
+                } else {
+                    self.steps.push(Step::Tool(ToolCall {
+                        tool_call_id: call.tool_call_id.clone(),
+                        tool: call.tool.clone(),
+                        arguments: call.arguments.clone(),
+                        status: None,
+                        approval_expires_at: None,
+                        result: serde_json::Value::Null,
+                        duration_ms: None,
+                    }));
+                }
+            }
+            ServerMessage::ToolApprovalRequired(call) => self.steps.push(Step::Tool(ToolCall {
+                tool_call_id: call.tool_call_id.clone(),
+                tool: call.tool.clone(),
+                arguments: call.arguments.clone(),
+                status: None,
+                approval_expires_at: Some(call.expires_at),
+                result: serde_json::Value::Null,
+                duration_ms: None,
+            })),
+            ServerMessage::ToolCompleted(done) => {
+                if let Some(call) = self.tool_mut(&done.tool_call_id) {
+                    call.status = Some(done.status);
+                    call.approval_expires_at = None;
+                    call.result = done.result.clone();
+                    call.duration_ms = Some(done.duration_ms);
+                }
+            }
+            ServerMessage::AgentProgress(progress) => {
+                let step = Step::Progress { message: progress.message.clone(), fraction: progress.fraction };
+                match self.steps.last_mut() {
+                    Some(last @ Step::Progress { .. }) => *last = step,
+                    _ => self.steps.push(step),
+                }
+            }
+            ServerMessage::PartialResult(part) => {
+                if part.reset {
+                    self.text.clear();
+                }
+                self.message_id = Some(part.message_id);
+                self.text.push_str(&part.delta);
+            }
+            ServerMessage::AgentResponse(answer) => {
+                self.message_id = Some(answer.message_id);
+                self.text.clone_from(&answer.content);
+                self.usage = answer.usage.or(self.usage);
+            }
+            ServerMessage::AgentCompleted(done) => {
+                self.status = match done.status {
+                    CompletedStatus::Completed => RunStatus::Completed,
+                    CompletedStatus::Stopped => RunStatus::Stopped,
+                };
+                self.usage = done.usage.or(self.usage);
+                self.end(done.duration_ms);
+            }
+            ServerMessage::AgentError(error) => {
+                self.status = RunStatus::Failed;
+                self.error =
+                    Some(RunError { code: error.code, message: error.message.clone(), retryable: error.retryable });
+                self.end(self.started_at.map_or(0, |started| at.millis_since(started)));
+            }
+            ServerMessage::Connect(_)
+            | ServerMessage::Disconnect(_)
+            | ServerMessage::Heartbeat(_)
+            | ServerMessage::Pong(_)
+            | ServerMessage::Authenticated(_)
+            | ServerMessage::Subscribed(_)
+            | ServerMessage::ThreadSnapshot(_)
+            | ServerMessage::Ack(_)
+            | ServerMessage::Unsubscribed(_)
+            | ServerMessage::ErrorMessage(_)
+            | ServerMessage::ThreadCreated(_)
+            | ServerMessage::ThreadUpdate(_)
+            | ServerMessage::ThreadDeleted(_)
+            | ServerMessage::ThreadMessage(_)
+            | ServerMessage::SystemMessage(_)
+            | ServerMessage::Broadcast(_)
+            | ServerMessage::RoomMessage(_)
+            | ServerMessage::JsonrpcResponse(_)
+            | ServerMessage::JsonrpcNotification(_) => {}
+        }
+    }
+
+    fn think(&mut self, thought: &str, at: Timestamp) {
+        if let Some(Step::Thinking { text, ended_at, active: true, .. }) = self.steps.last_mut() {
+            text.push_str(thought);
+            *ended_at = at;
+        } else {
+            self.steps.push(Step::Thinking { text: thought.to_owned(), started_at: at, ended_at: at, active: true });
+        }
+    }
+
+    fn end_thought(&mut self, at: Timestamp) {
+        if let Some(Step::Thinking { ended_at, active: active @ true, .. }) = self.steps.last_mut() {
+            *ended_at = at;
+            *active = false;
+        }
+    }
+
+    /// A tool that never answered is not left spinning: the run's end is its end.
+    fn end(&mut self, duration_ms: u64) {
+        self.duration_ms = Some(duration_ms);
+        for call in self.tools_mut().filter(|call| call.status.is_none()) {
+            call.status = Some(ToolStatus::Interrupted);
+            call.approval_expires_at = None;
+        }
+    }
+
+    fn tools_mut(&mut self) -> impl Iterator<Item = &mut ToolCall> {
+        self.steps.iter_mut().filter_map(|step| match step {
+            Step::Tool(call) => Some(call),
+            Step::Thinking { .. } | Step::Progress { .. } => None,
+        })
+    }
+
+    fn tool_mut(&mut self, id: &str) -> Option<&mut ToolCall> {
+        self.tools_mut().find(|call| call.tool_call_id == id)
+    }
+
+    /// The tool calls, in order.
+    pub fn tools(&self) -> impl Iterator<Item = &ToolCall> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Tool(call) => Some(call),
+            Step::Thinking { .. } | Step::Progress { .. } => None,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

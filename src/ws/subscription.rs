@@ -1,0 +1,131 @@
+//! One connection watching one thread: replay from the log, then live, with no seam between.
+//!
+//! While a subscription replays, live events are not queued: they are in the log already, so the gate only remembers how
+//! far the thread has come and the replay reads on until it is there. Going live and hearing of a new event take the same
+//! lock, so no event falls between. A hole in the live stream (a lost bus message) sends the gate back to replaying.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{
+    bus::Encoded,
+    close::CloseCode,
+    connection::Peer,
+    id::ThreadId,
+    log::{EventLog, LogError},
+};
+
+/// Events read from the log at a time.
+const PAGE: usize = 256;
+
+/// A connection that watches a thread.
+pub struct Subscription {
+    /// The thread.
+    pub thread_id: ThreadId,
+    pub(crate) peer: Arc<Peer>,
+    gate: Mutex<Gate>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// Reads the log from `after` on; the thread is known to have come to `seen`.
+    Replaying { after: u64, seen: u64 },
+    /// Everything up to `last` was queued.
+    Live { last: u64 },
+    /// Ended, or replaced by a newer subscription.
+    Closed,
+}
+
+impl Subscription {
+    pub(crate) fn new(thread_id: ThreadId, peer: Arc<Peer>, after: u64) -> Self {
+        Self { thread_id, peer, gate: Mutex::new(Gate::Replaying { after, seen: 0 }) }
+    }
+
+    fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn close(&self) {
+        *self.gate() = Gate::Closed;
+    }
+
+    /// Ends the subscription and the connection: the client comes back with its cursor.
+    pub fn fail(&self) {
+        self.close();
+        self.peer.outbound.close(CloseCode::Internal);
+    }
+
+    /// Shows newly committed events.
+    pub(crate) fn deliver(&self, events: &[(u64, Encoded)]) {
+        let Some(&(newest, _)) = events.last() else { return };
+        let mut gate = self.gate();
+        match &mut *gate {
+            Gate::Closed => {}
+            Gate::Replaying { seen, .. } => *seen = newest.max(*seen),
+            Gate::Live { last } => {
+                for (seq, frame) in events {
+                    if *seq <= *last {
+                        continue;
+                    }
+                    if *seq > *last + 1 {
+                        *gate = Gate::Replaying { after: *last, seen: newest };
+                        drop(gate);
+                        self.peer.outbound.repair(self.thread_id);
+                        return;
+                    }
+                    if self.peer.outbound.push(frame.clone()).is_err() {
+                        *gate = Gate::Closed;
+                        return;
+                    }
+                    *last = *seq;
+                }
+            }
+        }
+    }
+
+    /// Sends what the log holds after the cursor, in pages at the socket's pace, and goes live.
+    pub async fn replay(&self, log: &dyn EventLog) -> Result<(), LogError> {
+        loop {
+            let Gate::Replaying { after, .. } = *self.gate() else { return Ok(()) };
+            let page = log.read(self.thread_id, after, PAGE).await?;
+            let mut position = after;
+            for event in &page.events {
+                let frame = event.encode().ok().filter(|_| event.seq == position + 1);
+                let Some(frame) = frame else { return self.give_up(event.seq) };
+                if self.peer.outbound.push_paced(frame.into()).await.is_err() {
+                    self.close();
+                    return Ok(());
+                }
+                position = event.seq;
+            }
+            if position == after && position < page.head_seq {
+                return self.give_up(page.head_seq);
+            }
+            if self.advance(position, page.head_seq) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The log was trimmed under the replay. The client comes back with its cursor and gets a snapshot.
+    fn give_up(&self, seq: u64) -> Result<(), LogError> {
+        tracing::warn!(thread_id = %self.thread_id, seq, "the log has a hole under a replay");
+        self.fail();
+        Ok(())
+    }
+
+    /// Moves the replay to `position`; `true` when it is live or over.
+    fn advance(&self, position: u64, head: u64) -> bool {
+        let mut gate = self.gate();
+        match &mut *gate {
+            Gate::Closed | Gate::Live { .. } => true,
+            Gate::Replaying { after, seen } => {
+                *after = position;
+                let complete = position >= head.max(*seen);
+                if complete {
+                    *gate = Gate::Live { last: position };
+                }
+                complete
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Settings: where they come from, and a wrong one is said before anything starts (§10).
+
+use std::net::TcpListener;
+
+use crate::support::{server::Setup, user::User};
+
+/// A server that refuses to start: exit code 2, one to three lines that name the setting, and nothing bound.
+async fn check_refused(name: &str, setup: Setup, mentions: &[&str]) {
+    // The port is taken, so that a server which binds it before it reads its settings complains of that instead.
+    let held = TcpListener::bind(("127.0.0.1", setup.port())).expect("the port is free");
+    let refusal = setup.refused().await;
+    drop(held);
+    let stderr = refusal.stderr.trim();
+    assert_eq!(refusal.code, 2, "{name}: {stderr}");
+    assert!((1..=3).contains(&stderr.lines().count()), "{name}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{name}: {stderr}");
+    for mention in mentions {
+        assert!(names(stderr, mention), "{name}: {mention:?} is not in {stderr:?}");
+    }
+}
+
+/// Whether the text holds the name, and not only a longer one that it is a part of.
+fn names(text: &str, name: &str) -> bool {
+    let in_name = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.match_indices(name)
+        .any(|(at, _)| !in_name(text[..at].chars().next_back()) && !in_name(text[at + name.len()..].chars().next()))
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_one_clear_line() {
+    let cases = [
+        ("NETRA_ADDR", "nonsense"),
+        ("NETRA_ADDR", "127.0.0.1"),
+        ("NETRA_ADDR", "127.0.0.1:99999"),
+        ("NETRA_DATABASE_URL", "mysql://somewhere/netra"),
+        ("NETRA_AUTH", "magic"),
+        ("NETRA_AUTH", "dev,magic"),
+        ("NETRA_PUBLIC_URL", "chat.example"),
+        ("NETRA_PUBLIC_URL", "ftp://chat.example"),
+        ("NETRA_ALLOWED_ORIGINS", "chat.example"),
+        ("NETRA_LLM_BASE_URL", "nowhere"),
+        ("NETRA_LOG_FORMAT", "xml"),
+        ("NETRA_HEARTBEAT_INTERVAL_MS", "soon"),
+        ("NETRA_HEARTBEAT_TIMEOUT_MS", "-1"),
+        ("NETRA_MAX_FRAME_BYTES", "64k"),
+        ("NETRA_MAX_SUBSCRIPTIONS", "many"),
+        ("NETRA_COMMANDS_PER_MINUTE", "1.5"),
+        ("NETRA_HANDSHAKES_PER_MINUTE", "x"),
+        ("NETRA_WS_TOKEN_TTL_S", "five minutes"),
+        ("NETRA_WS_TOKEN_TTL_S", "3600"),
+        ("NETRA_WS_TOKEN_GRACE_S", "x"),
+        ("NETRA_RUN_LEASE_S", "x"),
+        ("NETRA_DRAIN_S", "x"),
+    ];
+    for (name, value) in cases {
+        check_refused(&format!("{name}={value}"), Setup::new().set(name, value), &[name]).await;
+    }
+    check_refused("--addr nonsense", Setup::new().arg("--addr").arg("nonsense"), &["addr"]).await;
+    check_refused("no such file", Setup::new().set("NETRA_CONFIG", "/no/such/netra.toml"), &["/no/such/netra.toml"])
+        .await;
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_told_the_nearest_known_one() {
+    let cases = [
+        ("adress = \"127.0.0.1:1\"", "adress", "addr"),
+        ("public_ulr = \"https://chat.example\"", "public_ulr", "public_url"),
+        ("[limits]\nheartbeat_intervall_ms = 1", "heartbeat_intervall_ms", "heartbeat_interval_ms"),
+        ("[log]\nfromat = \"json\"", "fromat", "format"),
+        ("[auth]\nmode = [\"dev\"]", "mode", "modes"),
+        ("[[agents]]\nname = \"a\"\nkind = \"guide\"\ntitel = \"A\"", "titel", "title"),
+        ("[tools]\naproval_timeout_s = 1", "aproval_timeout_s", "approval_timeout_s"),
+    ];
+    for (toml, wrong, right) in cases {
+        check_refused(toml, Setup::new().toml(toml), &[wrong, right]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_wrong_in_other_ways_is_refused_too() {
+    let agent = "[[agents]]\nname = \"twin\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\n";
+    let cases = [
+        ("no TOML", "addr = ".to_owned(), "netra.toml"),
+        ("another type", "[limits]\nmax_frame_bytes = \"64k\"".to_owned(), "max_frame_bytes"),
+        ("an unknown kind", agent.replace("openai", "oracle"), "oracle"),
+        ("a name used twice", format!("{agent}{agent}"), "twin"),
+        ("a variable that is not set", format!("{agent}api_key_env = \"NO_SUCH_VARIABLE\""), "NO_SUCH_VARIABLE"),
+    ];
+    for (name, toml, mention) in cases {
+        check_refused(name, Setup::new().toml(&toml), &[mention]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_in_the_clear_is_refused_and_not_repeated() {
+    let toml = "[[agents]]\nname = \"a\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\n\
+                api_key = \"sk-in-the-clear\"";
+    let refusal = Setup::new().toml(toml).refused().await;
+    assert_eq!(refusal.code, 2, "{}", refusal.stderr);
+    assert!(refusal.stderr.contains("api_key_env"), "{}", refusal.stderr);
+    assert!(!refusal.stderr.contains("sk-in-the-clear"), "{}", refusal.stderr);
+}
+
+#[tokio::test]
+async fn flags_beat_the_environment_which_beats_the_file() {
+    let toml = "[limits]\nheartbeat_interval_ms = 11111\nheartbeat_timeout_ms = 2222\n";
+    let setup = Setup::new().toml(toml).set("NETRA_HEARTBEAT_TIMEOUT_MS", 3333);
+    let address = format!("127.0.0.1:{}", setup.port());
+    let server = setup.set("NETRA_ADDR", "127.0.0.1:1").arg("--addr").arg(&address).start().await;
+    assert_eq!(server.host(), address);
+    let ws = User::visitor(&server).get("/api/config").await.ok()["ws"].clone();
+    assert_eq!((&ws["heartbeat_interval_ms"], &ws["heartbeat_timeout_ms"]), (&11_111.into(), &3_333.into()));
+}
+
+#[tokio::test]
+async fn development_sign_in_stays_at_home() {
+    for auth in ["dev", "dev,password"] {
+        let setup = Setup::new().set("NETRA_AUTH", auth);
+        let port = setup.port();
+        let open = setup.set("NETRA_ADDR", format!("0.0.0.0:{port}"));
+        check_refused("dev on every address", open, &["dev"]).await;
+    }
+    let setup = Setup::new().set("NETRA_AUTH", "dev").set("NETRA_ENV", "development");
+    let port = setup.port();
+    let server = setup.set("NETRA_ADDR", format!("0.0.0.0:{port}")).start().await;
+    User::dev(&server).await.connect().await.alive().await;
+}

@@ -1,0 +1,10 @@
+//! The HTTP interface beside the socket (§1, §9), and the pages.
+
+mod auth;
+mod discovery;
+mod list;
+mod messages;
+mod page;
+mod refusals;
+mod security;
+mod threads;

@@ -1,0 +1,32 @@
+//! Netra from outside: the real binary, real sockets, a real HTTP provider.
+//!
+//! Nothing here knows the server's types. Each test reads the wire contract as a client author would, starts its own
+//! server on a free port with its own data folder, and speaks JSON to it.
+//!
+//! - [`support`]: the server process, a user, a socket, the order rules, a scripted provider.
+//! - the other modules: one part of the contract each.
+#![cfg(feature = "ssr")]
+
+mod support;
+
+mod aimock;
+mod config;
+mod fanout;
+mod frames;
+mod handshake;
+mod http;
+mod idempotency;
+mod isolation;
+mod jsonrpc;
+mod limits;
+mod liveness;
+mod queue;
+mod restart;
+mod resume;
+mod rooms;
+mod runs;
+mod scripted;
+mod shutdown;
+mod snapshot;
+mod tokens;
+mod upstream;
