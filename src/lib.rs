@@ -1,5 +1,8 @@
 //! Netra: a self-hosted chat for AI agents. `app` is the page, on both sides; `server` is the backend.
 
+// Views are nested types.
+#![recursion_limit = "512"]
+
 pub mod app;
 #[cfg(feature = "ssr")]
 pub mod server;

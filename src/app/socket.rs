@@ -237,8 +237,10 @@ impl Socket {
         made: impl FnOnce(ThreadId) + std::marker::Send + 'static,
     ) {
         let start = p::StartAgent { agent, content, title: None };
+        let store = self.shared.store.clone();
         self.command(Frame::new(ClientMessage::StartAgent(start)), move |ack| {
             if let Some(thread) = ack.thread_id {
+                store.begin(thread);
                 made(thread);
             }
         });

@@ -131,6 +131,12 @@ impl AppStore {
         self.open().entry(id).or_insert_with(|| ThreadStore::new(ThreadState::default())).clone()
     }
 
+    /// A thread that this page has just made: it is followed from its first event.
+    pub(crate) fn begin(&self, id: ThreadId) {
+        let thread = self.threads.with_untracked(|threads| threads.iter().find(|thread| thread.id == id).cloned());
+        self.open().entry(id).or_insert_with(|| ThreadStore::new(ThreadState { thread, ..ThreadState::default() }));
+    }
+
     /// Takes in a frame that the session let through.
     pub(crate) fn deliver(&self, frame: &ServerFrame) {
         match &frame.message {

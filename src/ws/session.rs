@@ -324,7 +324,8 @@ impl Session {
                     p::SubscribeMode::Snapshot => cursor.at = None,
                     p::SubscribeMode::Resumed => {
                         cursor.asked = None;
-                        cursor.at.get_or_insert((subscribed.epoch.clone(), 0));
+                        let (epoch, _) = cursor.at.get_or_insert_default();
+                        epoch.clone_from(&subscribed.epoch);
                     }
                 }
             }
@@ -431,7 +432,8 @@ impl Session {
         self.actions.push_back(Action::OutboxChanged);
     }
 
-    /// Watches a thread from a cursor on; `None` asks for a snapshot. Stays across reconnects.
+    /// Watches a thread from a cursor on; `None` asks for a snapshot, an empty epoch with 0 for the whole log. Stays across
+    /// reconnects.
     pub fn subscribe(&mut self, thread_id: ThreadId, at: Option<(String, u64)>) {
         self.cursors.insert(thread_id, Cursor { at, asked: None, deferred: false });
         self.ask(thread_id);
@@ -555,6 +557,7 @@ impl Session {
         }
         let Some(cursor) = self.cursors.get_mut(&thread_id) else { return };
         let (epoch, after_seq) = cursor.at.clone().unzip();
+        let epoch = epoch.filter(|epoch: &String| !epoch.is_empty());
         let after_seq = after_seq.and_then(|seq| i64::try_from(seq).ok());
         let frame =
             Frame::new(ClientMessage::Subscribe(p::Subscribe { after_seq, epoch })).in_thread(thread_id);

@@ -173,7 +173,7 @@ fn guide() -> AgentConfig {
             "What is 17.5 % of 2,480?",
             "Which weekday is 90 days after 2026-11-20?",
             "How do I connect a model?",
-            "Find the conversation about dates",
+            "What can you do?",
         ]
         .map(str::to_owned)
         .to_vec(),

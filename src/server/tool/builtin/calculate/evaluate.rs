@@ -10,11 +10,11 @@ use super::{
 
 /// Longest message from `fend`, in characters.
 const MESSAGE_LIMIT: usize = 200;
-/// Most digits of an exact power.
-const MAX_POWER: f64 = 50_000.0;
-/// Most digits under a root, and its highest degree; `fend` would work on `2^0.30103` for minutes, so what is beyond is
-/// estimated.
-const MAX_ROOT: f64 = 1_000.0;
+/// Most digits of a power that has an exact value.
+const MAX_EXACT: f64 = 20_000.0;
+/// Most digits of one that has not: a power of pi, a root. `fend` would work on `2^0.30103` for minutes; what is beyond
+/// this is estimated.
+const MAX_ESTIMATED: f64 = 1_000.0;
 const NOT_REAL: &str = "the result is not a real number";
 /// Stack of the thread that evaluates: `fend` recurses once per operator, and the caller's stack may be small.
 const STACK: usize = 64 << 20;
@@ -99,7 +99,11 @@ impl<'a> Evaluation<'a> {
     /// Evaluates what has no parentheses in it and gives the variable that holds its value, a real number.
     fn value(&mut self, tokens: &[Token]) -> Result<Token, String> {
         let tokens = self.without_powers(tokens)?;
-        let variable = self.assign(&write(&tokens))?;
+        self.real(&tokens)
+    }
+
+    fn real(&mut self, tokens: &[Token]) -> Result<Token, String> {
+        let variable = self.assign(&write(tokens))?;
         if self.is_complex(&variable)? { Err(NOT_REAL.to_owned()) } else { Ok(Token::Word(variable)) }
     }
 
@@ -107,14 +111,14 @@ impl<'a> Evaluation<'a> {
         let mut tokens = tokens.to_vec();
         while let Some(at) = tokens.iter().rposition(|t| *t == Token::Op('^')) {
             let (left, right) = (&tokens[..at], &tokens[at + 1..]);
-            let is_factorial = |t: &&Token| **t == Token::Op('!');
-            let base = left.iter().rev().take_while(is_factorial).count() + 1;
+            let is_postfix = |t: &&Token| matches!(t, Token::Op('!') | Token::Percent);
+            let base = left.iter().rev().take_while(is_postfix).count() + 1;
             let signs = right.iter().take_while(|t| matches!(t, Token::Op('+' | '-'))).count();
-            let exponent = signs + 1 + right.iter().skip(signs + 1).take_while(is_factorial).count();
+            let exponent = signs + 1 + right.iter().skip(signs + 1).take_while(is_postfix).count();
             if base > left.len() || exponent > right.len() {
                 return Err("unexpected end".to_owned());
             }
-            let power = self.power(&left[at - base..].to_vec(), &right[..exponent].to_vec())?;
+            let power = self.power(&left[at - base..], &right[..exponent])?;
             tokens.splice(at - base..=at + exponent, [power]);
         }
         Ok(tokens)
@@ -122,18 +126,18 @@ impl<'a> Evaluation<'a> {
 
     fn power(&mut self, base: &[Token], exponent: &[Token]) -> Result<Token, String> {
         let (base, exponent) = (self.value(base)?, self.value(exponent)?);
+        let exponent = self.real(&[exponent, Token::Word("to".to_owned()), Token::Word("unitless".to_owned())])?;
         let (b, e) = (self.fraction(&base)?, self.fraction(&exponent)?);
-        let numerator = e.numerator.abs();
-        let is_exact = if e.denominator == 1.0 {
-            b.digits * numerator <= MAX_POWER
-        } else {
-            b.digits * numerator <= MAX_ROOT && e.denominator <= MAX_ROOT
-        };
-        if is_exact {
-            return self.value(&[base, Token::Op('^'), exponent]);
+        let is_root = e.denominator > 1.0;
+        let limit = if is_root || !b.is_exact { MAX_ESTIMATED } else { MAX_EXACT };
+        if b.numerator == 0.0 || (b.digits * e.numerator.abs() <= limit && e.denominator <= limit) {
+            return self.real(&[base, Token::Op('^'), exponent]);
         }
         let estimate = (b.numerator / b.denominator).powf(e.numerator / e.denominator);
-        if e.denominator == 1.0 || !b.is_unitless || !estimate.is_normal() {
+        if estimate.is_nan() {
+            return Err(NOT_REAL.to_owned());
+        }
+        if (b.is_exact && !is_root) || !b.is_unitless || !estimate.is_normal() {
             return Err("it has too many digits".to_owned());
         }
         Ok(Token::Word(self.assign(&format!("approximately {estimate}"))?))
@@ -141,13 +145,14 @@ impl<'a> Evaluation<'a> {
 
     fn fraction(&mut self, variable: &Token) -> Result<Fraction, String> {
         let text = self.fend(&format!("{} to decimal to fraction", variable.text()))?;
+        let is_exact = !text.starts_with("approx. ");
         let text = text.trim_start_matches("approx. ");
         let number = text.find(|c: char| !c.is_ascii_digit() && c != '/' && c != '-').map_or(text, |end| &text[..end]);
         let (numerator, denominator) = number.split_once('/').unwrap_or((number, "1"));
         match (numerator.parse(), denominator.parse()) {
             (Ok(numerator), Ok(denominator)) => {
                 let digits = u32::try_from(number.len()).map_or(f64::INFINITY, f64::from);
-                Ok(Fraction { numerator, denominator, digits, is_unitless: number.len() == text.len() })
+                Ok(Fraction { numerator, denominator, digits, is_exact, is_unitless: number.len() == text.len() })
             }
             _ => Err("expected a number".to_owned()),
         }
@@ -179,6 +184,7 @@ struct Fraction {
     numerator: f64,
     denominator: f64,
     digits: f64,
+    is_exact: bool,
     is_unitless: bool,
 }
 
