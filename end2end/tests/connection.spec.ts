@@ -42,7 +42,7 @@ test("trying now does not wait for the back-off (R16)", async ({ chat, page, ser
   let attempts = 0;
   page.on("websocket", () => attempts++);
   page.on("request", (request) => {
-    if (request.url().endsWith("/api/auth/ws-token")) attempts++;
+    if (request.url().endsWith("/ws-token")) attempts++;
   });
   await chat.open();
   await server.kill();

@@ -178,8 +178,7 @@ impl Outbound {
             self.drained.notify_waiters();
             return Err(Closing);
         }
-        queue.bytes += frame.len();
-        queue.items.push_back(Next::Frame(frame));
+        queue.add(frame);
         drop(queue);
         self.filled.notify_one();
         Ok(())
@@ -188,19 +187,31 @@ impl Outbound {
     /// Queues a frame as soon as the queue is at most half full, so that a long replay goes at the socket's pace and leaves
     /// room for live events.
     pub async fn push_paced(&self, frame: Encoded) -> Result<(), Closing> {
+        self.push_paced_with(frame, || Some(())).await
+    }
+
+    /// As [`Self::push_paced`], if `leave` is given when there is room; it is held while the frame is queued.
+    pub(crate) async fn push_paced_with<T>(
+        &self,
+        frame: Encoded,
+        leave: impl Fn() -> Option<T>,
+    ) -> Result<(), Closing> {
+        let half = QueueLimits { frames: self.limits.frames / 2, bytes: self.limits.bytes / 2 };
         loop {
             let drained = self.drained.notified();
             tokio::pin!(drained);
             drained.as_mut().enable();
             {
-                let queue = self.queue();
+                let Some(_leave) = leave() else { return Err(Closing) };
+                let mut queue = self.queue();
                 if queue.close.is_some() {
                     return Err(Closing);
                 }
-                let half = QueueLimits { frames: self.limits.frames / 2, bytes: self.limits.bytes / 2 };
                 if queue.has_room(half, frame.len()) {
+                    queue.add(frame);
                     drop(queue);
-                    return self.push(frame);
+                    self.filled.notify_one();
+                    return Ok(());
                 }
             }
             drained.await;
@@ -214,6 +225,15 @@ impl Outbound {
             drop(queue);
             self.filled.notify_one();
         }
+    }
+
+    /// Whoever had the hole is gone; a later subscription reads for itself.
+    pub(crate) fn cancel_repair(&self, thread: ThreadId) {
+        self.queue().items.retain(|item| *item != Next::Repair(thread));
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.queue().close.is_some()
     }
 
     /// Closes after what is queued was sent. The first code stays.
@@ -260,6 +280,11 @@ impl Outbound {
 }
 
 impl Queue {
+    fn add(&mut self, frame: Encoded) {
+        self.bytes += frame.len();
+        self.items.push_back(Next::Frame(frame));
+    }
+
     fn has_room(&self, limits: QueueLimits, more: usize) -> bool {
         self.items.is_empty() || (self.items.len() < limits.frames && self.bytes + more <= limits.bytes)
     }

@@ -5,7 +5,7 @@
 //! burst never waits.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -19,7 +19,7 @@ use crate::{
     bus::{Bus, Delivery, Encoded},
     error::ErrorCode,
     frame::StoredEvent,
-    id::{MessageId, RunId, ThreadId},
+    id::{MessageId, ThreadId},
     log::{Accept, Accepted, Fence, LogError, NewEvent, SharedLog},
     message::ServerMessage,
     payload as p,
@@ -111,7 +111,7 @@ impl Shared {
     /// Runs a lane until its last emitter is gone.
     async fn work(self: Arc<Self>, mut queue: mpsc::Receiver<Job>) {
         let mut last_commit = Instant::now().checked_sub(ROLL_UP).unwrap_or_else(Instant::now);
-        let mut broken: HashSet<RunId> = HashSet::new();
+        let mut broken: HashMap<Fence, EmitError> = HashMap::new();
         while let Some(first) = queue.recv().await {
             let mut batch = vec![first];
             while batch.len() < LANE_DEPTH && batch.iter().all(|job| job.is_piece()) {
@@ -131,12 +131,12 @@ impl Shared {
     }
 
     /// Commits a batch. A run whose events could not be committed is broken: later ones would leave a hole.
-    async fn commit(&self, batch: Vec<Job>, broken: &mut HashSet<RunId>) {
+    async fn commit(&self, batch: Vec<Job>, broken: &mut HashMap<Fence, EmitError>) {
         let (events, done): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .filter_map(|job| {
-                if broken.contains(&job.event.fence.run_id) {
-                    answer(job.done, Err(EmitError::Store));
+                if let Some(error) = broken.get(&job.event.fence) {
+                    answer(job.done, Err(*error));
                     return None;
                 }
                 Some((job.event, job.done))
@@ -144,10 +144,20 @@ impl Shared {
             .unzip();
         let Some(thread_id) = events.first().map(|event| event.thread_id) else { return };
         let outcome = self.append(&events).await;
-        if let Ok(stored) = &outcome {
-            self.publish(thread_id, stored);
-        } else {
-            broken.extend(events.iter().map(|event| event.fence.run_id));
+        match &outcome {
+            Ok(stored) => self.publish(thread_id, stored),
+            // All or none: a run that lost its fence must not take the events of another with it.
+            Err(EmitError::Fenced | EmitError::Gone) if events.iter().any(|event| event.fence != events[0].fence) => {
+                let mut jobs = events.into_iter().zip(done).map(|(event, done)| Job { event, done }).peekable();
+                while let Some(first) = jobs.next() {
+                    let fence = first.event.fence;
+                    let mut part = vec![first];
+                    part.extend(std::iter::from_fn(|| jobs.next_if(|job| job.event.fence == fence)));
+                    Box::pin(self.commit(part, broken)).await;
+                }
+                return;
+            }
+            Err(error) => broken.extend(events.iter().map(|event| (event.fence, *error))),
         }
         let outcome = outcome.map(|_| ());
         for waiting in done {

@@ -50,6 +50,8 @@ pub mod emitter;
 pub mod log;
 #[cfg(feature = "native")]
 pub mod manager;
+#[cfg(all(test, feature = "native"))]
+mod memory;
 #[cfg(feature = "native")]
 pub mod subscription;
 

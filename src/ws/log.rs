@@ -30,7 +30,7 @@ pub enum LogError {
 }
 
 /// Proof of owning a run: the number its lease was claimed with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fence {
     /// The run.
     pub run_id: RunId,

@@ -99,9 +99,10 @@ impl Manager {
     }
 
     pub(crate) fn disconnect(&self, peer: &Arc<Peer>) {
+        let mut state = self.state();
+        // Under the same lock as `subscribe`, which would else slip one in between and leave it behind.
         let subscriptions =
             std::mem::take(&mut *peer.subscriptions.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut state = self.state();
         state.connections.remove(&peer.id);
         if let Some(peers) = state.users.get_mut(&peer.user.id) {
             peers.retain(|other| other.id != peer.id);
@@ -136,6 +137,7 @@ impl Manager {
         };
         if let Some(replaced) = replaced {
             replaced.close();
+            peer.outbound.cancel_repair(thread);
             state.forget(&replaced);
         }
         Arc::make_mut(state.watchers.entry(thread).or_default()).push(subscription.clone());
@@ -147,6 +149,7 @@ impl Manager {
         let removed = peer.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).remove(&thread);
         let Some(subscription) = removed else { return false };
         subscription.close();
+        peer.outbound.cancel_repair(thread);
         self.state().forget(&subscription);
         true
     }
@@ -175,9 +178,11 @@ impl Manager {
         self.shared.draining.store(true, Ordering::Release);
     }
 
-    /// Asks up to `count` connections to go elsewhere; the number that was asked.
+    /// Asks up to `count` connections to go elsewhere, those first that were not asked before; the number that was asked.
     pub fn drain(&self, count: usize) -> usize {
-        let peers: Vec<_> = self.state().connections.values().take(count).cloned().collect();
+        let mut peers: Vec<_> = self.state().connections.values().cloned().collect();
+        peers.sort_by_key(|peer| peer.outbound.is_closing());
+        peers.truncate(count);
         for peer in &peers {
             peer.outbound.close(CloseCode::ServiceRestart);
         }

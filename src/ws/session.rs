@@ -214,7 +214,7 @@ impl Session {
     pub fn wake_at(&self) -> Option<Millis> {
         let phase = match self.phase {
             Phase::Opening { since } => Some(since + OPEN_TIMEOUT),
-            Phase::Open => Some(self.last_heard + self.silence_limit + 1),
+            Phase::Open => Some(self.last_heard.saturating_add(self.silence_limit).saturating_add(1)),
             Phase::Waiting { until } => Some(until),
             Phase::Idle | Phase::Fetching | Phase::Offline | Phase::Stopped => None,
         };
@@ -225,7 +225,7 @@ impl Session {
 
     /// Starts the link with the token that the page carries, or without one, and with commands kept from before.
     pub fn start(&mut self, now: Millis, token: Option<Token>, outbox: Vec<ClientFrame>) {
-        self.token = token.map(|token| (token.token, now + token.lives_ms));
+        self.token = token.map(|token| (token.token, now.saturating_add(token.lives_ms)));
         self.outbox.extend(outbox.into_iter().map(|frame| Queued { frame, sent_on: None }));
         self.connect(now);
     }
@@ -235,9 +235,9 @@ impl Session {
         let in_band = std::mem::take(&mut self.refreshing);
         match outcome {
             Ok(token) => {
-                self.token = Some((token.token.clone(), now + token.lives_ms));
+                self.token = Some((token.token.clone(), now.saturating_add(token.lives_ms)));
                 if in_band && self.phase == Phase::Open {
-                    self.refresh_at = Some(now + token.lives_ms / 5 * 4);
+                    self.refresh_at = Some(now.saturating_add(token.lives_ms / 5 * 4));
                     self.send(Frame::new(ClientMessage::Authenticate(p::Authenticate { token: token.token })));
                 } else if self.phase == Phase::Fetching {
                     self.open(now);
@@ -306,7 +306,7 @@ impl Session {
         match &frame.message {
             ServerMessage::Connect(connect) => {
                 self.silence_limit = silence_limit(&connect.limits);
-                self.refresh_at = Some(now + life(frame.ts, connect.token_expires_at) / 5 * 4);
+                self.refresh_at = Some(now.saturating_add(life(frame.ts, connect.token_expires_at) / 5 * 4));
                 self.greeted();
                 self.deliver(frame);
             }
@@ -487,7 +487,7 @@ impl Session {
         let asked = self.cursors.iter().find(|(_, cursor)| cursor.asked == Some(id)).map(|(thread, _)| *thread);
         let limited = error.code == ErrorCode::RateLimited;
         if limited {
-            self.paused_until = now + error.retry_after_ms.unwrap_or(1_000).max(1);
+            self.paused_until = now.saturating_add(error.retry_after_ms.unwrap_or(1_000).max(1));
         }
         if let Some(thread_id) = asked {
             if limited {
@@ -519,7 +519,8 @@ impl Session {
     }
 
     fn connect(&mut self, now: Millis) {
-        if self.failures == 0 {
+        // What was shown while nothing was tried no longer holds.
+        if self.failures == 0 || matches!(self.link, Link::Offline | Link::Unreachable { retry_at: None, .. }) {
             self.set_link(Link::Connecting);
         }
         if self.token.as_ref().is_some_and(|(_, ends)| *ends > now + TOKEN_MARGIN) {
@@ -556,6 +557,10 @@ impl Session {
             return;
         }
         let Some(cursor) = self.cursors.get_mut(&thread_id) else { return };
+        if self.paused_until > 0 {
+            cursor.deferred = true;
+            return;
+        }
         let (epoch, after_seq) = cursor.at.clone().unzip();
         let epoch = epoch.filter(|epoch: &String| !epoch.is_empty());
         let after_seq = after_seq.and_then(|seq| i64::try_from(seq).ok());
@@ -626,8 +631,9 @@ impl Session {
     }
 
     fn wait(&mut self, now: Millis, pause: Millis) {
-        self.phase = Phase::Waiting { until: now + pause };
-        self.set_link(Link::Reconnecting { retry_at: now + pause });
+        let retry_at = now.saturating_add(pause);
+        self.phase = Phase::Waiting { until: retry_at };
+        self.set_link(Link::Reconnecting { retry_at });
     }
 
     fn set_link(&mut self, link: Link) {
@@ -640,7 +646,7 @@ impl Session {
 
 /// A client that heard nothing for this long takes the socket for dead.
 fn silence_limit(limits: &p::Limits) -> Millis {
-    limits.heartbeat_interval_ms * 3 / 2 + limits.heartbeat_timeout_ms
+    (limits.heartbeat_interval_ms.saturating_mul(3) / 2).saturating_add(limits.heartbeat_timeout_ms)
 }
 
 /// How long a token lives, by the server's clock alone.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::{
     bus::Encoded,
     close::CloseCode,
-    connection::Peer,
+    connection::{Closing, Peer},
     id::ThreadId,
     log::{EventLog, LogError},
 };
@@ -91,7 +91,7 @@ impl Subscription {
             for event in &page.events {
                 let frame = event.encode().ok().filter(|_| event.seq == position + 1);
                 let Some(frame) = frame else { return self.give_up(event.seq) };
-                if self.peer.outbound.push_paced(frame.into()).await.is_err() {
+                if self.push(frame.into()).await.is_err() {
                     self.close();
                     return Ok(());
                 }
@@ -104,6 +104,12 @@ impl Subscription {
                 return Ok(());
             }
         }
+    }
+
+    /// Queues a frame unless the subscription ended: nothing of it follows the answer to the one that replaced it.
+    async fn push(&self, frame: Encoded) -> Result<(), Closing> {
+        let open = || Some(self.gate()).filter(|gate| **gate != Gate::Closed);
+        self.peer.outbound.push_paced_with(frame, open).await
     }
 
     /// The log was trimmed under the replay. The client comes back with its cursor and gets a snapshot.

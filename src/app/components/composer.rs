@@ -9,20 +9,21 @@ use crate::app::store::use_store;
 /// Room that a message leaves for the frame around it, in bytes.
 const ENVELOPE: usize = 1_024;
 
-/// Where a message is written. `send` gets the text and the agent chosen.
+/// Where a message is written.
 #[component]
 pub(crate) fn Composer(
     /// The thread whose draft it keeps; none for a new conversation.
     thread: Option<ThreadId>,
-    /// The agent that is chosen at first.
+    /// The agent that answers unless the reader chooses another.
     #[prop(into)]
     agent: Signal<String>,
+    /// The reader's choice.
+    chosen: RwSignal<Option<String>>,
     /// Takes the message.
-    send: Callback<(String, Option<String>)>,
+    send: Callback<String>,
 ) -> impl IntoView {
     let store = use_store();
     let text = RwSignal::new(String::new());
-    let chosen = RwSignal::new(None::<String>);
     let field = NodeRef::<html::Textarea>::new();
     let discovery = store.discovery.clone();
     let max_bytes = discovery.with_untracked(|discovery| discovery.ws.limits.max_frame_bytes).saturating_sub(ENVELOPE);
@@ -42,7 +43,7 @@ pub(crate) fn Composer(
             return;
         }
         text.set(String::new());
-        send.run((content, chosen.get_untracked()));
+        send.run(content);
     };
     let agents = {
         let discovery = discovery.clone();

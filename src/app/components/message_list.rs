@@ -72,10 +72,18 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
             request_animation_frame(to_end);
         }
     });
+    let last_top = StoredValue::new(0);
     let on_scroll = move |_| {
         if let Some(scroller) = scroller.get_untracked() {
-            let left = scroller.scroll_height() - scroller.scroll_top() - scroller.client_height();
-            following.set(left < NEAR_END);
+            let top = scroller.scroll_top();
+            let left = scroller.scroll_height() - top - scroller.client_height();
+            // Growth never moves the content up, so whoever goes up wants to read; the smallest step counts.
+            if top < last_top.get_value() && left > 1 {
+                following.set(false);
+            } else if left < NEAR_END {
+                following.set(true);
+            }
+            last_top.set_value(top);
         }
     };
     view! {

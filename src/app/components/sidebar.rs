@@ -95,13 +95,18 @@ pub(crate) fn Sidebar() -> impl IntoView {
                                 <ul class="thread-list">
                                     <For
                                         each=move || members.get()
-                                        key=|thread| (
-                                            thread.id,
-                                            thread.title.clone(),
-                                            thread.pinned,
-                                            thread.running,
-                                        )
-                                        children=|thread| view! { <ThreadItem thread /> }
+                                        key=|thread| thread.id
+                                        children=move |first| {
+                                            let id = first.id;
+                                            let thread = Memo::new(move |_| {
+                                                members
+                                                    .with(|members| {
+                                                        members.iter().find(|thread| thread.id == id).cloned()
+                                                    })
+                                                    .unwrap_or_else(|| first.clone())
+                                            });
+                                            view! { <ThreadItem id thread /> }
+                                        }
                                     />
                                 </ul>
                             </section>

@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*, task::spawn_local};
 use leptos_router::hooks::{use_location, use_navigate};
-use netra_ws::model::Thread;
+use netra_ws::{ThreadId, model::Thread};
 
 use super::Icon;
 use crate::app::{api, pages::Layout, store::use_store};
@@ -16,9 +16,8 @@ enum Mode {
 
 /// One row.
 #[component]
-pub(crate) fn ThreadItem(thread: Thread) -> impl IntoView {
+pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let layout = expect_context::<Layout>();
-    let id = thread.id;
     let href = format!("/t/{id}");
     let pathname = use_location().pathname;
     let active = {
@@ -27,9 +26,12 @@ pub(crate) fn ThreadItem(thread: Thread) -> impl IntoView {
     };
     let mode = RwSignal::new(Mode::Rest);
     let failure = RwSignal::new(None::<String>);
-    let title = if thread.title.is_empty() { "Untitled".to_owned() } else { thread.title.clone() };
-    let running = thread.running;
-    let pinned = thread.pinned;
+    let title = Memo::new(move |_| {
+        thread.with(|thread| if thread.title.is_empty() { "Untitled".to_owned() } else { thread.title.clone() })
+    });
+    let running = Memo::new(move |_| thread.with(|thread| thread.running));
+    let pinned = Memo::new(move |_| thread.with(|thread| thread.pinned));
+    let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
     let store = StoredValue::new(use_store());
     let change = move |title: Option<String>, pinned: Option<bool>| {
         spawn_local(async move {
@@ -61,13 +63,12 @@ pub(crate) fn ThreadItem(thread: Thread) -> impl IntoView {
             input.select();
         }
     });
-    let kept_title = StoredValue::new(title.clone());
     let rename = move || {
         let Some(input) = input.get_untracked() else { return };
-        let title = input.value().trim().to_owned();
+        let wanted = input.value().trim().to_owned();
         mode.set(Mode::Rest);
-        if !title.is_empty() && title != kept_title.get_value() {
-            change(Some(title), None);
+        if !wanted.is_empty() && wanted != title.get_untracked() {
+            change(Some(wanted), None);
         }
     };
     let row = move || match mode.get() {
@@ -77,13 +78,18 @@ pub(crate) fn ThreadItem(thread: Thread) -> impl IntoView {
                 aria-label="New title"
                 maxlength="200"
                 node_ref=input
-                prop:value=kept_title.get_value()
+                prop:value=title.get_untracked()
                 on:keydown=move |event| match event.key().as_str() {
                     "Enter" => rename(),
                     "Escape" => mode.set(Mode::Rest),
                     _ => {}
                 }
-                on:blur=move |_| if mode.get_untracked() == Mode::Renaming { rename() }
+                on:blur=move |_| {
+                    // Leaving the page blurs the field after its row is gone.
+                    if mode.try_get_untracked() == Some(Mode::Renaming) {
+                        rename();
+                    }
+                }
             />
         }
         .into_any(),
@@ -106,15 +112,12 @@ pub(crate) fn ThreadItem(thread: Thread) -> impl IntoView {
                 aria-current=move || active.get().then_some("page")
                 on:click=move |_| layout.leave_sheet()
             >
-                <span class="thread-title">{kept_title.get_value()}</span>
-                {running
-                    .then(|| {
-                        view! {
-                            <span class="running-dot">
-                                <span class="visually-hidden">"an agent works here"</span>
-                            </span>
-                        }
-                    })}
+                <span class="thread-title">{title}</span>
+                <Show when=move || running.get()>
+                    <span class="running-dot">
+                        <span class="visually-hidden">"an agent works here"</span>
+                    </span>
+                </Show>
             </a>
             <div class="thread-actions">
                 <button
@@ -129,9 +132,9 @@ pub(crate) fn ThreadItem(thread: Thread) -> impl IntoView {
                 <button
                     type="button"
                     class="icon-button"
-                    aria-label=if pinned { "Unpin" } else { "Pin" }
-                    title=if pinned { "Unpin" } else { "Pin" }
-                    on:click=move |_| change(None, Some(!pinned))
+                    aria-label=pin
+                    title=pin
+                    on:click=move |_| change(None, Some(!pinned.get_untracked()))
                 >
                     {Icon::Pin.view()}
                 </button>
@@ -152,7 +155,7 @@ pub(crate) fn ThreadItem(thread: Thread) -> impl IntoView {
         <li
             class="thread-item"
             data-active=move || active.get().to_string()
-            data-running=running.to_string()
+            data-running=move || running.get().to_string()
             data-editing=move || (mode.get() != Mode::Rest).to_string()
         >
             {row}

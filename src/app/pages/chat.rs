@@ -1,6 +1,6 @@
 //! The frame around every conversation: sidebar and outlet.
 
-use leptos::prelude::*;
+use leptos::{ev, prelude::*};
 use leptos_router::components::Outlet;
 
 use crate::app::components::Sidebar;
@@ -40,6 +40,12 @@ impl Layout {
 pub(crate) fn ChatLayout() -> impl IntoView {
     let layout = Layout { beside: RwSignal::new(true), sheet: RwSignal::new(false) };
     provide_context(layout);
+    let keys = window_event_listener(ev::keydown, move |event| {
+        if event.key() == "Escape" {
+            layout.leave_sheet();
+        }
+    });
+    on_cleanup(move || keys.remove());
     view! {
         <div
             class="shell"

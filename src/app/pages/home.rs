@@ -18,13 +18,18 @@ pub(crate) fn HomePage() -> impl IntoView {
     let socket = use_socket();
     let navigate = use_navigate();
     let discovery = store.discovery.clone();
-    let agent = Memo::new(move |_| discovery.get().agents.into_iter().next());
+    let chosen = RwSignal::new(None::<String>);
+    let agent = Memo::new(move |_| {
+        let agents = discovery.get().agents;
+        let wanted = chosen.get().and_then(|name| agents.iter().find(|agent| agent.name == name).cloned());
+        wanted.or_else(|| agents.into_iter().next())
+    });
     let field = move |read: fn(AgentInfo) -> String| agent.get().map(read).unwrap_or_default();
     let here = StoredValue::new(true);
     on_cleanup(move || here.set_value(false));
-    let send = Callback::new(move |(content, agent): (String, Option<String>)| {
+    let send = Callback::new(move |content: String| {
         let navigate = navigate.clone();
-        socket.start(content, agent, move |thread| {
+        socket.start(content, agent.get_untracked().map(|agent| agent.name), move |thread| {
             // Whoever has gone elsewhere meanwhile is not pulled back; the conversation is in the sidebar.
             if here.try_get_value() == Some(true) {
                 navigate(&format!("/t/{thread}"), NavigateOptions::default());
@@ -70,7 +75,7 @@ pub(crate) fn HomePage() -> impl IntoView {
                         let content = example.clone();
                         view! {
                             <li>
-                                <button type="button" class="example" on:click=move |_| send.run((content.clone(), None))>
+                                <button type="button" class="example" on:click=move |_| send.run(content.clone())>
                                     <span class="example-text">{example}</span>
                                 </button>
                             </li>
@@ -81,7 +86,7 @@ pub(crate) fn HomePage() -> impl IntoView {
             {waiting}
         </div>
         <div class="dock">
-            <Composer thread=None agent=Signal::derive(move || field(|agent| agent.name)) send />
+            <Composer thread=None agent=Signal::derive(move || field(|agent| agent.name)) chosen send />
         </div>
     }
 }

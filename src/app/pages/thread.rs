@@ -48,7 +48,8 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     Effect::new(move |_| watching.watch(thread));
     let leaving = socket.clone();
     on_cleanup(move || leaving.leave(thread));
-    let send = Callback::new(move |(content, agent): (String, Option<String>)| socket.say(thread, content, agent));
+    let chosen = RwSignal::new(None::<String>);
+    let send = Callback::new(move |content: String| socket.say(thread, content, chosen.get_untracked()));
     let gone = store.gone.clone();
     move || {
         if gone.get() {
@@ -60,7 +61,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
             <Notices />
             <MessageList thread />
             <div class="dock">
-                <Composer thread=Some(thread) agent=agent send />
+                <Composer thread=Some(thread) agent chosen send />
             </div>
         }
         .into_any()

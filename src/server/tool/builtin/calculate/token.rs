@@ -55,15 +55,15 @@ pub(super) fn write(tokens: &[Token]) -> String {
             matches!(before, [.., Token::Op('+' | '-')])
                 && !before[..before.len() - 1].last().is_some_and(Token::ends_value)
         };
-        let tight = match (left, right) {
-            ([], _) | ([.., Token::Open | Token::Op('^')], _) => true,
-            (_, [Token::Close | Token::Op('^' | '!'), ..]) => true,
+        let opens = matches!(left, [] | [.., Token::Open | Token::Op('^')]);
+        let closes = matches!(right, [Token::Close | Token::Op('^' | '!'), ..]);
+        let binds = match (left, right) {
             ([.., value], [Token::Percent, ..]) => value.ends_value(),
             ([.., a], [Token::Op('/'), b, ..]) | ([.., a, Token::Op('/')], [b, ..]) => a.is_unit() && b.is_unit(),
             ([.., function], [Token::Open, ..]) => function.is_word_in(FUNCTIONS) || is_sign(left),
             _ => is_sign(left),
         };
-        if !tight {
+        if !(opens || closes || binds) {
             out.push(' ');
         }
         match token {
