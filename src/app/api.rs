@@ -119,7 +119,10 @@ mod backend {
         ServerFnError::ServerError(error.message)
     }
 
-    pub(super) fn sign_in(state: &AppState, signed_in: Result<(User, SessionSecret), ApiError>) -> Result<(), ServerFnError> {
+    pub(super) fn sign_in(
+        state: &AppState,
+        signed_in: Result<(User, SessionSecret), ApiError>,
+    ) -> Result<(), ServerFnError> {
         let (_, secret) = signed_in.map_err(failed)?;
         set_cookies(http::session_cookie(&secret, state.config.secure_cookies()));
         Ok(())

@@ -9,7 +9,9 @@ pub(crate) fn blocks(source: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut renderer = Renderer::default();
     let mut depth = 0_usize;
-    for event in Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS) {
+    for event in
+        Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS)
+    {
         match &event {
             Event::Start(_) => depth += 1,
             Event::End(_) => depth = depth.saturating_sub(1),

@@ -11,6 +11,7 @@ mod pages;
 mod socket;
 mod store;
 mod time;
+mod title;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
@@ -65,7 +66,7 @@ pub fn App() -> impl IntoView {
     provide_context(store.clone());
     provide_socket(store);
     view! {
-        <Title formatter=|title: String| if title.is_empty() { "Netra".to_owned() } else { format!("{title} · Netra") } />
+        <Title formatter=title::document_title />
         <Router>
             <Routes fallback=NotFoundPage>
                 <Route path=path!("/login") view=LoginPage />

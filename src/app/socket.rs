@@ -81,7 +81,10 @@ pub(crate) fn provide_socket(store: AppStore) {
             closed.drive(|session| session.closed(now, generation, event.code()));
         });
     let UseWebSocketReturn { open, close, send, .. } =
-        use_websocket_with_options::<ClientFrame, Incoming, JsonSerdeCodec, (), DummyEncoder>(&discovery.ws.url, options);
+        use_websocket_with_options::<ClientFrame, Incoming, JsonSerdeCodec, (), DummyEncoder>(
+            &discovery.ws.url,
+            options,
+        );
     let transport = Transport { open: Box::new(open), close: Box::new(close), send: Box::new(send) };
     if socket.shared.transport.set(transport).is_err() {
         leptos::logging::error!("the page has one socket");
@@ -115,7 +118,8 @@ impl Socket {
             let mut session = self.shared.session.lock().unwrap_or_else(PoisonError::into_inner);
             let told = tell(&mut session);
             let actions: Vec<Action> = std::iter::from_fn(|| session.poll()).collect();
-            let outbox = actions.contains(&Action::OutboxChanged).then(|| session.outbox().map(pending).collect::<Vec<_>>());
+            let outbox =
+                actions.contains(&Action::OutboxChanged).then(|| session.outbox().map(pending).collect::<Vec<_>>());
             (told, actions, session.link().clone(), outbox, session.wake_at())
         };
         if let Some(outbox) = outbox {

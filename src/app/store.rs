@@ -15,7 +15,7 @@ use netra_ws::{
     message::{ClientMessage, ServerMessage},
     model::{Run, Thread, User},
     payload::{ErrorMessage, Notice},
-    session::{Link, Millis, Token},
+    session::{Link, Millis},
     state::Applied,
 };
 
@@ -88,9 +88,10 @@ impl Pending {
 
 impl AppStore {
     pub(crate) fn new(boot: Boot) -> Self {
-        let shown = boot.thread.iter().map(|snapshot| {
-            (snapshot.thread.id, ThreadStore::new(ThreadState::from_snapshot(snapshot.clone())))
-        });
+        let shown = boot
+            .thread
+            .iter()
+            .map(|snapshot| (snapshot.thread.id, ThreadStore::new(ThreadState::from_snapshot(snapshot.clone()))));
         let missing = boot.missing.iter().map(|id| {
             let thread = ThreadStore::new(ThreadState::default());
             thread.gone.set(true);
@@ -113,7 +114,8 @@ impl AppStore {
     }
 
     /// The token that the page came with.
-    pub(crate) fn token(&self) -> Option<Token> {
+    #[cfg(not(feature = "ssr"))]
+    pub(crate) fn token(&self) -> Option<netra_ws::session::Token> {
         self.shared.boot.token.clone()
     }
 
@@ -215,7 +217,8 @@ impl AppStore {
     pub(crate) fn mirror_outbox(&self, outbox: Vec<Pending>) {
         self.pending.update(|pending| {
             pending.retain(|item| {
-                matches!(item.state, PendingState::Failed(_)) && outbox.iter().all(|other| other.frame.id != item.frame.id)
+                matches!(item.state, PendingState::Failed(_))
+                    && outbox.iter().all(|other| other.frame.id != item.frame.id)
             });
             pending.extend(outbox);
         });

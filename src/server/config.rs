@@ -8,8 +8,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use netra_ws::payload::Limits;
 
 pub use file::{AgentConfig, AgentKind};
-pub use source::{ConfigError, Flags};
 use source::Source;
+pub use source::{ConfigError, Flags};
 
 /// Everything the server can be told.
 #[derive(Clone, Debug)]
@@ -109,15 +109,15 @@ impl Config {
             log_format: log_format(&source)?,
             agents: file::agents(&source)?,
         };
-        config.check()?;
+        config.check(&source)?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    fn check(&self, source: &Source) -> Result<(), ConfigError> {
         let loopback = self.addr.ip().is_loopback();
         if self.auth.contains(&AuthMode::Dev) && !loopback && !self.development {
             return Err(ConfigError::new(
-                "auth",
+                source.given("auth"),
                 format!(
                     "dev login is refused on {}, where others can reach it; use auth = \"password\", or NETRA_ENV=development",
                     self.addr
@@ -125,7 +125,7 @@ impl Config {
             ));
         }
         tracing_subscriber::EnvFilter::try_new(&self.log)
-            .map_err(|error| ConfigError::new("log", format!("{:?}: {error}", self.log)))?;
+            .map_err(|error| ConfigError::new(source.given("log"), format!("{:?}: {error}", self.log)))?;
         Ok(())
     }
 
@@ -134,7 +134,8 @@ impl Config {
         let mut origins = self.allowed_origins.clone();
         match &self.public_url {
             Some(url) => origins.push(url.origin().ascii_serialization()),
-            None => origins.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{}", bound.port()))),
+            None => origins
+                .extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{}", bound.port()))),
         }
         if self.public_url.is_none() && !bound.ip().is_loopback() && !bound.ip().is_unspecified() {
             origins.push(format!("http://{bound}"));
@@ -167,7 +168,10 @@ fn database_url(source: &Source) -> Result<String, ConfigError> {
     }
     // The whole URL may hold a password, so only its scheme is repeated.
     let scheme = url.split(':').next().unwrap_or_default();
-    Err(ConfigError::new("database_url", format!("{scheme:?} is not a database this build can use; it takes sqlite:")))
+    Err(ConfigError::new(
+        source.given("database_url"),
+        format!("{scheme:?} is not a database this build can use; it takes sqlite:"),
+    ))
 }
 
 fn auth_modes(source: &Source) -> Result<Vec<AuthMode>, ConfigError> {
@@ -178,7 +182,10 @@ fn auth_modes(source: &Source) -> Result<Vec<AuthMode>, ConfigError> {
             "dev" => AuthMode::Dev,
             "password" => AuthMode::Password,
             other => {
-                return Err(ConfigError::new("auth", format!("{other:?} is no way to sign in; there are dev and password")));
+                return Err(ConfigError::new(
+                    source.given("auth"),
+                    format!("{other:?} is no way to sign in; there are dev and password"),
+                ));
             }
         };
         if !modes.contains(&mode) {
@@ -186,7 +193,7 @@ fn auth_modes(source: &Source) -> Result<Vec<AuthMode>, ConfigError> {
         }
     }
     if modes.is_empty() {
-        return Err(ConfigError::new("auth", "name at least one of dev and password"));
+        return Err(ConfigError::new(source.given("auth"), "name at least one of dev and password"));
     }
     Ok(modes)
 }
@@ -196,7 +203,7 @@ fn public_url(source: &Source) -> Result<Option<url::Url>, ConfigError> {
         .text("public_url")
         .map(|text| match url::Url::parse(&text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-            _ => Err(ConfigError::new("public_url", format!("{text:?} is not an http or https address"))),
+            _ => Err(ConfigError::new(source.given("public_url"), format!("{text:?} is not an http or https address"))),
         })
         .transpose()
 }
@@ -204,10 +211,11 @@ fn public_url(source: &Source) -> Result<Option<url::Url>, ConfigError> {
 fn origins(source: &Source) -> Result<Vec<String>, ConfigError> {
     let list = source.list("allowed_origins").unwrap_or_default();
     for origin in &list {
-        let exact = url::Url::parse(origin).ok().filter(|url| url.has_host()).map(|url| url.origin().ascii_serialization());
+        let exact =
+            url::Url::parse(origin).ok().filter(|url| url.has_host()).map(|url| url.origin().ascii_serialization());
         if exact.as_deref() != Some(origin) {
             return Err(ConfigError::new(
-                "allowed_origins",
+                source.given("allowed_origins"),
                 format!("{origin:?} is not an origin like https://chat.example.org (no path, no slash at the end)"),
             ));
         }
@@ -218,7 +226,7 @@ fn origins(source: &Source) -> Result<Vec<String>, ConfigError> {
 fn jwt_secret(source: &Source) -> Result<Option<String>, ConfigError> {
     let secret = source.text("jwt_secret");
     if secret.as_ref().is_some_and(|secret| secret.len() < 32) {
-        return Err(ConfigError::new("jwt_secret", "needs 32 bytes or more"));
+        return Err(ConfigError::new(source.given("jwt_secret"), "needs 32 bytes or more"));
     }
     Ok(secret)
 }
@@ -227,6 +235,6 @@ fn log_format(source: &Source) -> Result<LogFormat, ConfigError> {
     match source.text("log_format").as_deref() {
         None | Some("text") => Ok(LogFormat::Text),
         Some("json") => Ok(LogFormat::Json),
-        Some(other) => Err(ConfigError::new("log_format", format!("{other:?} is neither text nor json"))),
+        Some(other) => Err(ConfigError::new(source.given("log_format"), format!("{other:?} is neither text nor json"))),
     }
 }

@@ -26,7 +26,7 @@ const MAX_BODY: usize = 1 << 20;
 const SERVER_FUNCTIONS: &str = "/fn/{*name}";
 
 /// The whole application.
-pub fn router(state: AppState) -> Router {
+pub(super) fn router(state: AppState) -> Router {
     let api = Router::new()
         .route("/api/config", get(discovery::config))
         .route("/api/agents", get(discovery::agents))

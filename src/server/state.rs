@@ -14,7 +14,13 @@ use netra_ws::{
     manager::Manager,
 };
 
-use super::{agent::{Bridge, Registry}, auth::SecurityService, config::Config, store::SharedStore, threads::Threads};
+use super::{
+    agent::{Bridge, Registry},
+    auth::SecurityService,
+    config::Config,
+    store::SharedStore,
+    threads::Threads,
+};
 
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -212,7 +212,8 @@ fn answer(waiting: Vec<oneshot::Sender<Result<(), EmitError>>>, outcome: Result<
 impl Job {
     /// Whether it is a piece of text that can wait for the next one.
     fn is_piece(&self) -> bool {
-        self.done.is_empty() && matches!(self.event.message, ServerMessage::PartialResult(_) | ServerMessage::AgentThinking(_))
+        self.done.is_empty()
+            && matches!(self.event.message, ServerMessage::PartialResult(_) | ServerMessage::AgentThinking(_))
     }
 
     /// Takes `next` in if both are pieces of the same text; gives it back otherwise.
@@ -314,8 +315,15 @@ impl Emitter {
     }
 
     /// The run fails.
-    pub async fn agent_error(&self, agent: &str, code: ErrorCode, message: String, retryable: bool) -> Result<(), EmitError> {
-        self.commit(ServerMessage::AgentError(p::AgentError { agent: agent.to_owned(), code, message, retryable })).await
+    pub async fn agent_error(
+        &self,
+        agent: &str,
+        code: ErrorCode,
+        message: String,
+        retryable: bool,
+    ) -> Result<(), EmitError> {
+        self.commit(ServerMessage::AgentError(p::AgentError { agent: agent.to_owned(), code, message, retryable }))
+            .await
     }
 
     fn event(&self, message: ServerMessage) -> NewEvent {

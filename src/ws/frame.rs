@@ -85,7 +85,10 @@ impl<M: Message> Frame<M> {
         let mut object = match value {
             Value::Object(object) => object,
             Value::String(_) => {
-                return Err(FrameError::new(ErrorCode::DoubleEncoded, "the frame is a JSON string; send the object itself"));
+                return Err(FrameError::new(
+                    ErrorCode::DoubleEncoded,
+                    "the frame is a JSON string; send the object itself",
+                ));
             }
             _ => return Err(FrameError::new(ErrorCode::MalformedJson, "a frame is a JSON object")),
         };
@@ -143,7 +146,12 @@ impl<M: Message> Serialize for Frame<M> {
     }
 }
 
-fn envelope<S: Serializer, M>(serializer: S, name: &str, frame: &Frame<M>, payload: &impl Serialize) -> Result<S::Ok, S::Error> {
+fn envelope<S: Serializer, M>(
+    serializer: S,
+    name: &str,
+    frame: &Frame<M>,
+    payload: &impl Serialize,
+) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     map.serialize_entry("v", &VERSION)?;
     map.serialize_entry("type", name)?;

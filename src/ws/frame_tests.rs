@@ -133,7 +133,9 @@ fn the_envelope_is_checked_field_by_field() {
         assert_eq!(error.reply_to, id, "the answer names the frame if it can: {text}");
     };
     assert_eq!(outcome(&ping("v", Some(json!(1)))), Ok("ping"));
-    for v in [None, Some(json!(0)), Some(json!(99)), Some(json!("1")), Some(json!(1.5)), Some(json!(-1)), Some(Value::Null)] {
+    for v in
+        [None, Some(json!(0)), Some(json!(99)), Some(json!("1")), Some(json!(1.5)), Some(json!(-1)), Some(Value::Null)]
+    {
         refused("v", v, ErrorCode::UnsupportedVersion);
     }
     for id in [None, Some(json!("7")), Some(json!(7)), Some(Value::Null), Some(json!({}))] {

@@ -126,4 +126,3 @@ pub trait EventLog: Send + Sync + 'static {
 
 /// A log behind a pointer.
 pub type SharedLog = Arc<dyn EventLog>;
-

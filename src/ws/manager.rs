@@ -101,8 +101,7 @@ impl Manager {
     pub(crate) fn disconnect(&self, peer: &Arc<Peer>) {
         let mut state = self.state();
         // Under the same lock as `subscribe`, which would else slip one in between and leave it behind.
-        let subscriptions =
-            std::mem::take(&mut *peer.subscriptions.lock().unwrap_or_else(PoisonError::into_inner));
+        let subscriptions = std::mem::take(&mut *peer.subscriptions.lock().unwrap_or_else(PoisonError::into_inner));
         state.connections.remove(&peer.id);
         if let Some(peers) = state.users.get_mut(&peer.user.id) {
             peers.retain(|other| other.id != peer.id);
@@ -122,7 +121,12 @@ impl Manager {
 
     /// Starts watching a thread after `after_seq`; a subscription to the same thread is replaced. The caller has made sure
     /// that the user may read it, and runs the replay.
-    pub fn subscribe(&self, peer: &Arc<Peer>, thread: ThreadId, after_seq: u64) -> Result<Arc<Subscription>, ErrorCode> {
+    pub fn subscribe(
+        &self,
+        peer: &Arc<Peer>,
+        thread: ThreadId,
+        after_seq: u64,
+    ) -> Result<Arc<Subscription>, ErrorCode> {
         let subscription = Arc::new(Subscription::new(thread, peer.clone(), after_seq));
         let mut state = self.state();
         if !state.connections.contains_key(&peer.id) {

@@ -4,7 +4,10 @@
 
 use serde_json::Value;
 
-use crate::{model::{Object, Thread}, payload as p};
+use crate::{
+    model::{Object, Thread},
+    payload as p,
+};
 
 /// What is known of a message type without looking at a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

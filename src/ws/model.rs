@@ -55,7 +55,7 @@ pub struct Thread {
     pub head_seq: u64,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When its newest message was added, or its settings changed.
+    /// When its newest message was added.
     pub updated_at: Timestamp,
 }
 

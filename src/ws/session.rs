@@ -399,7 +399,8 @@ impl Session {
     /// The page became visible, was shown again, or the user asks to try now.
     pub fn wake(&mut self, now: Millis) {
         self.tick(now);
-        if matches!(self.phase, Phase::Waiting { .. } | Phase::Offline | Phase::Stopped) && self.link != Link::SignedOut {
+        if matches!(self.phase, Phase::Waiting { .. } | Phase::Offline | Phase::Stopped) && self.link != Link::SignedOut
+        {
             self.connect(now);
         }
     }
@@ -519,8 +520,9 @@ impl Session {
     }
 
     fn connect(&mut self, now: Millis) {
-        // What was shown while nothing was tried no longer holds.
-        if self.failures == 0 || matches!(self.link, Link::Offline | Link::Unreachable { retry_at: None, .. }) {
+        // An attempt after failures still is one of them; anything else that was shown no longer holds.
+        let failing = matches!(self.link, Link::Reconnecting { .. } | Link::Unreachable { retry_at: Some(_), .. });
+        if self.failures == 0 || !failing {
             self.set_link(Link::Connecting);
         }
         if self.token.as_ref().is_some_and(|(_, ends)| *ends > now + TOKEN_MARGIN) {
@@ -564,8 +566,7 @@ impl Session {
         let (epoch, after_seq) = cursor.at.clone().unzip();
         let epoch = epoch.filter(|epoch: &String| !epoch.is_empty());
         let after_seq = after_seq.and_then(|seq| i64::try_from(seq).ok());
-        let frame =
-            Frame::new(ClientMessage::Subscribe(p::Subscribe { after_seq, epoch })).in_thread(thread_id);
+        let frame = Frame::new(ClientMessage::Subscribe(p::Subscribe { after_seq, epoch })).in_thread(thread_id);
         cursor.asked = Some(frame.id);
         cursor.deferred = false;
         self.send(frame);

@@ -14,7 +14,7 @@ mod stories;
 const EPOCH: &str = "0000aaaa";
 
 /// What happens in a thread, event by event: dense numbers, and a clock that goes on by ten milliseconds.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Story {
     events: Vec<ServerFrame>,
 }

@@ -69,7 +69,6 @@ async fn an_unknown_key_is_told_the_nearest_known_one() {
         ("[log]\nfromat = \"json\"", "fromat", "format"),
         ("[auth]\nmode = [\"dev\"]", "mode", "modes"),
         ("[[agents]]\nname = \"a\"\nkind = \"guide\"\ntitel = \"A\"", "titel", "title"),
-        ("[tools]\naproval_timeout_s = 1", "aproval_timeout_s", "approval_timeout_s"),
     ];
     for (toml, wrong, right) in cases {
         check_refused(toml, Setup::new().toml(toml), &[wrong, right]).await;

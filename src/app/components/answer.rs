@@ -48,7 +48,8 @@ mod copy {
         if !button.class_list().contains("copy") {
             return;
         }
-        let code = button.closest(".code-block").ok().flatten().and_then(|block| block.query_selector("code").ok().flatten());
+        let code =
+            button.closest(".code-block").ok().flatten().and_then(|block| block.query_selector("code").ok().flatten());
         if let Some(code) = code.and_then(|code| code.text_content()) {
             write(&code);
             button.set_text_content(Some("Copied"));

@@ -39,7 +39,12 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
     };
     let summary = watch(&store, run, summary, String::new());
     let error = watch(&store, run, |run| run.error.clone(), None);
-    let usage = watch(&store, run, |run| run.usage.map(|usage| format!("{} tokens", usage.total_tokens)).unwrap_or_default(), String::new());
+    let usage = watch(
+        &store,
+        run,
+        |run| run.usage.map(|usage| format!("{} tokens", usage.total_tokens)).unwrap_or_default(),
+        String::new(),
+    );
     let running = Memo::new(move |_| !status.get().is_terminal());
     let has_text = Memo::new(move |_| !text.with(String::is_empty));
     let copied = RwSignal::new(false);

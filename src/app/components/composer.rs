@@ -129,7 +129,8 @@ mod drafts {
                 return;
             }
             // A full storage only costs the draft's survival.
-            let _ = text.with(|text| if text.is_empty() { storage.remove_item(&key) } else { storage.set_item(&key, text) });
+            let _ = text
+                .with(|text| if text.is_empty() { storage.remove_item(&key) } else { storage.set_item(&key, text) });
         });
     }
 

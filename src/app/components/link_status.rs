@@ -25,7 +25,9 @@ pub(crate) fn LinkStatus() -> impl IntoView {
         }
         counting
             .get()
-            .then(|| set_interval_with_handle(move || elapsed.update(|seconds| *seconds += 1), Duration::from_secs(1)).ok())
+            .then(|| {
+                set_interval_with_handle(move || elapsed.update(|seconds| *seconds += 1), Duration::from_secs(1)).ok()
+            })
             .flatten()
     });
     let described = {

@@ -47,7 +47,8 @@ pub(crate) fn Sidebar() -> impl IntoView {
     });
     let empty = move || {
         groups.with(Vec::is_empty).then(|| {
-            let text = if found.with(Option::is_some) { "Nothing found." } else { "Conversations will be listed here." };
+            let text =
+                if found.with(Option::is_some) { "Nothing found." } else { "Conversations will be listed here." };
             view! { <p class="sidebar-empty">{text}</p> }
         })
     };

@@ -26,7 +26,9 @@ pub(crate) fn StepView(#[prop(into)] step: Signal<Option<Step>>) -> impl IntoVie
 #[component]
 fn Thought(step: Signal<Option<Step>>) -> impl IntoView {
     let read = move || match step.get() {
-        Some(Step::Thinking { text, started_at, ended_at, active }) => (text, ended_at.millis_since(started_at), active),
+        Some(Step::Thinking { text, started_at, ended_at, active }) => {
+            (text, ended_at.millis_since(started_at), active)
+        }
         Some(Step::Tool(_) | Step::Progress { .. }) | None => (String::new(), 0, false),
     };
     let label = move || {
@@ -114,7 +116,9 @@ fn time(call: &ToolCall) -> String {
     match call.status {
         None => "running…".to_owned(),
         Some(ToolStatus::Interrupted) => "interrupted".to_owned(),
-        Some(ToolStatus::Ok | ToolStatus::Error | ToolStatus::Denied) => call.duration_ms.map(duration).unwrap_or_default(),
+        Some(ToolStatus::Ok | ToolStatus::Error | ToolStatus::Denied) => {
+            call.duration_ms.map(duration).unwrap_or_default()
+        }
     }
 }
 

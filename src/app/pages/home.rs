@@ -39,7 +39,8 @@ pub(crate) fn HomePage() -> impl IntoView {
     let examples = move || agent.get().map(|agent| agent.examples).unwrap_or_default();
     let pending = store.pending.clone();
     let waiting = move || {
-        let starts = pending.get().into_iter().filter(|item| item.frame.thread_id.is_none() && item.content().is_some());
+        let starts =
+            pending.get().into_iter().filter(|item| item.frame.thread_id.is_none() && item.content().is_some());
         starts
             .map(|item| {
                 let words = match &item.state {

@@ -11,10 +11,7 @@ use netra_ws::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{
-    Engine, Registry,
-    engine::publish_thread,
-};
+use super::{Engine, Registry, engine::publish_thread};
 use crate::server::{error::ApiError, store::SharedStore};
 
 /// The longest title, in characters.
@@ -88,7 +85,8 @@ impl Bridge {
         if message.content.trim().is_empty() {
             return Err(ApiError::new(ErrorCode::InvalidPayload, "`content` is empty"));
         }
-        let body = serde_json::to_vec(&(kind, thread_id, &message)).map_err(|error| ApiError::internal(&error))?;
+        let body =
+            serde_json::to_vec(&(kind, thread_id, &title, &message)).map_err(|error| ApiError::internal(&error))?;
         let digest = Sha256::digest(&body).to_vec();
         let accept = Accept { user_id, command_id, digest, thread_id, title, agent, message };
         // In a task of its own: a connection that goes away between commit and hand-over must not lose the run.

@@ -12,10 +12,9 @@ use netra_ws::{
     emitter::{EmitError, EmitterPool},
     frame::Frame,
     message::ServerMessage,
-    model::{MessageRole, Run, Thread},
-    payload::{AgentCompleted, AgentStarted, CompletedStatus, ToolCompleted},
+    model::{MessageRole, Thread},
+    payload::{AgentCompleted, AgentStarted, CompletedStatus},
 };
-use serde_json::json;
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval},
@@ -25,6 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Agent, Halt, Registry, RunContext,
     provider::ChatMessage,
+    recovery::{self, MAX_ITERATIONS, Progress},
     turns::{self, Answer, Outcome},
 };
 use crate::server::{
@@ -228,34 +228,29 @@ impl Shared {
     async fn answer(&self, run: &ClaimedRun, halted: watch::Receiver<Option<Halt>>) -> Result<(), EmitError> {
         let emitter = self.emitters.emitter(run.thread_id, run.fence);
         let started = Instant::now();
-        if run.start_seq.is_some() {
-            return self.interrupted(run).await;
-        }
+        let progress = Progress::read(&self.store, run).await.map_err(|error| {
+            tracing::error!(%error, "the run's events could not be read");
+            EmitError::Store
+        })?;
         let agent = self.registry.find(Some(&run.agent));
+        let iteration = progress.iterations + 1;
         emitter
             .agent_started(AgentStarted {
                 agent: run.agent.clone(),
                 answers: run.message_id,
                 parent_run_id: None,
                 model: agent.as_ref().and_then(|agent| agent.provider.model().map(str::to_owned)),
-                iteration: 1,
+                iteration,
             })
             .await?;
-        tracing::info!("run started");
+        tracing::info!(iteration, "run started");
         let Some(agent) = agent else {
             let message = format!("there is no agent called {:?} any more", run.agent);
             return emitter.agent_error(&run.agent, ErrorCode::AgentUnknown, message, false).await;
         };
         let context = self.context(run, agent, emitter.clone(), halted);
-        let mut answer = Answer::new(&context);
-        let outcome = match self.conversation(run).await {
-            Ok(messages) => turns::run(&context, &self.tools, messages, &mut answer).await,
-            Err(error) => {
-                tracing::error!(%error, "the conversation could not be read");
-                let message = "the conversation could not be read".to_owned();
-                Outcome::Failed { code: ErrorCode::Internal, message, retryable: true }
-            }
-        };
+        let mut answer = Answer::new(&context, &progress);
+        let outcome = self.work_on(run, &context, &progress, &mut answer).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let completed = |status| AgentCompleted { agent: run.agent.clone(), status, duration_ms, usage: answer.usage };
         match outcome {
@@ -309,34 +304,37 @@ impl Shared {
         }
     }
 
-    /// A run that another process began and did not end: what was open is closed, and the run ends with an error.
-    async fn interrupted(&self, run: &ClaimedRun) -> Result<(), EmitError> {
-        let emitter = self.emitters.emitter(run.thread_id, run.fence);
-        let snapshot = self.store.snapshot(run.user_id, run.thread_id).await.map_err(|error| {
-            tracing::error!(%error, "an interrupted run could not be read");
-            EmitError::Store
-        })?;
-        let run_id = run.fence.run_id;
-        let state = snapshot.runs.into_iter().find(|state| state.run_id == run_id);
-        let state = state.unwrap_or_else(|| Run::queued(run_id, run.agent.clone(), run.message_id));
-        for call in state.tools().filter(|call| call.status.is_none()) {
-            emitter
-                .tool_completed(ToolCompleted {
-                    tool_call_id: call.tool_call_id.clone(),
-                    tool: call.tool.clone(),
-                    status: netra_ws::model::ToolStatus::Interrupted,
-                    result: json!({ "error": "the server stopped while the tool worked" }),
-                    duration_ms: 0,
-                })
-                .await?;
+    /// Takes the run up where it stands, and takes turns.
+    async fn work_on(
+        &self,
+        run: &ClaimedRun,
+        context: &RunContext,
+        progress: &Progress,
+        answer: &mut Answer,
+    ) -> Outcome {
+        if progress.answered {
+            return Outcome::Completed;
         }
-        if let (Some(message_id), false) = (state.message_id, state.text.is_empty()) {
-            let content = state.text.clone();
-            emitter.agent_response(netra_ws::payload::AgentResponse { message_id, content, usage: None }).await?;
+        let mut messages = match self.conversation(run).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                tracing::error!(%error, "the conversation could not be read");
+                let message = "the conversation could not be read".to_owned();
+                return Outcome::Failed { code: ErrorCode::Internal, message, retryable: true };
+            }
+        };
+        if progress.iterations > 0 {
+            let taken_up = turns::take_up(context, &self.tools, progress, answer).await;
+            match taken_up {
+                Ok(done) => messages.extend(done),
+                Err(outcome) => return outcome,
+            }
         }
-        tracing::warn!(outcome = "interrupted", "run ended");
-        let message = "the server stopped while the agent worked; what it had said is kept".to_owned();
-        emitter.agent_error(&run.agent, ErrorCode::RunInterrupted, message, true).await
+        if progress.iterations >= MAX_ITERATIONS {
+            let (code, message) = recovery::too_often(run.fence.run_id);
+            return Outcome::Failed { code, message, retryable: true };
+        }
+        turns::run(context, &self.tools, messages, answer).await
     }
 
     /// What the model is shown: the thread's messages up to the one to answer.

@@ -4,6 +4,7 @@ mod bridge;
 mod context;
 mod engine;
 pub mod provider;
+mod recovery;
 mod registry;
 mod turns;
 

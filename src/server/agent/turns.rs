@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use netra_ws::{
     ErrorCode, MessageId,
     emitter::{EmitError, Emitter},
-    model::Usage,
+    model::{Step, Usage},
     payload::{AgentResponse, AgentThinking},
 };
 
 use super::{
     Halt, RunContext,
     provider::{ChatMessage, Piece, ProviderError, TurnRequest, TurnSink},
+    recovery::Progress,
 };
 use crate::server::tool::{ToolEngine, ToolStop};
 
@@ -73,22 +74,29 @@ pub(super) struct Answer {
     total_steps: u32,
     model: Option<String>,
     has_thought: bool,
+    /// Tools called so far.
+    calls: u32,
+    /// The whole answer is in the log already.
+    sealed: bool,
     pub(super) usage: Option<Usage>,
 }
 
 impl Answer {
-    pub(super) fn new(context: &RunContext) -> Self {
+    /// An answer that goes on from where the run stands.
+    pub(super) fn new(context: &RunContext, progress: &Progress) -> Self {
         Self {
             emitter: context.emitter().clone(),
             agent: context.agent().to_owned(),
-            message_id: MessageId::new(),
-            text: String::new(),
+            message_id: progress.message_id().unwrap_or_else(MessageId::new),
+            text: progress.run.text.clone(),
             turn_start: 0,
             separator: "",
             step: 0,
             total_steps: context.agent.max_steps,
             model: context.agent.provider.model().map(str::to_owned),
-            has_thought: false,
+            has_thought: progress.run.steps.iter().any(|step| matches!(step, Step::Thinking { .. })),
+            calls: u32::try_from(progress.run.tools().count()).unwrap_or(u32::MAX),
+            sealed: progress.answered,
             usage: None,
         }
     }
@@ -124,6 +132,16 @@ impl Answer {
         self.think(format!("{who} answers without showing its reasoning.")).await
     }
 
+    /// Throws away what was written after the last finished turn.
+    async fn rewind(&mut self, kept: &str) -> Result<(), EmitError> {
+        if self.text == kept {
+            return Ok(());
+        }
+        self.emitter.reset_result(self.message_id).await?;
+        self.text.clear();
+        if kept.is_empty() { Ok(()) } else { self.write(kept.to_owned()).await }
+    }
+
     async fn write(&mut self, delta: String) -> Result<(), EmitError> {
         let pos = u64::try_from(self.text.len()).unwrap_or(u64::MAX);
         self.emitter.partial_result(self.message_id, pos, delta.clone()).await?;
@@ -133,7 +151,7 @@ impl Answer {
 
     /// Makes what was written a message, also when the run was stopped or failed: what people saw stays.
     pub(super) async fn seal(&self) -> Result<(), EmitError> {
-        if self.text.is_empty() {
+        if self.text.is_empty() || self.sealed {
             return Ok(());
         }
         let response = AgentResponse { message_id: self.message_id, content: self.text.clone(), usage: self.usage };
@@ -153,6 +171,29 @@ impl TurnSink for Answer {
             }
         }
     }
+}
+
+/// Brings a run that was cut off back to the end of its last finished step: open calls end, and text of a turn that did not
+/// finish is discarded. Gives the finished turns as the model is shown them.
+pub(super) async fn take_up(
+    context: &RunContext,
+    tools: &ToolEngine,
+    progress: &Progress,
+    answer: &mut Answer,
+) -> Result<Vec<ChatMessage>, Outcome> {
+    let mut turns = progress.turns();
+    for call in progress.open_calls() {
+        let outcome = tools.resume(context, call).await?;
+        for turn in &mut turns {
+            if let ChatMessage::Tool { id, result } = turn
+                && *id == call.tool_call_id
+            {
+                *result = outcome.result.to_string();
+            }
+        }
+    }
+    answer.rewind(&progress.kept).await?;
+    Ok(turns)
 }
 
 /// Takes turns until the answer is complete or something ends the run.
@@ -175,7 +216,6 @@ async fn take_turns(
     answer: &mut Answer,
 ) -> Result<(), Outcome> {
     let specs = tools.specs(context.agent.tools.as_deref());
-    let mut calls_made = 0;
     for _ in 0..context.agent.max_steps {
         answer.begin_turn();
         let request = TurnRequest { context, messages, tools: &specs };
@@ -191,8 +231,8 @@ async fn take_turns(
         messages.push(ChatMessage::Assistant { text: answer.turn_text().to_owned(), calls: turn.calls.clone() });
         for call in turn.calls {
             let id = call.id.clone();
-            calls_made += 1;
-            let outcome = tools.call(context, calls_made, call).await?;
+            answer.calls += 1;
+            let outcome = tools.call(context, answer.calls, call).await?;
             messages.push(ChatMessage::Tool { id, result: outcome.result.to_string() });
         }
     }

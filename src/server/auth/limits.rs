@@ -2,7 +2,10 @@
 
 use std::{hash::Hash, num::NonZeroU32};
 
-use governor::{DefaultKeyedRateLimiter, Quota, clock::{Clock, DefaultClock}};
+use governor::{
+    DefaultKeyedRateLimiter, Quota,
+    clock::{Clock, DefaultClock},
+};
 
 /// So many a minute for each key, with a burst of as many.
 pub(super) struct KeyedLimit<K: Hash + Eq + Clone> {
@@ -13,10 +16,7 @@ pub(super) struct KeyedLimit<K: Hash + Eq + Clone> {
 impl<K: Hash + Eq + Clone> KeyedLimit<K> {
     pub(super) fn per_minute(count: u32) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
-        Self {
-            limiter: DefaultKeyedRateLimiter::keyed(quota),
-            clock: DefaultClock::default(),
-        }
+        Self { limiter: DefaultKeyedRateLimiter::keyed(quota), clock: DefaultClock::default() }
     }
 
     /// Counts one; the pause in milliseconds when there was none left.

@@ -119,7 +119,12 @@ impl SecurityService {
     }
 
     /// Makes an account and signs it in.
-    pub async fn register(&self, email: &str, password: &str, name: Option<&str>) -> Result<(User, SessionSecret), ApiError> {
+    pub async fn register(
+        &self,
+        email: &str,
+        password: &str,
+        name: Option<&str>,
+    ) -> Result<(User, SessionSecret), ApiError> {
         self.require(AuthMode::Password)?;
         let email = valid_email(email)?;
         let length = password.chars().count();
@@ -137,8 +142,9 @@ impl SecurityService {
         let password_hash = password::hash(password.to_owned()).await?;
         let user = NewUser { name: name.to_owned(), email, password_hash };
         let user = self.store.add_user(user).await?;
-        let user =
-            user.ok_or_else(|| ApiError::new(ErrorCode::Conflict, "there is an account with this e-mail address already"))?;
+        let user = user.ok_or_else(|| {
+            ApiError::new(ErrorCode::Conflict, "there is an account with this e-mail address already")
+        })?;
         tracing::info!(user_id = %user.id, "user registered");
         let secret = self.begin_session(user.id).await?;
         Ok((user, secret))
@@ -150,7 +156,8 @@ impl SecurityService {
         let email = email.trim().to_lowercase();
         // Every attempt counts, so that guessing is slow whatever the answers are.
         if let Some(wait) = self.attempts.spend(&email) {
-            return Err(ApiError::new(ErrorCode::RateLimited, "too many sign-ins for this address; wait a little").retry_after_ms(wait));
+            return Err(ApiError::new(ErrorCode::RateLimited, "too many sign-ins for this address; wait a little")
+                .retry_after_ms(wait));
         }
         let known = self.store.user_by_email(&email).await?;
         let (user, hash) = known.unzip();

@@ -34,7 +34,9 @@ fn hash_now(password: &str) -> Result<String, PasswordError> {
 }
 
 /// Off the async threads, a few at a time.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static) -> Result<T, ApiError> {
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
+) -> Result<T, ApiError> {
     let _permit = PERMITS.acquire().await.map_err(|_| ApiError::internal(&PasswordError::Cut))?;
     let done = tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Cut).flatten();
     done.map_err(|error| ApiError::internal(&error))

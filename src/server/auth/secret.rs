@@ -19,7 +19,12 @@ fn random() -> io::Result<[u8; 32]> {
 pub(super) fn load_or_create(path: &Path) -> io::Result<Vec<u8>> {
     match fs::read(path) {
         Ok(secret) if secret.len() >= 32 => return Ok(secret),
-        Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the secret is too short; remove the file to make a new one")),
+        Ok(_) => {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the secret is too short; remove the file to make a new one",
+            ));
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }

@@ -16,7 +16,8 @@ const AUDIENCE: &str = "netra:ws";
 pub struct TokenClaims {
     /// Whose token.
     pub sub: UserId,
-    /// What it is for.
+    /// What it is for. A token without it is told apart from one that cannot be read.
+    #[serde(default)]
     pub aud: String,
     /// When its life ends, in seconds since the Unix epoch.
     pub exp: u64,
@@ -75,6 +76,9 @@ impl TokenKeys {
         decoded.map(|token| token.claims).map_err(|error| {
             let (code, message) = match error.kind() {
                 ErrorKind::ExpiredSignature => (ErrorCode::TokenExpired, "the token has expired"),
+                ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => {
+                    (ErrorCode::WrongAudience, "the token does not say what it was made for")
+                }
                 ErrorKind::InvalidAudience => (ErrorCode::WrongAudience, "the token was made for something else"),
                 _ => (ErrorCode::Unauthenticated, "the token is not valid"),
             };

@@ -81,9 +81,10 @@ pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
     let stall = Duration::from_secs(source.between("llm_stall_s", 60, 1, 3_600)?);
     let mut agents = Vec::new();
     if let Some(entries) = source.file.get("agents") {
-        let entries = entries.clone().try_into::<Vec<AgentEntry>>().map_err(|error| {
-            ConfigError::new("agents", error.message().lines().next().unwrap_or_default())
-        })?;
+        let entries = entries
+            .clone()
+            .try_into::<Vec<AgentEntry>>()
+            .map_err(|error| ConfigError::new("agents", error.message().lines().next().unwrap_or_default()))?;
         for entry in entries {
             agents.push(from_entry(entry, stall)?);
         }
@@ -112,11 +113,14 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
         "openai" => {
             let base_url = entry.base_url.ok_or_else(|| wrong("needs base_url".to_owned()))?;
             let api_key = match &entry.api_key_env {
-                Some(name) => Some(env::var(name).map_err(|_| wrong(format!("api_key_env names {name}, which is not set")))?),
+                Some(name) => {
+                    Some(env::var(name).map_err(|_| wrong(format!("api_key_env names {name}, which is not set")))?)
+                }
                 None => None,
             };
             AgentKind::OpenAi {
-                base_url: base(&base_url).ok_or_else(|| wrong(format!("base_url {base_url:?} is not an http address")))?,
+                base_url: base(&base_url)
+                    .ok_or_else(|| wrong(format!("base_url {base_url:?} is not an http address")))?,
                 api_key,
                 model: entry.model.ok_or_else(|| wrong("needs model".to_owned()))?,
                 system: entry.system,

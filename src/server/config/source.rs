@@ -87,12 +87,14 @@ impl Source {
         let file = read_file(flags.config.as_ref())?;
         for (path, value) in leaves("", &file) {
             let known = KEYS.iter().map(|key| key.path).filter(|path| !path.is_empty());
-            if known.clone().any(|known| known == path) || value.is_table() && known.clone().any(|known| known.starts_with(&path)) {
+            if known.clone().any(|known| known == path)
+                || value.is_table() && known.clone().any(|known| known.starts_with(&path))
+            {
                 continue;
             }
-            let nearest = known.chain(TABLES.iter().copied()).max_by(|a, b| {
-                strsim::jaro_winkler(a, &path).total_cmp(&strsim::jaro_winkler(b, &path))
-            });
+            let nearest = known
+                .chain(TABLES.iter().copied())
+                .max_by(|a, b| strsim::jaro_winkler(a, &path).total_cmp(&strsim::jaro_winkler(b, &path)));
             return Err(ConfigError::new(
                 path,
                 format!("unknown setting in the file; did you mean {:?}?", nearest.unwrap_or_default()),
@@ -127,12 +129,19 @@ impl Source {
         })??;
         let text = match value {
             toml::Value::String(text) => text.clone(),
-            toml::Value::Array(items) => {
-                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(",")
-            }
+            toml::Value::Array(items) => items
+                .iter()
+                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                .collect::<Vec<_>>()
+                .join(","),
             other => other.to_string(),
         };
         Some((text, key.path.to_owned()))
+    }
+
+    /// The name under which the user gave the setting, for what is said about it.
+    pub(super) fn given(&self, name: &str) -> String {
+        self.raw(name).map_or_else(|| name.to_owned(), |(_, given)| given)
     }
 
     pub(super) fn text(&self, name: &str) -> Option<String> {
@@ -156,8 +165,7 @@ impl Source {
         let wanted = format!("a whole number from {least} to {most}");
         let value: T = self.parse(name, &default.to_string(), &wanted)?;
         if value < least || value > most {
-            let given = self.raw(name).map_or_else(|| name.to_owned(), |(_, given)| given);
-            return Err(ConfigError::new(given, format!("{value} is not {wanted}")));
+            return Err(ConfigError::new(self.given(name), format!("{value} is not {wanted}")));
         }
         Ok(value)
     }

@@ -7,7 +7,10 @@ use axum::{
     },
     http::{HeaderMap, request::Parts},
 };
-use axum_extra::extract::{CookieJar, cookie::{Cookie, SameSite}};
+use axum_extra::extract::{
+    CookieJar,
+    cookie::{Cookie, SameSite},
+};
 use netra_ws::ErrorCode;
 
 use crate::server::{
@@ -111,8 +114,5 @@ pub fn session_cookie(secret: &SessionSecret, secure: bool) -> [Cookie<'static>;
 
 /// The cookies of someone who signed out.
 pub fn signed_out_cookie(secure: bool) -> [Cookie<'static>; 2] {
-    [
-        cookie(SESSION, String::new(), time::Duration::ZERO, secure),
-        cookie(SIGNED_OUT, "1".to_owned(), life(), secure),
-    ]
+    [cookie(SESSION, String::new(), time::Duration::ZERO, secure), cookie(SIGNED_OUT, "1".to_owned(), life(), secure)]
 }

@@ -41,16 +41,27 @@ pub trait Store: EventLog {
     /// The user's threads: pinned first, then the newest.
     async fn threads(&self, user: UserId, query: &ThreadQuery) -> Result<Vec<Thread>, StoreError>;
     /// Changes title and settings.
-    async fn change_thread(&self, user: UserId, id: ThreadId, change: &ThreadChange) -> Result<Option<Thread>, StoreError>;
+    async fn change_thread(
+        &self,
+        user: UserId,
+        id: ThreadId,
+        change: &ThreadChange,
+    ) -> Result<Option<Thread>, StoreError>;
     /// Removes a thread with all that belongs to it; `false` when it is not the user's.
     async fn remove_thread(&self, user: UserId, id: ThreadId) -> Result<bool, StoreError>;
     /// Up to `limit` messages before the event `before_seq`, oldest first.
-    async fn messages(&self, thread: ThreadId, before_seq: Option<u64>, limit: usize) -> Result<Vec<Message>, StoreError>;
+    async fn messages(
+        &self,
+        thread: ThreadId,
+        before_seq: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError>;
     /// The user's messages that match, best first.
     async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError>;
 
     /// Claims the thread's next run, if none is being worked on.
-    async fn claim_run(&self, thread: ThreadId, owner: &str, lease: Duration) -> Result<Option<ClaimedRun>, StoreError>;
+    async fn claim_run(&self, thread: ThreadId, owner: &str, lease: Duration)
+    -> Result<Option<ClaimedRun>, StoreError>;
     /// Keeps a run for another lease; `false` when it is no longer ours.
     async fn renew_lease(&self, fence: Fence, lease: Duration) -> Result<bool, StoreError>;
     /// Gives a run back, so that any process can claim it at once.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use netra_ws::{
     emitter::EmitError,
-    model::{Object, ToolStatus},
+    model::{Object, ToolCall, ToolStatus},
     payload::{ToolCompleted, ToolExecuting},
 };
 use serde_json::{Value, json};
@@ -74,8 +74,8 @@ impl ToolEngine {
             Ok(arguments) => arguments.clone(),
             Err(raw) => Object::from_iter([("unreadable".to_owned(), Value::String(raw.clone()))]),
         };
-        let emitter = context.emitter();
-        emitter
+        context
+            .emitter()
             .tool_executing(ToolExecuting {
                 tool_call_id: tool_call_id.clone(),
                 tool: request.tool.clone(),
@@ -84,6 +84,35 @@ impl ToolEngine {
             })
             .await
             .map_err(ToolStop::Emit)?;
+        self.finish(context, tool_call_id, request, started).await
+    }
+
+    /// Ends a call that another process began: done again if that does no harm, else the model is told that it was cut off.
+    pub async fn resume(&self, context: &RunContext, call: &ToolCall) -> Result<ToolOutcome, ToolStop> {
+        let request = ToolRequest {
+            id: call.tool_call_id.clone(),
+            tool: call.tool.clone(),
+            arguments: Ok(call.arguments.clone()),
+        };
+        let idempotent = self.tools.iter().any(|tool| tool.spec().name == call.tool && tool.spec().idempotent);
+        if idempotent {
+            return self.finish(context, call.tool_call_id.clone(), request, Instant::now()).await;
+        }
+        let result =
+            json!({ "error": "the server stopped while the tool worked; it may or may not have had its effect" });
+        let outcome = ToolOutcome { status: ToolStatus::Interrupted, result };
+        self.complete(context, call.tool_call_id.clone(), request.tool, &outcome, 0).await?;
+        Ok(outcome)
+    }
+
+    /// Runs the tool unless the run ends first, and tells the thread.
+    async fn finish(
+        &self,
+        context: &RunContext,
+        tool_call_id: String,
+        request: ToolRequest,
+        started: Instant,
+    ) -> Result<ToolOutcome, ToolStop> {
         let (outcome, halted) = tokio::select! {
             biased;
             halt = context.halted() => {
@@ -93,19 +122,22 @@ impl ToolEngine {
             outcome = self.run(context, &request) => (outcome, None),
         };
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let tool = &request.tool;
-        tracing::info!(run_id = %context.run_id(), tool, status = ?outcome.status, duration_ms, "tool completed");
-        emitter
-            .tool_completed(ToolCompleted {
-                tool_call_id,
-                tool: request.tool,
-                status: outcome.status,
-                result: outcome.result.clone(),
-                duration_ms,
-            })
-            .await
-            .map_err(ToolStop::Emit)?;
+        self.complete(context, tool_call_id, request.tool, &outcome, duration_ms).await?;
         halted.map_or(Ok(outcome), |halt| Err(ToolStop::Halted(halt)))
+    }
+
+    async fn complete(
+        &self,
+        context: &RunContext,
+        tool_call_id: String,
+        tool: String,
+        outcome: &ToolOutcome,
+        duration_ms: u64,
+    ) -> Result<(), ToolStop> {
+        tracing::info!(run_id = %context.run_id(), tool, status = ?outcome.status, duration_ms, "tool completed");
+        let (status, result) = (outcome.status, outcome.result.clone());
+        let event = ToolCompleted { tool_call_id, tool, status, result, duration_ms };
+        context.emitter().tool_completed(event).await.map_err(ToolStop::Emit)
     }
 
     async fn run(&self, context: &RunContext, request: &ToolRequest) -> ToolOutcome {

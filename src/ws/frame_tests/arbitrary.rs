@@ -22,7 +22,8 @@ fn json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::hash_map(key(), inner, 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            prop::collection::hash_map(key(), inner, 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     })
 }

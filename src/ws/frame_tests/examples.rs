@@ -6,23 +6,30 @@ use crate::{
     error::ErrorCode,
     id::{ConnectionId, MessageId, RunId, ThreadId, UserId},
     message::{ClientMessage as C, ServerMessage as S},
-    model::{Attachment, Message, MessageRole, Object, Role, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus, Usage, User},
+    model::{
+        Attachment, Message, MessageRole, Object, Role, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus,
+        Usage, User,
+    },
     payload as p,
     time::Timestamp,
 };
 
 /// Every client message, with all that can be absent or without.
 pub(super) fn client(full: bool) -> Vec<C> {
-    std::iter::successors(Some(after_client(None, full)), |last| last.as_ref().map(|last| after_client(Some(last), full)))
-        .map_while(|message| message)
-        .collect()
+    std::iter::successors(Some(after_client(None, full)), |last| {
+        last.as_ref().map(|last| after_client(Some(last), full))
+    })
+    .map_while(|message| message)
+    .collect()
 }
 
 /// Every server message, with all that can be absent or without.
 pub(super) fn server(full: bool) -> Vec<S> {
-    std::iter::successors(Some(after_server(None, full)), |last| last.as_ref().map(|last| after_server(Some(last), full)))
-        .map_while(|message| message)
-        .collect()
+    std::iter::successors(Some(after_server(None, full)), |last| {
+        last.as_ref().map(|last| after_server(Some(last), full))
+    })
+    .map_while(|message| message)
+    .collect()
 }
 
 fn text(full: bool) -> Option<String> {
@@ -81,7 +88,9 @@ fn after_client(last: Option<&C>, full: bool) -> Option<C> {
             decision: if full { p::Decision::Approve } else { p::Decision::Deny },
             reason: text(full),
         }),
-        Some(C::ToolApproval(_)) => C::Subscribe(p::Subscribe { after_seq: full.then_some(i64::MAX), epoch: text(full) }),
+        Some(C::ToolApproval(_)) => {
+            C::Subscribe(p::Subscribe { after_seq: full.then_some(i64::MAX), epoch: text(full) })
+        }
         Some(C::Subscribe(_)) => C::Unsubscribe(p::Empty {}),
         Some(C::Unsubscribe(_)) => C::Authenticate(p::Authenticate { token: "a.b.c".into() }),
         Some(C::Authenticate(_)) => C::HeartbeatAck(p::Empty {}),
@@ -192,7 +201,9 @@ fn after_server(last: Option<&S>, full: bool) -> Option<S> {
         }
         Some(S::AgentError(_)) => S::SystemMessage(p::Notice { level: p::Level::Info, message }),
         Some(S::SystemMessage(_)) => S::Broadcast(p::Notice { level: p::Level::Danger, message }),
-        Some(S::Broadcast(_)) => S::RoomMessage(p::RoomHeard { room: "lobby".into(), from: user(full), body: object() }),
+        Some(S::Broadcast(_)) => {
+            S::RoomMessage(p::RoomHeard { room: "lobby".into(), from: user(full), body: object() })
+        }
         Some(S::RoomMessage(_)) => S::JsonrpcResponse(object()),
         Some(S::JsonrpcResponse(_)) => S::JsonrpcNotification(Object::new()),
         Some(S::JsonrpcNotification(_)) => return None,

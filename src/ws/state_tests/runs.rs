@@ -13,15 +13,13 @@ fn after(messages: impl IntoIterator<Item = ServerMessage>) -> Run {
 }
 
 fn thoughts(run: &Run) -> Vec<(&str, u64, u64, bool)> {
-    let thought = |step: &'_ Step| matches!(step, Step::Thinking { .. });
     run.steps
         .iter()
-        .filter(|step| thought(step))
-        .map(|step| match step {
+        .filter_map(|step| match step {
             Step::Thinking { text, started_at, ended_at, active } => {
-                (text.as_str(), started_at.as_millis(), ended_at.as_millis(), *active)
+                Some((text.as_str(), started_at.as_millis(), ended_at.as_millis(), *active))
             }
-            Step::Tool(_) | Step::Progress { .. } => ("", 0, 0, false),
+            Step::Tool(_) | Step::Progress { .. } => None,
         })
         .collect()
 }
@@ -59,7 +57,10 @@ fn a_run_keeps_when_it_began_and_how_long_it_took() {
 #[test]
 fn a_failed_run_says_why() {
     let error = after([started(), fails()]).error.expect("an error");
-    assert_eq!((error.code, error.message.as_str(), error.retryable), (ErrorCode::UpstreamUnavailable, "no model", true));
+    assert_eq!(
+        (error.code, error.message.as_str(), error.retryable),
+        (ErrorCode::UpstreamUnavailable, "no model", true)
+    );
     assert_eq!(after([started(), completes(CompletedStatus::Completed)]).error, None);
 }
 

@@ -109,9 +109,9 @@ proptest! {
 #[tokio::test]
 async fn the_logs_snapshot_is_the_fold_of_its_events() {
     use crate::{
+        id::UserId,
         log::{EventLog, NewEvent},
         memory::MemoryLog,
-        id::UserId,
     };
     let log = MemoryLog::new();
     let user = UserId::new();

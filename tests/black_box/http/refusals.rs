@@ -65,19 +65,19 @@ async fn a_body_that_is_wrong_is_refused_in_one_shape() {
     let user = User::dev(&server).await;
     let id = user.thread("Plans").await["id"].as_str().expect("id").to_owned();
     let thread = format!("/api/threads/{id}");
-    let cases: [(Method, &str, &str); 8] = [
-        (Method::POST, "/api/threads", "{nope"),
-        (Method::POST, "/api/threads", r#"{"title":5}"#),
-        (Method::POST, "/api/threads", r#""{}""#),
-        (Method::POST, "/api/auth/login", "{nope"),
-        (Method::POST, "/api/auth/register", "[]"),
-        (Method::PATCH, &thread, "{nope"),
-        (Method::PATCH, &thread, r#"{"pinned":"yes"}"#),
-        (Method::PATCH, &thread, r#"{"archived":1}"#),
+    let cases: [(Method, &str, &str, &str); 8] = [
+        (Method::POST, "/api/threads", "{nope", "malformed_json"),
+        (Method::POST, "/api/threads", r#"{"title":5}"#, "invalid_payload"),
+        (Method::POST, "/api/threads", r#""{}""#, "invalid_payload"),
+        (Method::POST, "/api/auth/login", "{nope", "malformed_json"),
+        (Method::POST, "/api/auth/register", "[]", "invalid_payload"),
+        (Method::PATCH, &thread, "{nope", "malformed_json"),
+        (Method::PATCH, &thread, r#"{"pinned":"yes"}"#, "invalid_payload"),
+        (Method::PATCH, &thread, r#"{"archived":1}"#, "invalid_payload"),
     ];
-    for (method, path, body) in cases {
+    for (method, path, body, code) in cases {
         let answer = user.send(method.clone(), path, Some(body.to_owned()), &[]).await;
-        assert_eq!(answer.error(), (400, "invalid_payload".into()), "{method} {path} {body:?}");
+        assert_eq!(answer.error(), (400, code.into()), "{method} {path} {body:?}");
     }
     let threads = user.get("/api/threads").await.ok();
     assert_eq!(threads["threads"].as_array().map(Vec::len), Some(1), "nothing was made: {threads}");

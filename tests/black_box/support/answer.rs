@@ -14,6 +14,8 @@ use super::ERROR_CODES;
 /// runtime drove would die with it.
 pub(crate) fn http() -> &'static Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        // The client is built without a TLS provider of its own, like the server's. A second install changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Client::builder()
             .no_proxy()
             .pool_max_idle_per_host(0)

@@ -77,11 +77,7 @@ fn acknowledged(ack: p::Ack) -> Option<netra_ws::ServerFrame> {
     Some(frame)
 }
 
-async fn authenticate(
-    state: &AppState,
-    peer: &Peer,
-    token: &str,
-) -> Result<Option<netra_ws::ServerFrame>, ApiError> {
+async fn authenticate(state: &AppState, peer: &Peer, token: &str) -> Result<Option<netra_ws::ServerFrame>, ApiError> {
     let (user, expires_at) = state.security.verify_ws_token(token).await?;
     if user.id != peer.user.id {
         return Err(ApiError::new(ErrorCode::Forbidden, "the token belongs to another user"));
@@ -99,7 +95,8 @@ fn no_room(room: &str) -> ApiError {
 /// JSON-RPC 2.0 over the socket: `ping` (as in MCP) is the one method so far.
 fn jsonrpc(request: &Object) -> netra_ws::ServerFrame {
     let id = request.get("id").cloned().unwrap_or(Value::Null);
-    let failed = |code: i32, message: &str| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
+    let failed =
+        |code: i32, message: &str| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
     let method = request.get("method").and_then(Value::as_str);
     let response = match method {
         _ if request.get("jsonrpc").and_then(Value::as_str) != Some("2.0") => failed(-32600, "Invalid Request"),

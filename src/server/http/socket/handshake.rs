@@ -3,10 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::{
-    extract::{
-        ConnectInfo, RawQuery, State, WebSocketUpgrade,
-        ws::rejection::WebSocketUpgradeRejection,
-    },
+    extract::{ConnectInfo, RawQuery, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };

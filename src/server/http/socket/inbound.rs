@@ -1,10 +1,17 @@
 //! What a client sends: decoded, counted, refused or passed on.
 
-use std::{num::NonZeroU32, sync::Arc, time::{Duration, Instant}};
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::extract::ws::{Message, WebSocket};
 use futures::{StreamExt, stream::SplitStream};
-use governor::{DefaultDirectRateLimiter, Quota, clock::{Clock, DefaultClock}};
+use governor::{
+    DefaultDirectRateLimiter, Quota,
+    clock::{Clock, DefaultClock},
+};
 use netra_ws::{
     ClientFrame, CloseCode, ErrorCode, FrameError, FrameId,
     connection::Peer,

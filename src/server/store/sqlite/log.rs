@@ -62,7 +62,9 @@ impl EventLog for SqliteStore {
             }
             None => {
                 let id = ThreadId::new();
-                threads::add_thread(&mut *tx, id, command.user_id, &command.title, &command.agent, at).await.map_err(store)?;
+                threads::add_thread(&mut *tx, id, command.user_id, &command.title, &command.agent, at)
+                    .await
+                    .map_err(store)?;
                 id
             }
         };
@@ -148,21 +150,21 @@ impl EventLog for SqliteStore {
             .await
             .map_err(store)?
             .ok_or(LogError::NotFound)?;
-        let rows: Vec<EventRow> =
-            query_as("SELECT * FROM events WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?")
-                .bind(thread.uuid())
-                .bind(to_i64(after_seq))
-                .bind(to_i64(limit))
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(store)?;
+        let rows: Vec<EventRow> = query_as("SELECT * FROM events WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?")
+            .bind(thread.uuid())
+            .bind(to_i64(after_seq))
+            .bind(to_i64(limit))
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(store)?;
         let events = rows.into_iter().map(|row| row.into_event(&epoch)).collect::<Result<_, _>>().map_err(store)?;
         Ok(Page { epoch, head_seq: seq(head), events })
     }
 
     async fn snapshot(&self, user: UserId, thread_id: ThreadId) -> Result<ThreadSnapshot, LogError> {
         let mut tx = self.readers.begin().await.map_err(store)?;
-        let thread = threads::select_thread(&mut *tx, user, thread_id).await.map_err(store)?.ok_or(LogError::NotFound)?;
+        let thread =
+            threads::select_thread(&mut *tx, user, thread_id).await.map_err(store)?.ok_or(LogError::NotFound)?;
         let epoch: String = query_scalar("SELECT epoch FROM threads WHERE id = ?")
             .bind(thread_id.uuid())
             .fetch_one(&mut *tx)
@@ -262,7 +264,12 @@ async fn earlier(tx: &mut Transaction<'_, Sqlite>, command: &Accept) -> Result<O
 }
 
 /// The runs that answer messages from `first_seq` on, and every unfinished one.
-async fn runs_since(tx: &mut SqliteConnection, thread: ThreadId, first_seq: u64, epoch: &str) -> Result<Vec<Run>, StoreError> {
+async fn runs_since(
+    tx: &mut SqliteConnection,
+    thread: ThreadId,
+    first_seq: u64,
+    epoch: &str,
+) -> Result<Vec<Run>, StoreError> {
     let rows = query(
         "SELECT r.id, r.message_id, r.agent, r.state, r.start_seq FROM runs AS r
          LEFT JOIN messages AS m ON m.thread_id = r.thread_id AND m.id = r.message_id

@@ -132,19 +132,34 @@ impl Store for SqliteStore {
     async fn threads(&self, user: UserId, query: &ThreadQuery) -> Result<Vec<Thread>, StoreError> {
         self.select_threads(user, query).await
     }
-    async fn change_thread(&self, user: UserId, id: ThreadId, change: &ThreadChange) -> Result<Option<Thread>, StoreError> {
+    async fn change_thread(
+        &self,
+        user: UserId,
+        id: ThreadId,
+        change: &ThreadChange,
+    ) -> Result<Option<Thread>, StoreError> {
         self.update_thread(user, id, change).await
     }
     async fn remove_thread(&self, user: UserId, id: ThreadId) -> Result<bool, StoreError> {
         self.delete_thread(user, id).await
     }
-    async fn messages(&self, thread: ThreadId, before_seq: Option<u64>, limit: usize) -> Result<Vec<Message>, StoreError> {
+    async fn messages(
+        &self,
+        thread: ThreadId,
+        before_seq: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
         threads::select_messages(&self.readers, thread, before_seq, limit).await
     }
     async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError> {
         self.match_messages(user, query, limit).await
     }
-    async fn claim_run(&self, thread: ThreadId, owner: &str, lease: Duration) -> Result<Option<ClaimedRun>, StoreError> {
+    async fn claim_run(
+        &self,
+        thread: ThreadId,
+        owner: &str,
+        lease: Duration,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
         self.claim(thread, owner, lease).await
     }
     async fn renew_lease(&self, fence: Fence, lease: Duration) -> Result<bool, StoreError> {

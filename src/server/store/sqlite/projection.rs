@@ -66,9 +66,7 @@ pub(super) async fn project(
         | ServerMessage::Broadcast(_)
         | ServerMessage::RoomMessage(_)
         | ServerMessage::JsonrpcResponse(_)
-        | ServerMessage::JsonrpcNotification(_) => {
-            Err(StoreError::Protocol(format!("{} is not durable", event.name)))
-        }
+        | ServerMessage::JsonrpcNotification(_) => Err(StoreError::Protocol(format!("{} is not durable", event.name))),
     }
 }
 
@@ -115,7 +113,10 @@ async fn end_run(
     status: RunStatus,
 ) -> Result<(), StoreError> {
     let Some(run_id) = run_id else { return Err(StoreError::Protocol("a run's end without a run".to_owned())) };
-    let row = query("SELECT message_id, agent, start_seq FROM runs WHERE id = ?").bind(run_id.uuid()).fetch_one(&mut *tx).await?;
+    let row = query("SELECT message_id, agent, start_seq FROM runs WHERE id = ?")
+        .bind(run_id.uuid())
+        .fetch_one(&mut *tx)
+        .await?;
     let message: Option<Uuid> = row.try_get("message_id")?;
     let start: Option<i64> = row.try_get("start_seq")?;
     let queued = Run::queued(run_id, row.try_get("agent")?, message.map(Into::into));

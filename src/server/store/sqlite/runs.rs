@@ -30,7 +30,8 @@ impl SqliteStore {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = next else { return Ok(None) };
-        let owned = row.try_get::<&str, _>("status")? == "running" && row.try_get::<i64, _>("lease_expires_at")? > now();
+        let owned =
+            row.try_get::<&str, _>("status")? == "running" && row.try_get::<i64, _>("lease_expires_at")? > now();
         if owned {
             return Ok(None);
         }

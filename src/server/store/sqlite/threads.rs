@@ -26,7 +26,8 @@ impl SqliteStore {
         let text = wanted.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let filter = if text.is_some() {
             "AND (t.title LIKE ?3 ESCAPE '\\' OR t.id IN (
-                SELECT m.thread_id FROM messages_fts AS f JOIN messages AS m ON m.rowid = f.rowid WHERE messages_fts MATCH ?4))"
+                SELECT m.thread_id FROM messages_fts JOIN messages AS m ON m.rowid = messages_fts.rowid
+                WHERE messages_fts MATCH ?4))"
         } else {
             "AND (?3 IS NULL OR ?4 IS NULL OR TRUE)"
         };
@@ -38,7 +39,7 @@ impl SqliteStore {
             .bind(user.uuid())
             .bind(wanted.archived)
             .bind(text.map(like_pattern))
-            .bind(text.map(match_expression))
+            .bind(text.map(match_expression).map(|words| if words.is_empty() { NO_WORD.to_owned() } else { words }))
             .bind(to_i64(wanted.limit))
             .bind(to_i64(wanted.offset))
             .fetch_all(&self.readers)
@@ -77,7 +78,12 @@ impl SqliteStore {
         Ok(deleted.rows_affected() > 0)
     }
 
-    pub(super) async fn match_messages(&self, user: UserId, text: &str, limit: usize) -> Result<Vec<Found>, StoreError> {
+    pub(super) async fn match_messages(
+        &self,
+        user: UserId,
+        text: &str,
+        limit: usize,
+    ) -> Result<Vec<Found>, StoreError> {
         let expression = match_expression(text);
         if expression.is_empty() {
             return Ok(Vec::new());
@@ -115,16 +121,18 @@ pub(super) async fn add_thread<'e>(
 ) -> Result<(), StoreError> {
     // The epoch tells this log from one that another database had under the same id.
     let epoch = format!("{:08x}", fastrand::u32(..));
-    query("INSERT INTO threads (id, user_id, title, agent, epoch, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .bind(id.uuid())
-        .bind(user.uuid())
-        .bind(title)
-        .bind(agent)
-        .bind(epoch)
-        .bind(at)
-        .bind(at)
-        .execute(executor)
-        .await?;
+    query(
+        "INSERT INTO threads (id, user_id, title, agent, epoch, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(id.uuid())
+    .bind(user.uuid())
+    .bind(title)
+    .bind(agent)
+    .bind(epoch)
+    .bind(at)
+    .bind(at)
+    .execute(executor)
+    .await?;
     Ok(())
 }
 
@@ -156,6 +164,9 @@ pub(super) async fn select_messages<'e>(
     .await?;
     Ok(rows.into_iter().rev().map(|MessageRow(message)| message).collect())
 }
+
+/// Matches no message: FTS5 refuses an empty expression.
+const NO_WORD: &str = "\"\"";
 
 /// A person's words as an FTS5 expression: every word must occur, the last one may be the start of one. Words are quoted, so
 /// that nothing in them is syntax.

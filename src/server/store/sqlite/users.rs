@@ -41,10 +41,12 @@ impl SqliteStore {
     }
 
     pub(super) async fn select_user_by_email(&self, email: &str) -> Result<Option<(User, String)>, StoreError> {
-        let row = query("SELECT id, name, role, email, password_hash FROM users WHERE email = ? AND password_hash IS NOT NULL")
-            .bind(email)
-            .fetch_optional(&self.readers)
-            .await?;
+        let row = query(
+            "SELECT id, name, role, email, password_hash FROM users WHERE email = ? AND password_hash IS NOT NULL",
+        )
+        .bind(email)
+        .fetch_optional(&self.readers)
+        .await?;
         row.map(|row| {
             let UserRow(user) = sqlx::FromRow::from_row(&row)?;
             Ok((user, row.try_get("password_hash")?))
@@ -53,11 +55,13 @@ impl SqliteStore {
     }
 
     pub(super) async fn upsert_dev_user(&self) -> Result<User, StoreError> {
-        query("INSERT INTO users (id, name, role, created_at) VALUES (?, 'Developer', 'admin', ?) ON CONFLICT DO NOTHING")
-            .bind(DEV_USER)
-            .bind(now())
-            .execute(&self.writer)
-            .await?;
+        query(
+            "INSERT INTO users (id, name, role, created_at) VALUES (?, 'Developer', 'admin', ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(DEV_USER)
+        .bind(now())
+        .execute(&self.writer)
+        .await?;
         let UserRow(user) = query_as("SELECT id, name, role, email FROM users WHERE id = ?")
             .bind(DEV_USER)
             .fetch_one(&self.writer)
@@ -65,7 +69,12 @@ impl SqliteStore {
         Ok(user)
     }
 
-    pub(super) async fn insert_session(&self, digest: &[u8], user: UserId, expires_at: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn insert_session(
+        &self,
+        digest: &[u8],
+        user: UserId,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         query("DELETE FROM sessions WHERE expires_at <= ?").bind(now()).execute(&mut *tx).await?;
         query("INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)")

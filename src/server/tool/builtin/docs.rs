@@ -44,11 +44,12 @@ impl DocsIndex {
             return Ok(Vec::new());
         }
         let pool = self.pool.get_or_try_init(build).await?;
-        let rows = query("SELECT page, section, text FROM docs WHERE docs MATCH ? ORDER BY bm25(docs, 2.0, 4.0, 1.0) LIMIT ?")
-            .bind(words.join(" OR "))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(pool)
-            .await?;
+        let rows =
+            query("SELECT page, section, text FROM docs WHERE docs MATCH ? ORDER BY bm25(docs, 2.0, 4.0, 1.0) LIMIT ?")
+                .bind(words.join(" OR "))
+                .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                .fetch_all(pool)
+                .await?;
         rows.iter()
             .map(|row| {
                 Ok(Section {
@@ -68,7 +69,9 @@ async fn build() -> Result<SqlitePool, StoreError> {
         .max_lifetime(None)
         .connect("sqlite::memory:")
         .await?;
-    query("CREATE VIRTUAL TABLE docs USING fts5 (page, section, text, tokenize = 'porter unicode61')").execute(&pool).await?;
+    query("CREATE VIRTUAL TABLE docs USING fts5 (page, section, text, tokenize = 'porter unicode61')")
+        .execute(&pool)
+        .await?;
     for name in Docs::iter() {
         let Some(file) = Docs::get(&name) else { continue };
         let content = String::from_utf8_lossy(&file.data);

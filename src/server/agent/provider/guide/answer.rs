@@ -27,7 +27,9 @@ fn paragraph(call: &ToolRequest, result: &Value) -> String {
             let sign = if result.get("exact") == Some(&Value::Bool(false)) { "≈" } else { "=" };
             format!("{} {sign} **{}**", code(text("expression")), escape(text("result")))
         }
-        "date_time" => format!("{}: **{}** ({})", code(text("expression")), escape(text("result")), escape(text("zone"))),
+        "date_time" => {
+            format!("{}: **{}** ({})", code(text("expression")), escape(text("result")), escape(text("zone")))
+        }
         "search_conversations" => conversations(result),
         _ => documentation(result),
     }
@@ -51,7 +53,11 @@ fn conversations(result: &Value) -> String {
     for hit in hits {
         let day = field(hit, "said_at").get(..10).unwrap_or_default();
         let excerpt = escape(&field(hit, "excerpt").split_whitespace().collect::<Vec<_>>().join(" "));
-        text.push_str(&format!("\n- [{}](/t/{}), {day}: {excerpt}", escape(field(hit, "title")), field(hit, "thread_id")));
+        text.push_str(&format!(
+            "\n- [{}](/t/{}), {day}: {excerpt}",
+            escape(field(hit, "title")),
+            field(hit, "thread_id")
+        ));
     }
     text
 }
@@ -63,7 +69,8 @@ fn documentation(result: &Value) -> String {
                 model with `NETRA_LLM_BASE_URL` and `NETRA_LLM_MODEL`."
             .to_owned();
     };
-    let mut text = format!("From Netra's documentation, **{}**:\n\n{}", escape(field(best, "section")), field(best, "text"));
+    let mut text =
+        format!("From Netra's documentation, **{}**:\n\n{}", escape(field(best, "section")), field(best, "text"));
     let names: Vec<String> = others.iter().map(|hit| format!("*{}*", escape(field(hit, "section")))).collect();
     if !names.is_empty() {
         text.push_str(&format!("\n\nRelated: {}.", names.join(", ")));

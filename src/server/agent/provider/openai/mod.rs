@@ -60,6 +60,7 @@ impl OpenAi {
                 }
                 Err(error) => (error, None),
             };
+            let error = self.redact(error);
             let ProviderError::Upstream { retryable: true, .. } = &error else { return Err(error) };
             let Some(pause) = pauses.next() else { return Err(error) };
             let pause = wanted_pause.map_or(pause, |wanted| wanted.min(MAX_RETRY_AFTER));
@@ -84,7 +85,10 @@ impl OpenAi {
         };
         match sent {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(ProviderError::unavailable(format!("the model's server cannot be reached: {}", plain(&error)), true)),
+            Ok(Err(error)) => Err(ProviderError::unavailable(
+                format!("the model's server cannot be reached: {}", plain(&error)),
+                true,
+            )),
             Err(_) => Err(self.silent()),
         }
     }
@@ -117,11 +121,29 @@ impl Provider for OpenAi {
     }
 
     async fn turn(&self, request: TurnRequest<'_>, sink: &mut dyn TurnSink) -> Result<Turn, ProviderError> {
+        self.take_turn(request, sink).await.map_err(|error| self.redact(error))
+    }
+}
+
+impl OpenAi {
+    /// A server may repeat the key in its errors; people and logs must not see it.
+    fn redact(&self, error: ProviderError) -> ProviderError {
+        match (error, &self.api_key) {
+            (ProviderError::Upstream { code, message, retryable }, Some(key)) => {
+                ProviderError::Upstream { code, message: message.replace(key.as_str(), "[key]"), retryable }
+            }
+            (error, _) => error,
+        }
+    }
+
+    async fn take_turn(&self, request: TurnRequest<'_>, sink: &mut dyn TurnSink) -> Result<Turn, ProviderError> {
         let response = self.open(&request).await?;
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
             let kind = kind.split(';').next().unwrap_or_default().to_owned();
-            return Err(ProviderError::protocol(format!("the model's server answered {kind:?} instead of an event stream")));
+            return Err(ProviderError::protocol(format!(
+                "the model's server answered {kind:?} instead of an event stream"
+            )));
         }
         let mut events = response.bytes_stream().eventsource();
         let mut assembly = Assembly::default();

@@ -64,7 +64,9 @@ pub(super) fn error_text(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let value: Option<Value> = serde_json::from_str(&text).ok();
     let said = match &value {
-        Some(value) => value.pointer("/error/message").or_else(|| value.get("message")).or_else(|| value.get("error"))?.as_str()?,
+        Some(value) => {
+            value.pointer("/error/message").or_else(|| value.get("message")).or_else(|| value.get("error"))?.as_str()?
+        }
         None if text.trim_start().starts_with('<') => return None,
         None => text.trim(),
     };

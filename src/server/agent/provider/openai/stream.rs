@@ -84,8 +84,9 @@ impl Assembly {
         if data.trim().is_empty() {
             return Ok(Vec::new());
         }
-        let chunk: Chunk = serde_json::from_str(data)
-            .map_err(|error| ProviderError::protocol(format!("the model's server sent a chunk that is no JSON: {error}")))?;
+        let chunk: Chunk = serde_json::from_str(data).map_err(|error| {
+            ProviderError::protocol(format!("the model's server sent a chunk that is no JSON: {error}"))
+        })?;
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             let said = error.get("message").and_then(Value::as_str).or(error.as_str()).unwrap_or("no reason given");
             return Err(ProviderError::unavailable(format!("the model's server failed: {said}"), true));

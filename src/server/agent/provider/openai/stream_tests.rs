@@ -56,7 +56,9 @@ fn text_and_both_reasoning_fields() {
 #[test]
 fn arguments_in_pieces_by_index() {
     let call = |index: usize, id: Option<&str>, name: Option<&str>, arguments: &str| {
-        delta(json!({ "tool_calls": [{ "index": index, "id": id, "function": { "name": name, "arguments": arguments } }] }))
+        delta(
+            json!({ "tool_calls": [{ "index": index, "id": id, "function": { "name": name, "arguments": arguments } }] }),
+        )
     };
     let (_, _, turn) = check(
         &[
@@ -98,7 +100,10 @@ fn ends_of_every_kind() {
     let protocol = |outcome: &Result<Turn, ProviderError>| {
         matches!(outcome, Err(ProviderError::Upstream { code: netra_ws::ErrorCode::UpstreamProtocol, .. }))
     };
-    assert!(check(&[delta(json!({ "content": "a" })), end("stop")], false).2.is_ok(), "no [DONE] after a finish reason");
+    assert!(
+        check(&[delta(json!({ "content": "a" })), end("stop")], false).2.is_ok(),
+        "no [DONE] after a finish reason"
+    );
     assert!(check(&[delta(json!({ "content": "a" }))], true).2.is_ok(), "[DONE] without a finish reason");
     assert!(protocol(&check(&[delta(json!({ "content": "a" }))], false).2), "broken off");
     assert!(protocol(&check(&[], false).2), "nothing at all");
@@ -111,6 +116,7 @@ fn ends_of_every_kind() {
 
 #[test]
 fn a_flood_of_calls_is_refused() {
-    let flood = delta(json!({ "tool_calls": [{ "index": 1_000_000, "id": "x", "function": { "name": "calculate" } }] }));
+    let flood =
+        delta(json!({ "tool_calls": [{ "index": 1_000_000, "id": "x", "function": { "name": "calculate" } }] }));
     assert!(check(&[flood], true).2.is_err());
 }

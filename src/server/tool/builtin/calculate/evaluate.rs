@@ -12,8 +12,8 @@ use super::{
 const MESSAGE_LIMIT: usize = 200;
 /// Most digits of a power that has an exact value.
 const MAX_EXACT: f64 = 20_000.0;
-/// Most digits of one that has not: a power of pi, a root. `fend` raises to the numerator of the exponent before it takes
-/// the root, so `10^0.30103` would run into any deadline; what is beyond this is estimated.
+/// Most digits of one that has not: a power of pi, a root. `fend` raises to the numerator of the exponent before it
+/// takes the root, so `10^0.30103` would run into any deadline; what is beyond this is estimated.
 const MAX_ESTIMATED: f64 = 1_000.0;
 const NOT_REAL: &str = "the result is not a real number";
 /// Stack of the thread that evaluates: `fend` recurses once per operator, and the caller's stack may be small.

@@ -20,8 +20,8 @@ const OPENINGS: &str = "hello; hi; hey; please; can you; could you; would you; t
     evaluate; work out; figure out; solve; convert; the result of; the value of; exactly";
 /// What may stand behind it.
 const ENDINGS: &str = "please; thanks; thank you; for me; equal; equals; make; exactly; in total";
-/// Openings of questions about dates, after the word that stands for them. A day or a time may be all that is asked for;
-/// a phrase wants what follows.
+/// Openings of questions about dates, after the word that stands for them. A day or a time may be all that is asked
+/// for; a phrase wants what follows.
 const DATE_OPENINGS: &[(&str, &str)] = &[
     ("days until", "how long is it until; how long until; how many days are there until; how many days is it until"),
     ("days since", "how long is it since; how long since"),

@@ -1,0 +1,105 @@
+//! Taking up a run that another process began: its events say how far it came.
+
+use netra_ws::{
+    ErrorCode, MessageId, RunId,
+    log::LogError,
+    message::ServerMessage,
+    model::{Run, ToolCall},
+};
+
+use super::provider::ChatMessage;
+use crate::server::{
+    store::{ClaimedRun, SharedStore},
+    tool::ToolRequest,
+};
+
+/// Events read at a time.
+const PAGE: usize = 500;
+
+/// Processes that may work on a run one after another; a run that takes down each of them must end.
+pub(super) const MAX_ITERATIONS: u32 = 4;
+
+/// How far a run came.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// Its state.
+    pub(super) run: Run,
+    /// How many processes began or took up the run.
+    pub(super) iterations: u32,
+    /// The text of its finished turns; what follows belongs to a turn that was cut off.
+    pub(super) kept: String,
+    /// Whether the whole answer is in the log and only the run's end is missing.
+    pub(super) answered: bool,
+}
+
+impl Progress {
+    /// A run that nobody has begun.
+    pub(super) fn none(run: &ClaimedRun) -> Self {
+        Self {
+            run: Run::queued(run.fence.run_id, run.agent.clone(), run.message_id),
+            iterations: 0,
+            kept: String::new(),
+            answered: false,
+        }
+    }
+
+    /// Reads the run's events.
+    pub(super) async fn read(store: &SharedStore, claimed: &ClaimedRun) -> Result<Self, LogError> {
+        let mut progress = Self::none(claimed);
+        let Some(start) = claimed.start_seq else { return Ok(progress) };
+        let mut after = start.saturating_sub(1);
+        loop {
+            let page = store.read(claimed.thread_id, after, PAGE).await?;
+            let Some(last) = page.events.last() else { return Ok(progress) };
+            after = last.seq;
+            for event in page.events.iter().filter(|event| event.run_id == Some(claimed.fence.run_id)) {
+                let frame = event.decode().map_err(|error| LogError::Store(Box::new(error)))?;
+                progress.apply(&frame.message, event.ts);
+            }
+        }
+    }
+
+    fn apply(&mut self, message: &ServerMessage, at: netra_ws::Timestamp) {
+        self.run.apply(message, at);
+        match message {
+            ServerMessage::AgentStarted(_) => self.iterations += 1,
+            // A tool is called at the end of a turn, so the text before it is finished.
+            ServerMessage::ToolExecuting(_) => self.kept.clone_from(&self.run.text),
+            ServerMessage::AgentResponse(_) => self.answered = true,
+            _ => {}
+        }
+    }
+
+    /// The answer's id, if it has begun.
+    pub(super) fn message_id(&self) -> Option<MessageId> {
+        self.run.message_id
+    }
+
+    /// The calls so far, as the model is shown them.
+    pub(super) fn turns(&self) -> Vec<ChatMessage> {
+        self.run.tools().flat_map(as_turn).collect()
+    }
+
+    /// Calls that began and did not end.
+    pub(super) fn open_calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.run.tools().filter(|call| call.status.is_none())
+    }
+}
+
+/// The last refusal: taking the run up again would only fail again.
+pub(super) fn too_often(run: RunId) -> (ErrorCode, String) {
+    tracing::error!(run_id = %run, "a run was cut off too often");
+    (
+        ErrorCode::RunInterrupted,
+        "the server stopped again and again while the agent worked; what it had said is kept".to_owned(),
+    )
+}
+
+fn as_turn(call: &ToolCall) -> [ChatMessage; 2] {
+    let request =
+        ToolRequest { id: call.tool_call_id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) };
+    [
+        ChatMessage::Assistant { text: String::new(), calls: vec![request] },
+        ChatMessage::Tool { id: call.tool_call_id.clone(), result: call.result.to_string() },
+    ]
+}
