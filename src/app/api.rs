@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use netra_ws::{ThreadId, discovery::Discovery, model::Thread, session::Token};
 
 /// Discovery as it stands now.
+#[allow(clippy::unused_async)]
 #[server(prefix = "/fn", endpoint = "discovery")]
 pub async fn read_discovery() -> Result<Discovery, ServerFnError> {
     Ok(backend::state()?.discovery())

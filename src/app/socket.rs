@@ -65,7 +65,7 @@ pub(crate) fn provide_socket(store: AppStore) {
         clock: Mutex::default(),
     });
     let socket = Socket { shared };
-    let (opened, heard, failed, closed) = (socket.clone(), socket.clone(), socket.clone(), socket.clone());
+    let (opened, heard, closed) = (socket.clone(), socket.clone(), socket.clone());
     let options = UseWebSocketOptions::default()
         .immediate(false)
         .reconnect_limit(ReconnectLimit::Limited(0))
@@ -75,7 +75,7 @@ pub(crate) fn provide_socket(store: AppStore) {
             opened.drive(|session| session.opened(now, generation));
         })
         .on_message(move |incoming: &Incoming| heard.hear(incoming))
-        .on_error(move |error| failed.report(&error))
+        .on_error(|error| Socket::report(&error))
         .on_close(move |event| {
             let (now, generation) = (closed.now(), closed.generation());
             closed.drive(|session| session.closed(now, generation, event.code()));
@@ -185,7 +185,7 @@ impl Socket {
         }
     }
 
-    fn report<E: std::fmt::Debug, D: std::fmt::Debug>(&self, error: &UseWebSocketError<E, D>) {
+    fn report<E, D>(error: &UseWebSocketError<E, D>) {
         match error {
             // A close event follows, and says more.
             UseWebSocketError::Event(_) => {}

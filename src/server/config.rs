@@ -212,7 +212,7 @@ fn origins(source: &Source) -> Result<Vec<String>, ConfigError> {
     let list = source.list("allowed_origins").unwrap_or_default();
     for origin in &list {
         let exact =
-            url::Url::parse(origin).ok().filter(|url| url.has_host()).map(|url| url.origin().ascii_serialization());
+            url::Url::parse(origin).ok().filter(url::Url::has_host).map(|url| url.origin().ascii_serialization());
         if exact.as_deref() != Some(origin) {
             return Err(ConfigError::new(
                 source.given("allowed_origins"),

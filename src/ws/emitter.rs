@@ -114,7 +114,7 @@ impl Shared {
         let mut broken: HashMap<Fence, EmitError> = HashMap::new();
         while let Some(first) = queue.recv().await {
             let mut batch = vec![first];
-            while batch.len() < LANE_DEPTH && batch.iter().all(|job| job.is_piece()) {
+            while batch.len() < LANE_DEPTH && batch.iter().all(Job::is_piece) {
                 match timeout_at(last_commit + ROLL_UP, queue.recv()).await {
                     Ok(Some(job)) => batch.push(job),
                     Ok(None) | Err(_) => break,

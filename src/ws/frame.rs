@@ -101,13 +101,11 @@ impl<M: Message> Frame<M> {
             return Err(FrameError::new(ErrorCode::UnsupportedVersion, format!("`v` must be {VERSION}")));
         }
         let id = id.ok_or_else(|| FrameError::new(ErrorCode::InvalidPayload, "`id` must be a UUID"))?;
-        let name = match object.remove("type") {
-            Some(Value::String(name)) => name,
-            _ => return Err(FrameError::new(ErrorCode::UnknownType, "`type` must be a string")),
+        let Some(Value::String(name)) = object.remove("type") else {
+            return Err(FrameError::new(ErrorCode::UnknownType, "`type` must be a string"));
         };
-        let payload = match object.remove("payload") {
-            Some(payload @ Value::Object(_)) => payload,
-            _ => return Err(FrameError::new(ErrorCode::PayloadNotObject, "`payload` must be an object")),
+        let Some(payload @ Value::Object(_)) = object.remove("payload") else {
+            return Err(FrameError::new(ErrorCode::PayloadNotObject, "`payload` must be an object"));
         };
         let message = M::read(&name, payload)
             .ok_or_else(|| FrameError::new(ErrorCode::UnknownType, format!("no message type {:?}", clip(&name))))?

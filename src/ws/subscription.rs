@@ -90,7 +90,10 @@ impl Subscription {
             let mut position = after;
             for event in &page.events {
                 let frame = event.encode().ok().filter(|_| event.seq == position + 1);
-                let Some(frame) = frame else { return self.give_up(event.seq) };
+                let Some(frame) = frame else {
+                    self.give_up(event.seq);
+                    return Ok(());
+                };
                 if self.push(frame.into()).await.is_err() {
                     self.close();
                     return Ok(());
@@ -98,7 +101,8 @@ impl Subscription {
                 position = event.seq;
             }
             if position == after && position < page.head_seq {
-                return self.give_up(page.head_seq);
+                self.give_up(page.head_seq);
+                return Ok(());
             }
             if self.advance(position, page.head_seq) {
                 return Ok(());
@@ -113,10 +117,9 @@ impl Subscription {
     }
 
     /// The log was trimmed under the replay. The client comes back with its cursor and gets a snapshot.
-    fn give_up(&self, seq: u64) -> Result<(), LogError> {
+    fn give_up(&self, seq: u64) {
         tracing::warn!(thread_id = %self.thread_id, seq, "the log has a hole under a replay");
         self.fail();
-        Ok(())
     }
 
     /// Moves the replay to `position`; `true` when it is live or over.

@@ -28,16 +28,18 @@ pub(crate) fn LoginPage() -> impl IntoView {
                     <span>"Netra"</span>
                 </span>
                 <h1 class="auth-title">{title}</h1>
-                {password
-                    .then(|| {
-                        move || {
-                            if registering.get() {
-                                view! { <RegisterForm /> }.into_any()
-                            } else {
-                                view! { <LoginForm /> }.into_any()
-                            }
+                <Show when=move || password>
+                    {move || {
+                        if registering.get() {
+                            view! { <RegisterForm /> }.into_any()
+                        } else {
+                            view! { <LoginForm /> }.into_any()
                         }
-                    })} {dev.then(|| view! { <DevForm /> })}
+                    }}
+                </Show>
+                <Show when=move || dev>
+                    <DevForm />
+                </Show>
             </div>
         </main>
     }

@@ -248,7 +248,7 @@ impl Shared {
             let message = format!("there is no agent called {:?} any more", run.agent);
             return emitter.agent_error(&run.agent, ErrorCode::AgentUnknown, message, false).await;
         };
-        let context = self.context(run, agent, emitter.clone(), halted);
+        let context = context_of(run, agent, emitter.clone(), halted);
         let mut answer = Answer::new(&context, &progress);
         let outcome = self.work_on(run, &context, &progress, &mut answer).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -283,24 +283,6 @@ impl Shared {
                 emitter.agent_error(&run.agent, code, message, retryable).await
             }
             Outcome::Silenced(error) => Err(error),
-        }
-    }
-
-    fn context(
-        &self,
-        run: &ClaimedRun,
-        agent: Arc<Agent>,
-        emitter: netra_ws::emitter::Emitter,
-        halt: watch::Receiver<Option<Halt>>,
-    ) -> RunContext {
-        RunContext {
-            user_id: run.user_id,
-            thread_id: run.thread_id,
-            run_id: run.fence.run_id,
-            deadline: Instant::now() + agent.max_time,
-            agent,
-            emitter,
-            halt,
         }
     }
 
@@ -363,6 +345,24 @@ impl Shared {
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the thread could not be read"),
         }
+    }
+}
+
+/// What the run knows of itself.
+fn context_of(
+    run: &ClaimedRun,
+    agent: Arc<Agent>,
+    emitter: netra_ws::emitter::Emitter,
+    halt: watch::Receiver<Option<Halt>>,
+) -> RunContext {
+    RunContext {
+        user_id: run.user_id,
+        thread_id: run.thread_id,
+        run_id: run.fence.run_id,
+        deadline: Instant::now() + agent.max_time,
+        agent,
+        emitter,
+        halt,
     }
 }
 

@@ -20,7 +20,7 @@ pub use token::TokenClaims;
 use token::TokenKeys;
 
 /// How long a sign-in lasts.
-pub const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
 
 /// Sign-ins that may be tried for one address in a minute.
 const ATTEMPTS_PER_MINUTE: u32 = 20;
@@ -128,7 +128,7 @@ impl SecurityService {
         self.require(AuthMode::Password)?;
         let email = valid_email(email)?;
         let length = password.chars().count();
-        if length < password::MIN_LENGTH || length > MAX_PASSWORD {
+        if !(password::MIN_LENGTH..=MAX_PASSWORD).contains(&length) {
             return Err(ApiError::new(
                 ErrorCode::InvalidPayload,
                 format!("a password has {} to {MAX_PASSWORD} characters", password::MIN_LENGTH),

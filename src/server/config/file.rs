@@ -163,7 +163,7 @@ fn from_environment(source: &Source, stall: Duration) -> Result<Option<AgentConf
         kind: AgentKind::OpenAi { base_url, api_key: source.text("llm_api_key"), model, system: None, stall },
         tools: None,
         max_steps: 16,
-        max_time: Duration::from_secs(600),
+        max_time: Duration::from_mins(10),
     }))
 }
 
@@ -184,7 +184,7 @@ fn guide() -> AgentConfig {
         kind: AgentKind::Guide,
         tools: None,
         max_steps: 4,
-        max_time: Duration::from_secs(60),
+        max_time: Duration::from_mins(1),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{SharedTool, ToolCaller, ToolSpec};
 use crate::server::agent::{Halt, RunContext};
 
 /// How long one call may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The longest result that is kept, in bytes of JSON; a longer one is cut and says so.
 const MAX_RESULT: usize = 64 * 1024;
@@ -142,9 +142,8 @@ impl ToolEngine {
 
     async fn run(&self, context: &RunContext, request: &ToolRequest) -> ToolOutcome {
         let failed = |message: String| ToolOutcome { status: ToolStatus::Error, result: json!({ "error": message }) };
-        let arguments = match &request.arguments {
-            Ok(arguments) => arguments,
-            Err(_) => return failed("the arguments are not a JSON object".to_owned()),
+        let Ok(arguments) = &request.arguments else {
+            return failed("the arguments are not a JSON object".to_owned());
         };
         let found = self.tools.iter().find(|tool| tool.spec().name == request.tool);
         let Some(tool) = found.filter(|_| context.allows_tool(&request.tool)) else {

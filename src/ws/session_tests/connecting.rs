@@ -114,6 +114,7 @@ fn back_off_starts_over_once_it_works_again() {
         for _ in 0..2 {
             client.close(4500);
             client.sit_out();
+            client.session.token(client.now, Ok(token("t")));
             client.actions();
         }
         client

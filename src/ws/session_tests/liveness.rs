@@ -131,7 +131,7 @@ fn a_client_that_sleeps_until_it_is_needed_gets_everything_done() {
 
 #[test]
 fn absurd_numbers_do_not_break_the_clock() {
-    let mut client = Client { session: Session::new(7, limits()), now: u64::MAX - 1, generation: 0 };
+    let mut client = Client::new();
     client.session.start(client.now, Some(Token { token: "t".into(), lives_ms: u64::MAX }), Vec::new());
     client.actions();
     client.session.token(client.now, Ok(Token { token: "t".into(), lives_ms: u64::MAX }));

@@ -39,7 +39,7 @@ fn input() -> impl Strategy<Value = Input> {
         4 => life.clone().prop_map(Input::Token),
         1 => any::<bool>().prop_map(Input::TokenError),
         2 => Just(Input::Opened),
-        3 => code.prop_map(Input::Closed),
+        1 => code.prop_map(Input::Closed),
         6 => (0..400_000_u64).prop_map(Input::Connect),
         2 => Just(Input::Heartbeat),
         1 => any::<Option<u64>>().prop_map(Input::Disconnect),
@@ -49,14 +49,14 @@ fn input() -> impl Strategy<Value = Input> {
             .prop_map(|(thread, epoch, seq)| Input::Snapshot { thread, epoch, seq }),
         6 => (thread.clone(), prop::bool::weighted(0.9), 0..9_u64)
             .prop_map(|(thread, epoch, seq)| Input::Event { thread, epoch, seq }),
-        8 => thread.clone().prop_map(|thread| Input::NextEvent { thread }),
+        24 => thread.clone().prop_map(|thread| Input::NextEvent { thread }),
         2 => Just(Input::Ack),
         2 => (any::<bool>(), any::<Option<u64>>()).prop_map(|(subscription, limited)| Input::Refusal { subscription, limited }),
         1 => thread.clone().prop_map(Input::Deleted),
         3 => (0..60_000_u64).prop_map(Input::Pass),
         6 => Just(Input::Tick),
         1 => Just(Input::Wake),
-        2 => any::<bool>().prop_map(Input::Network),
+        2 => prop::bool::weighted(0.7).prop_map(Input::Network),
         3 => Just(Input::Command),
         1 => Just(Input::Withdraw),
         4 => (thread.clone(), prop::option::of(0..9_u64)).prop_map(|(thread, at)| Input::Subscribe { thread, at }),
@@ -269,5 +269,5 @@ fn the_random_inputs_reach_the_interesting_places() {
             events += u32::from(next && outside.applied != before);
         }
     }
-    assert!(live > 2_000 && events > 200, "{live} {events}");
+    assert!(live > 2_000 && events > 250, "{live} {events}");
 }

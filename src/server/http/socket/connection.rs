@@ -119,7 +119,7 @@ async fn write(state: &AppState, peer: &Arc<Peer>, sink: &mut SplitSink<WebSocke
                     Ok(Ok(None)) => {}
                     Ok(Ok(Some(Next::Close(code)))) => return End::Close(code),
                     Ok(Ok(Some(Next::Repair(thread)))) => subscribe::repair(state, peer, thread),
-                    Ok(Ok(Some(Next::Frame(_)))) | Ok(Err(_)) => return End::Gone,
+                    Ok(Ok(Some(Next::Frame(_))) | Err(_)) => return End::Gone,
                     Err(_) => {
                         tracing::warn!(code = CloseCode::SlowConsumer.as_u16(), "a write took too long");
                         return End::Close(CloseCode::SlowConsumer);

@@ -21,13 +21,13 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
     let user = peer.user.id;
     let outcome = match message {
         ClientMessage::UserMessage(message) => match named(thread_id) {
-            Ok(thread) => state.bridge.user_message(user, id, thread, message).await.map(acknowledged),
+            Ok(thread) => state.bridge.user_message(user, id, thread, message).await.map(acknowledged).map(Some),
             Err(error) => Err(error),
         },
         ClientMessage::StartAgent(start) => {
-            state.bridge.start_agent(user, id, thread_id, start).await.map(acknowledged)
+            state.bridge.start_agent(user, id, thread_id, start).await.map(acknowledged).map(Some)
         }
-        ClientMessage::StopAgent(stop) => state.bridge.stop_agent(user, stop.run_id).await.map(acknowledged),
+        ClientMessage::StopAgent(stop) => state.bridge.stop_agent(user, stop.run_id).await.map(acknowledged).map(Some),
         ClientMessage::ToolApproval(_) => {
             Err(ApiError::new(ErrorCode::NotFound, "no tool call of yours waits for a decision"))
         }
@@ -70,11 +70,11 @@ fn named(thread: Option<ThreadId>) -> Result<ThreadId, ApiError> {
     thread.ok_or_else(|| ApiError::new(ErrorCode::InvalidPayload, "`thread_id` is missing in the frame"))
 }
 
-fn acknowledged(ack: p::Ack) -> Option<netra_ws::ServerFrame> {
+fn acknowledged(ack: p::Ack) -> netra_ws::ServerFrame {
     let thread = ack.thread_id;
     let mut frame = Frame::new(ServerMessage::Ack(ack));
     frame.thread_id = thread;
-    Some(frame)
+    frame
 }
 
 async fn authenticate(state: &AppState, peer: &Peer, token: &str) -> Result<Option<netra_ws::ServerFrame>, ApiError> {

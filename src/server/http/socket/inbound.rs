@@ -29,7 +29,7 @@ const MALFORMED_WINDOW: Duration = Duration::from_secs(10);
 
 /// Frames refused for their rate within [`REFUSED_WINDOW`] that end a connection.
 const REFUSED_LIMIT: usize = 100;
-const REFUSED_WINDOW: Duration = Duration::from_secs(60);
+const REFUSED_WINDOW: Duration = Duration::from_mins(1);
 
 /// Reads until the socket ends or the connection is to close.
 pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitStream<WebSocket>) {

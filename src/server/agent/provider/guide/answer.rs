@@ -1,5 +1,7 @@
 //! The guide's answer: what the tools returned, in sentences.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::server::tool::ToolRequest;
@@ -53,11 +55,8 @@ fn conversations(result: &Value) -> String {
     for hit in hits {
         let day = field(hit, "said_at").get(..10).unwrap_or_default();
         let excerpt = escape(&field(hit, "excerpt").split_whitespace().collect::<Vec<_>>().join(" "));
-        text.push_str(&format!(
-            "\n- [{}](/t/{}), {day}: {excerpt}",
-            escape(field(hit, "title")),
-            field(hit, "thread_id")
-        ));
+        let (title, thread) = (escape(field(hit, "title")), field(hit, "thread_id"));
+        _ = write!(text, "\n- [{title}](/t/{thread}), {day}: {excerpt}");
     }
     text
 }
@@ -73,7 +72,7 @@ fn documentation(result: &Value) -> String {
         format!("From Netra's documentation, **{}**:\n\n{}", escape(field(best, "section")), field(best, "text"));
     let names: Vec<String> = others.iter().map(|hit| format!("*{}*", escape(field(hit, "section")))).collect();
     if !names.is_empty() {
-        text.push_str(&format!("\n\nRelated: {}.", names.join(", ")));
+        _ = write!(text, "\n\nRelated: {}.", names.join(", "));
     }
     text
 }
