@@ -2,14 +2,14 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::DefaultBodyLimit,
     http::{HeaderValue, StatusCode, Uri, header},
     middleware::{from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use leptos::prelude::provide_context;
-use leptos_axum::{LeptosRoutes, generate_route_list, handle_server_fns_with_context};
+use leptos_axum::{LeptosRoutes, generate_route_list};
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
@@ -21,9 +21,6 @@ use crate::app::{App, shell};
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 1 << 20;
-
-/// Where server functions live.
-const SERVER_FUNCTIONS: &str = "/fn/{*name}";
 
 /// The whole application.
 pub(super) fn router(state: AppState) -> Router {
@@ -40,9 +37,7 @@ pub(super) fn router(state: AppState) -> Router {
         .route("/api/threads/{id}", get(threads::get).patch(threads::change).delete(threads::delete))
         .route("/api/threads/{id}/events", get(threads::events))
         .route("/api/threads/{id}/messages", get(threads::messages))
-        .route(SERVER_FUNCTIONS, post(server_function))
-        .layer(map_response(no_store))
-        .layer(DefaultBodyLimit::max(MAX_BODY));
+        .layer(map_response(no_store));
     let context = {
         let state = state.clone();
         move || {
@@ -56,12 +51,14 @@ pub(super) fn router(state: AppState) -> Router {
     };
     let pages = Router::new()
         .leptos_routes_with_context(&state, generate_route_list(App), context, shell)
-        .layer(from_fn_with_state(state.clone(), page::boot));
+        .layer(from_fn_with_state(state.clone(), page::boot))
+        .layer(map_response(no_store));
     let site = ServeDir::new(&*state.leptos.site_root).precompressed_br().precompressed_gzip();
     Router::new()
         .merge(api)
         .merge(pages)
         .fallback_service(Router::new().fallback_service(site).layer(map_response(revalidate)))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CompressionLayer::new())
         .route("/ws", get(socket::upgrade))
         .route("/healthz", get(health::live))
@@ -69,10 +66,6 @@ pub(super) fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), guard::check_origin))
         .layer(from_fn(guard::security_headers))
         .with_state(state)
-}
-
-async fn server_function(State(state): State<AppState>, request: Request) -> impl IntoResponse {
-    handle_server_fns_with_context(move || provide_context(state.clone()), request).await
 }
 
 async fn no_store(mut response: Response) -> Response {

@@ -1,1 +1,150 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
+
+use super::*;
+use crate::{
+    id::{FrameId, RunId, UserId},
+    log::{EventLog, Head, Page},
+    memory::MemoryLog,
+    payload::{CompletedStatus, ThreadSnapshot, UserMessage},
+};
+
+#[path = "emitter_tests/accept.rs"]
+mod accept;
+#[path = "emitter_tests/failures.rs"]
+mod failures;
+#[path = "emitter_tests/lanes.rs"]
+mod lanes;
+#[path = "emitter_tests/order.rs"]
+mod order;
+
+/// A bus that remembers, and makes sure that what it carries was committed before.
+#[derive(Clone)]
+struct Witness {
+    log: Arc<MemoryLog>,
+    seen: Arc<Mutex<Vec<(ThreadId, u64, Instant)>>>,
+}
+
+impl Bus for Witness {
+    fn publish(&self, delivery: Delivery) {
+        let Delivery::Events { thread_id, events } = delivery else { panic!("an emitter publishes events") };
+        let committed = self.log.events(thread_id);
+        for (seq, frame) in &*events {
+            let stored = committed.iter().find(|event| event.seq == *seq).expect("committed before it is published");
+            assert_eq!(**frame, *stored.encode().expect("encodes"));
+            self.seen.lock().expect("no panic").push((thread_id, *seq, Instant::now()));
+        }
+    }
+}
+
+/// A log that can be slow, broken or fenced off for a while.
+struct Moody {
+    log: Arc<MemoryLog>,
+    /// Appends that still fail.
+    failures: AtomicUsize,
+    /// Appends that were tried.
+    attempts: AtomicUsize,
+    /// A thread whose appends take a minute.
+    slow: Mutex<Option<ThreadId>>,
+}
+
+#[async_trait]
+impl EventLog for Moody {
+    async fn append(&self, events: &[NewEvent]) -> Result<Vec<StoredEvent>, LogError> {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+        let slow = *self.slow.lock().expect("no panic");
+        if slow.is_some_and(|slow| events.iter().any(|event| event.thread_id == slow)) {
+            sleep(Duration::from_secs(60)).await;
+        }
+        if self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            return Err(LogError::Store("the disk is full".into()));
+        }
+        self.log.append(events).await
+    }
+
+    async fn accept(&self, command: Accept) -> Result<Accepted, LogError> {
+        self.log.accept(command).await
+    }
+
+    async fn head(&self, user: UserId, thread: ThreadId) -> Result<Head, LogError> {
+        self.log.head(user, thread).await
+    }
+
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: usize) -> Result<Page, LogError> {
+        self.log.read(thread, after_seq, limit).await
+    }
+
+    async fn snapshot(&self, user: UserId, thread: ThreadId) -> Result<ThreadSnapshot, LogError> {
+        self.log.snapshot(user, thread).await
+    }
+}
+
+/// A pool over a log and a bus that can be looked into.
+struct Bench {
+    log: Arc<MemoryLog>,
+    moody: Arc<Moody>,
+    bus: Witness,
+    pool: EmitterPool,
+    user: UserId,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let log = MemoryLog::new();
+        let (failures, attempts, slow) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::default());
+        let moody = Arc::new(Moody { log: log.clone(), failures, attempts, slow });
+        let bus = Witness { log: log.clone(), seen: Arc::default() };
+        let pool = EmitterPool::new(moody.clone(), Arc::new(bus.clone()));
+        Self { log, moody, bus, pool, user: UserId::new() }
+    }
+
+    fn thread(&self) -> ThreadId {
+        self.log.thread(self.user)
+    }
+
+    fn emitter(&self, thread: ThreadId) -> Emitter {
+        self.pool.emitter(thread, self.log.claim(thread, RunId::new()))
+    }
+
+    /// What stands in the log, one short text an event.
+    fn log(&self, thread: ThreadId) -> Vec<String> {
+        let events = self.log.events(thread);
+        events.iter().map(|event| told(&event.decode().expect("decodes").message)).collect()
+    }
+
+    fn published(&self, thread: ThreadId) -> Vec<u64> {
+        let seen = self.bus.seen.lock().expect("no panic");
+        seen.iter().filter(|(of, _, _)| *of == thread).map(|(_, seq, _)| *seq).collect()
+    }
+}
+
+fn told(message: &ServerMessage) -> String {
+    match message {
+        ServerMessage::AgentThinking(event) => format!("think {}", event.thought),
+        ServerMessage::PartialResult(event) if event.reset => format!("reset {}", event.delta),
+        ServerMessage::PartialResult(event) => format!("write {} {}", event.pos, event.delta),
+        ServerMessage::AgentProgress(event) => format!("progress {}", event.message),
+        ServerMessage::ToolExecuting(event) => format!("call {}", event.tool_call_id),
+        ServerMessage::ToolCompleted(event) => format!("return {}", event.tool_call_id),
+        ServerMessage::AgentResponse(event) => format!("answer {}", event.content),
+        ServerMessage::ThreadMessage(event) => format!("ask {}", event.content),
+        other => crate::message::Message::info(other).name.to_owned(),
+    }
+}
+
+fn thought(thought: &str) -> p::AgentThinking {
+    p::AgentThinking { agent: "guide".into(), thought: thought.into(), step: Some(1), total_steps: None }
+}
+
+fn progress(message: &str) -> p::AgentProgress {
+    p::AgentProgress { agent: "guide".into(), message: message.into(), fraction: None }
+}
+
+fn started() -> p::AgentStarted {
+    p::AgentStarted { agent: "guide".into(), answers: None, parent_run_id: None, model: None, iteration: 1 }
+}
+
+fn completed() -> p::AgentCompleted {
+    p::AgentCompleted { agent: "guide".into(), status: CompletedStatus::Completed, duration_ms: 1, usage: None }
+}

@@ -26,11 +26,18 @@ use crate::{
     },
 };
 
+/// Where server functions live.
+const SERVER_FUNCTIONS: &str = "/fn/";
+
 /// Threads in the sidebar of a fresh page.
 const SIDEBAR_THREADS: usize = 100;
 
 /// Puts into the request what the page carries: discovery, the user, a token for the socket, and the thread it shows.
 pub async fn boot(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    // Leptos serves its server functions beside the pages; they say themselves who may call them.
+    if request.uri().path().starts_with(SERVER_FUNCTIONS) {
+        return next.run(request).await;
+    }
     match prepare(&state, request.headers(), request.uri().path()).await {
         Ok(Prepared::Page { boot, cookies, status }) => {
             request.extensions_mut().insert(*boot);

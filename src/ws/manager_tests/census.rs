@@ -88,7 +88,7 @@ async fn a_drain_asks_each_connection() {
         assert_eq!(asked(&readers), expected, "none is asked twice while another was not asked");
     }
     for reader in &readers {
-        assert_eq!(reader.queued().first(), Some(&Next::Close(CloseCode::ServiceRestart)));
+        assert_eq!(reader.next().await.err(), Some(CloseCode::ServiceRestart));
     }
     drop(readers);
     assert_eq!(node.manager.drain(4), 0);
@@ -214,7 +214,11 @@ async fn a_connection_watches_as_many_threads_as_it_may() {
     let refused = node.manager.subscribe(reader.peer(), threads[3], 0).err();
     assert_eq!(refused, Some(ErrorCode::TooManySubscriptions));
     reader.watch(threads[0], 0);
-    assert_eq!((reader.peer().subscription_count(), counts(&node.manager).2), (3, 3), "a new one takes the old one's place");
+    assert_eq!(
+        (reader.peer().subscription_count(), counts(&node.manager).2),
+        (3, 3),
+        "a new one takes the old one's place"
+    );
     assert!(node.manager.unsubscribe(reader.peer(), threads[1]));
     reader.watch(threads[3], 0);
     assert_eq!(node.connect(&ada).peer().subscription_count(), 0, "others have their own");

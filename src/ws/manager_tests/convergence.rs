@@ -116,7 +116,10 @@ impl Page {
                     }
                     Action::Deliver(frame) => {
                         let applied = self.state.apply(&frame);
-                        assert!(frame.seq.is_none() || !matches!(applied, Applied::Gap | Applied::Nothing), "{frame:?}");
+                        assert!(
+                            frame.seq.is_none() || !matches!(applied, Applied::Gap | Applied::Nothing),
+                            "{frame:?}"
+                        );
                     }
                     Action::FetchToken
                     | Action::Settled { .. }

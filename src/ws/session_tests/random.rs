@@ -241,7 +241,7 @@ impl Outside {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn whatever_happens(inputs in prop::collection::vec(input(), 0..120)) {
