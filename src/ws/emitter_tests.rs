@@ -55,7 +55,7 @@ impl EventLog for Moody {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         let slow = *self.slow.lock().expect("no panic");
         if slow.is_some_and(|slow| events.iter().any(|event| event.thread_id == slow)) {
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_mins(1)).await;
         }
         if self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
             return Err(LogError::Store("the disk is full".into()));

@@ -68,8 +68,12 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
         items.track();
         waiting.track();
         if following.get_untracked() {
-            // After what changed has been laid out.
-            request_animation_frame(to_end);
+            // After what changed has been laid out, and unless the reader has gone up in the same frame.
+            request_animation_frame(move || {
+                if following.try_get_untracked() == Some(true) {
+                    to_end();
+                }
+            });
         }
     });
     let last_top = StoredValue::new(0);
@@ -80,14 +84,23 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
             // Growth never moves the content up, so whoever goes up wants to read; the smallest step counts.
             if top < last_top.get_value() && left > 1 {
                 following.set(false);
-            } else if left < NEAR_END {
+            } else if top > last_top.get_value() && left < NEAR_END {
                 following.set(true);
             }
             last_top.set_value(top);
         }
     };
+    // The wheel says it before the first pixel has moved, while the next word may already be pulling down.
+    let on_wheel = move |event: leptos::ev::WheelEvent| {
+        let scrolls = scroller
+            .get_untracked()
+            .is_some_and(|scroller| scroller.scroll_height() > scroller.client_height() && scroller.scroll_top() > 0);
+        if event.delta_y() < 0.0 && scrolls {
+            following.set(false);
+        }
+    };
     view! {
-        <div class="scroller" node_ref=scroller on:scroll=on_scroll tabindex="0" role="region" aria-label="Conversation">
+        <div class="scroller" node_ref=scroller on:scroll=on_scroll on:wheel=on_wheel tabindex="0" role="region" aria-label="Conversation">
             <div class="column" role="log" aria-live="polite">
                 <For
                     each=move || items.get()

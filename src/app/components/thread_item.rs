@@ -33,25 +33,28 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let pinned = Memo::new(move |_| thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
     let store = StoredValue::new(use_store());
+    // The row may be gone when the server answers: what is needed then is taken along.
     let change = move |title: Option<String>, pinned: Option<bool>| {
+        let store = store.get_value();
         spawn_local(async move {
             match api::change_thread(id, title, pinned).await {
-                Ok(thread) => store.with_value(|store| store.put_thread(thread)),
-                Err(error) => failure.set(Some(error.to_string())),
+                Ok(thread) => store.put_thread(thread),
+                Err(error) => _ = failure.try_set(Some(error.to_string())),
             }
         });
     };
     let navigate = StoredValue::new(use_navigate());
     let delete = move |_| {
+        let (store, navigate, shown) = (store.get_value(), navigate.get_value(), active.get_untracked());
         spawn_local(async move {
             match api::delete_thread(id).await {
                 Ok(()) => {
-                    store.with_value(|store| store.threads.update(|threads| threads.retain(|thread| thread.id != id)));
-                    if active.get_untracked() {
-                        navigate.with_value(|navigate| navigate("/", leptos_router::NavigateOptions::default()));
+                    store.threads.update(|threads| threads.retain(|thread| thread.id != id));
+                    if shown {
+                        navigate("/", leptos_router::NavigateOptions::default());
                     }
                 }
-                Err(error) => failure.set(Some(error.to_string())),
+                Err(error) => _ = failure.try_set(Some(error.to_string())),
             }
         });
     };

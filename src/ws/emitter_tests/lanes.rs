@@ -30,7 +30,7 @@ async fn threads_do_not_wait_for_each_other() {
             began.elapsed()
         },
     );
-    assert!(slow_took >= Duration::from_secs(60), "{slow_took:?}");
+    assert!(slow_took >= Duration::from_mins(1), "{slow_took:?}");
     assert!(fast_took < Duration::from_secs(1), "{fast_took:?}");
     assert_eq!((bench.log(slow).len(), bench.log(fast).len()), (1, 100));
 }

@@ -122,7 +122,9 @@ async fn a_frame_is_written_once_for_all_its_readers() {
     let ada = user();
     let thread = node.log.thread(ada.id);
     let readers: Vec<_> = (0..5).map(|_| node.connect(&ada)).collect();
-    readers.iter().for_each(|reader| drop(reader.watch(thread, 0)));
+    for reader in &readers {
+        reader.watch(thread, 0);
+    }
     settle().await;
     emit(&node.emitter(thread), 1).await;
     let frames: HashSet<*const u8> = readers
@@ -144,7 +146,9 @@ async fn a_hundred_users_see_only_their_own() {
             let user = user();
             let thread = node.log.thread(user.id);
             let readers = [node.connect(&user), node.connect(&user)];
-            readers.iter().for_each(|reader| drop(reader.watch(thread, 0)));
+            for reader in &readers {
+                reader.watch(thread, 0);
+            }
             (user, thread, readers)
         })
         .collect();

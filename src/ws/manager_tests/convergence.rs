@@ -58,7 +58,9 @@ async fn readers_converge_with_the_next_event_whatever_the_bus_loses() {
         let ada = user();
         let thread = node.log.thread(ada.id);
         let readers: Vec<_> = (0..5).map(|_| node.connect(&ada)).collect();
-        readers.iter().for_each(|reader| drop(reader.watch(thread, 0)));
+        for reader in &readers {
+            reader.watch(thread, 0);
+        }
         settle().await;
         let emitter = node.emitter(thread);
         emit(&emitter, 20).await;
@@ -89,7 +91,7 @@ impl Page {
             commands_per_minute: 600,
         };
         let mut session = Session::new(seed, limits);
-        let from_the_start = (seed % 2 == 0).then(|| (String::new(), 0));
+        let from_the_start = seed.is_multiple_of(2).then(|| (String::new(), 0));
         session.subscribe(thread, from_the_start);
         session.start(0, Some(Token { token: "t".into(), lives_ms: u64::MAX }), Vec::new());
         Self { session, now: 0, generation: 0, reader: None, state: ThreadState::default() }
