@@ -76,6 +76,8 @@ fn a_snapshot_in_place_of_a_replay_starts_a_new_epoch() {
     client.hear(event(thread, "0000bbbb", 1));
     let asked = client.subscribes()[0].id;
     client.hear(subscribed(thread, asked, p::SubscribeMode::Snapshot));
+    client.hear(event(thread, EPOCH, 4));
+    assert_eq!(client.actions(), [], "the old cursor is void");
     client.hear(snapshot(thread, "0000bbbb", 2));
     client.hear(event(thread, "0000bbbb", 3));
     assert_eq!(client.delivered_seqs(), [3]);

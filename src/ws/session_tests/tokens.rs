@@ -56,7 +56,9 @@ fn a_refresh_that_fails_is_tried_again_soon() {
     client.session.token(client.now, Err(TokenError::Unreachable("503".into())));
     assert_eq!(client.actions(), [], "the link still works");
     assert_eq!(client.session.link(), &Link::Live);
-    client.pass(5_000);
+    client.pass(4_999);
+    assert_eq!(client.actions(), [], "soon is not at once");
+    client.pass(1);
     assert_eq!(client.actions(), [Action::FetchToken]);
 }
 
