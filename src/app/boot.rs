@@ -55,7 +55,8 @@ impl Boot {
         let text = element.text_content()?;
         // The token has been read; it need not stay in the document.
         element.remove();
-        serde_json::from_str(&text).ok()
+        // By way of a value, like every frame: the types are then read in one way, and their code is loaded once.
+        serde_json::from_value(serde_json::from_str(&text).ok()?).ok()
     }
 
     /// The JSON inside a `<script>`: `<` is escaped, so that no text of a message can end it.

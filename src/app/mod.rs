@@ -6,12 +6,15 @@
 pub mod api;
 pub mod boot;
 mod components;
+#[cfg(feature = "hydrate")]
+mod kept;
 mod markdown;
 mod pages;
 mod socket;
 mod store;
 mod time;
 mod title;
+mod view;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};

@@ -257,17 +257,31 @@ impl Socket {
 
     /// Sends a refused message again.
     pub(crate) fn retry(&self, frame: ClientFrame) {
-        self.shared.store.forget_failed(frame.id);
+        self.discard(frame.id);
         self.command(frame, |_| {});
     }
 
-    fn command(&self, frame: ClientFrame, done: impl FnOnce(p::Ack) + std::marker::Send + 'static) {
+    /// Puts a refused message away.
+    pub(crate) fn discard(&self, id: FrameId) {
+        browser::forget_refused(&self.shared.store, id);
+        self.shared.store.forget_failed(id);
+    }
+
+    /// What becomes of a command: `done` hears its first answer, a refusal stays on the page.
+    fn expect(&self, frame: &ClientFrame, done: impl FnOnce(p::Ack) + std::marker::Send + 'static) {
         let (store, failed) = (self.shared.store.clone(), frame.clone());
         let settled: Settled = Box::new(move |outcome| match outcome {
             Ok(ack) => done(ack),
-            Err(error) => store.fail(failed, error),
+            Err(error) => {
+                browser::keep_refused(&store, &failed, &error);
+                store.fail(failed, error);
+            }
         });
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((frame.id, settled));
+    }
+
+    fn command(&self, frame: ClientFrame, done: impl FnOnce(p::Ack) + std::marker::Send + 'static) {
+        self.expect(&frame, done);
         let now = self.now();
         self.drive(|session| session.command(now, frame));
     }

@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use netra_ws::{
-    ClientFrame,
+    ClientFrame, FrameId,
+    payload::ErrorMessage,
     session::{Millis, TokenError},
 };
 use wasm_bindgen::JsCast;
 
 use super::{Pending, Socket};
-use crate::app::{api, store::AppStore};
-
-/// Keeps commands in `localStorage`, one entry each, so that tabs do not overwrite each other's.
-const OUTBOX: &str = "netra.outbox.";
+use crate::app::{api, kept, store::AppStore};
 
 pub(super) fn seed() -> u64 {
     js_sys::Math::random().to_bits()
@@ -29,11 +27,13 @@ pub(super) fn after(pause: Millis, then: impl FnOnce() + 'static) -> Option<Time
 }
 
 pub(super) fn start(socket: &Socket) {
-    if socket.shared.store.user().is_none() {
-        return;
-    }
+    let Some(user) = socket.shared.store.user().map(|user| user.id) else { return };
     listen(socket);
-    let kept = kept_outbox(&socket.shared.store);
+    let kept = kept::outbox(user);
+    for frame in &kept {
+        socket.expect(frame, |_| {});
+    }
+    socket.shared.store.pending.set(kept::refused(user));
     let (now, token) = (socket.now(), socket.shared.store.token());
     let online = window().navigator().on_line();
     socket.drive(|session| {
@@ -110,53 +110,23 @@ pub(super) fn refresh_discovery(store: AppStore) {
     });
 }
 
-fn prefix(store: &AppStore) -> Option<String> {
-    store.user().map(|user| format!("{OUTBOX}{}.", user.id))
-}
-
-fn storage() -> Option<web_sys::Storage> {
-    window().local_storage().ok().flatten()
-}
-
-/// The keys of this user's entries, in the order in which the commands were made: their ids sort by time.
-fn keys(storage: &web_sys::Storage, prefix: &str) -> Vec<String> {
-    let count = storage.length().unwrap_or_default();
-    let mut keys: Vec<String> = (0..count)
-        .filter_map(|index| storage.key(index).ok().flatten())
-        .filter(|key| key.starts_with(prefix))
-        .collect();
-    keys.sort();
-    keys
-}
-
-fn kept_outbox(store: &AppStore) -> Vec<ClientFrame> {
-    let (Some(storage), Some(prefix)) = (storage(), prefix(store)) else { return Vec::new() };
-    keys(&storage, &prefix)
-        .iter()
-        .filter_map(|key| {
-            let text = storage.get_item(key).ok().flatten()?;
-            let frame = ClientFrame::decode(&text);
-            if frame.is_err() {
-                let _ = storage.remove_item(key);
-            }
-            frame.ok()
-        })
-        .collect()
-}
-
-/// Brings what is kept in line with the outbox. Entries of other tabs are theirs.
+/// Keeps the outbox where it survives a reload.
 pub(super) fn keep_outbox(store: &AppStore, outbox: &[Pending]) {
-    let (Some(storage), Some(prefix)) = (storage(), prefix(store)) else { return };
-    let before = store.pending.get_untracked();
-    for item in outbox.iter().filter(|item| before.iter().all(|other| other.frame.id != item.frame.id)) {
-        if let Ok(text) = item.frame.encode() {
-            let kept = storage.set_item(&format!("{prefix}{}", item.frame.id), &text);
-            if kept.is_err() {
-                leptos::logging::warn!("the browser's storage is full; this message would not survive a reload");
-            }
-        }
+    if let Some(user) = store.user() {
+        kept::keep_outbox(user.id, &store.pending.get_untracked(), outbox);
     }
-    for item in before.iter().filter(|item| outbox.iter().all(|other| other.frame.id != item.frame.id)) {
-        let _ = storage.remove_item(&format!("{prefix}{}", item.frame.id));
+}
+
+/// Keeps a refused message until it is sent again or put away.
+pub(super) fn keep_refused(store: &AppStore, frame: &ClientFrame, error: &ErrorMessage) {
+    if let Some(user) = store.user() {
+        kept::keep_refused(user.id, frame, error);
+    }
+}
+
+/// Forgets a refused message.
+pub(super) fn forget_refused(store: &AppStore, id: FrameId) {
+    if let Some(user) = store.user() {
+        kept::forget_refused(user.id, id);
     }
 }

@@ -1,7 +1,7 @@
 //! The server renders the page and opens no socket: what a browser would do is never asked for here.
 
 use leptos::leptos_dom::helpers::TimeoutHandle;
-use netra_ws::session::Millis;
+use netra_ws::{ClientFrame, FrameId, payload::ErrorMessage, session::Millis};
 
 use super::{Pending, Socket};
 use crate::app::store::AppStore;
@@ -25,3 +25,7 @@ pub(super) fn fetch_token(_: Socket) {}
 pub(super) fn refresh_discovery(_: AppStore) {}
 
 pub(super) fn keep_outbox(_: &AppStore, _: &[Pending]) {}
+
+pub(super) fn keep_refused(_: &AppStore, _: &ClientFrame, _: &ErrorMessage) {}
+
+pub(super) fn forget_refused(_: &AppStore, _: FrameId) {}

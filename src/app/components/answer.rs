@@ -2,27 +2,27 @@
 
 use leptos::prelude::*;
 
-use crate::app::markdown;
+use crate::app::{
+    markdown,
+    view::{Erase, Key, Row, list, live, memo},
+};
 
 /// The text, rendered.
 #[component]
 pub(crate) fn Answer(#[prop(into)] text: Signal<String>, #[prop(into)] streaming: Signal<bool>) -> impl IntoView {
-    let blocks = Memo::new(move |_| markdown::blocks(&text.get()));
-    let count = Memo::new(move |_| blocks.with(Vec::len));
+    let blocks = memo(move || markdown::blocks(&text.get()));
+    let count = memo(move || blocks.with(Vec::len));
     view! {
-        <div class="answer markdown" data-streaming=move || streaming.get().to_string() on:click=copy::on_click>
-            <For
-                each=move || 0..count.get()
-                key=|at| *at
-                children=move |at| {
-                    let html = Memo::new(move |_| {
-                        blocks.with(|blocks| blocks.get(at).cloned().unwrap_or_default())
-                    });
-                    view! { <div class="md-block" inner_html=move || html.get()></div> }
-                }
-            />
+        <div class="answer markdown" data-streaming=live(move || streaming.get().to_string()) on:click=copy::on_click>
+            {list(move || (0..count.get()).map(|at| Row::new(Key::At(at), move || block(blocks, at))).collect())}
         </div>
     }
+    .erase()
+}
+
+fn block(blocks: Memo<Vec<String>>, at: usize) -> AnyView {
+    let html = memo(move || blocks.with(|blocks| blocks.get(at).cloned().unwrap_or_default()));
+    view! { <div class="md-block" inner_html=live(move || html.get())></div> }.erase()
 }
 
 /// Copies a text and says so on the button for a moment.

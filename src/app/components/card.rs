@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use netra_ws::{
     RunId, ThreadId,
-    model::{Run, RunStatus, Step},
+    model::{Run, RunError, RunStatus, Step},
 };
 
 use super::{
@@ -15,6 +15,7 @@ use crate::app::{
     socket::use_socket,
     store::{ThreadStore, use_store},
     time::duration,
+    view::{Erase, Key, Row, list, live, memo, part, when},
 };
 
 /// One run.
@@ -29,7 +30,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
     let title = {
         let agent = watch(&store, run, |run| run.agent.clone(), String::new());
         let discovery = app.discovery.clone();
-        Memo::new(move |_| {
+        memo(move || {
             let name = agent.get();
             discovery.with(|discovery| {
                 let known = discovery.agents.iter().find(|agent| agent.name == name);
@@ -45,16 +46,15 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         |run| run.usage.map(|usage| format!("{} tokens", usage.total_tokens)).unwrap_or_default(),
         String::new(),
     );
-    let running = Memo::new(move |_| !status.get().is_terminal());
-    let has_text = Memo::new(move |_| !text.with(String::is_empty));
-    let copied = RwSignal::new(false);
+    let running = memo(move || !status.get().is_terminal());
+    let has_text = memo(move || !text.with(String::is_empty));
     let stop = {
         let socket = socket.clone();
         move |_| socket.stop(thread, run)
     };
     let again = {
         let store = store.clone();
-        move |_| {
+        move |()| {
             let asked = store.with_structure(|state| {
                 let answers = state.run(run).and_then(|run| run.answers)?;
                 Some((state.message(answers)?.content.clone(), state.run(run)?.agent.clone()))
@@ -66,76 +66,94 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
     };
     let step = move |at: usize| {
         let store = store.clone();
-        Memo::new(move |_| store.with_run(run, |run| run.steps.get(at).cloned()).flatten())
+        let step = memo(move || store.with_run(run, |run| run.steps.get(at).cloned()).flatten());
+        view! { <StepView step /> }.erase()
+    };
+    let steps_view = move || {
+        let step = step.clone();
+        let rows = move || {
+            let row = |at| {
+                let step = step.clone();
+                Row::new(Key::At(at), move || step(at))
+            };
+            (0..steps.get()).map(row).collect()
+        };
+        view! { <div class="card-steps">{list(rows)}</div> }.erase()
+    };
+    let stop_view = move || {
+        view! {
+            <button type="button" class="button stop" on:click=stop.clone()>
+                {Icon::Stop.view()}
+                "Stop"
+            </button>
+        }
+        .erase()
+    };
+    let failure = move || match error.get() {
+        Some(error) => view! { <Failure error kept=has_text again=Callback::new(again.clone()) /> }.erase(),
+        None => ().erase(),
     };
     view! {
-        <article class="card" data-status=move || status.get().as_str() aria-busy=move || running.get().to_string()>
+        <article
+            class="card"
+            data-status=live(move || status.get().as_str())
+            aria-busy=live(move || running.get().to_string())
+        >
             <header class="card-head">
                 <Mark />
                 <span class="card-agent">{title}</span>
                 <span class="card-summary">{summary}</span>
-                <Show when=move || running.get()>
-                    <button type="button" class="button stop" on:click=stop.clone()>
-                        {Icon::Stop.view()}
-                        "Stop"
-                    </button>
-                </Show>
+                {when(move || running.get(), stop_view)}
             </header>
-            <Show when=move || steps.get() != 0>
-                <div class="card-steps">
-                    <For
-                        each=move || 0..steps.get()
-                        key=|at| *at
-                        children={
-                            let step = step.clone();
-                            move |at| {
-                                let step: Memo<Option<Step>> = step(at);
-                                view! { <StepView step=step /> }
-                            }
-                        }
-                    />
-                </div>
-            </Show>
-            <Show when=move || has_text.get()>
-                <Answer text=text streaming=running />
-            </Show>
-            {move || {
-                error
-                    .get()
-                    .map(|error| {
-                        let kept = if has_text.get() { " What was said before is kept." } else { " Your message is kept." };
-                        view! {
-                            <div class="card-error" role="alert">
-                                {Icon::Alert.view()}
-                                <div>
-                                    <p>
-                                        <strong>{error.message}</strong>
-                                    </p>
-                                    <p>{kept} " (" <code>{error.code.as_str()}</code> ")"</p>
-                                </div>
-                                <button type="button" class="button" on:click=again.clone()>
-                                    "Try again"
-                                </button>
-                            </div>
-                        }
-                    })
-            }}
-            <Show when=move || !running.get() && has_text.get()>
-                <footer class="card-foot">
-                    <span class="card-usage">{usage}</span>
-                    <button
-                        type="button"
-                        class="icon-button"
-                        aria-label=move || if copied.get() { "Copied" } else { "Copy answer" }
-                        title="Copy answer"
-                        on:click=move |_| copy_text(text.get_untracked(), copied)
-                    >
-                        {move || if copied.get() { Icon::Check.view() } else { Icon::Copy.view() }}
-                    </button>
-                </footer>
-            </Show>
+            {when(move || steps.get() != 0, steps_view)}
+            {when(move || has_text.get(), move || view! { <Answer text=text streaming=running /> }.erase())}
+            {part(failure)}
+            {when(move || !running.get() && has_text.get(), move || view! { <Foot text usage /> }.erase())}
         </article>
     }
+    .erase()
+}
+
+/// Why the run failed, and a way to ask again.
+#[component]
+fn Failure(error: RunError, kept: Memo<bool>, again: Callback<()>) -> impl IntoView {
+    let kept = live(move || if kept.get() { " What was said before is kept." } else { " Your message is kept." });
+    view! {
+        <div class="card-error" role="alert">
+            {Icon::Alert.view()}
+            <div>
+                <p>
+                    <strong>{error.message}</strong>
+                </p>
+                <p>{kept} " (" <code>{error.code.as_str()}</code> ")"</p>
+            </div>
+            <button type="button" class="button" on:click=move |_| again.run(())>
+                "Try again"
+            </button>
+        </div>
+    }
+    .erase()
+}
+
+/// What the answer took, and a way to take it along.
+#[component]
+fn Foot(text: Memo<String>, usage: Memo<String>) -> impl IntoView {
+    let copied = RwSignal::new(false);
+    view! {
+        <footer class="card-foot">
+            <span class="card-usage">{usage}</span>
+            <button
+                type="button"
+                class="icon-button"
+                aria-label=live(move || if copied.get() { "Copied" } else { "Copy answer" })
+                title="Copy answer"
+                on:click=move |_| copy_text(text.get_untracked(), copied)
+            >
+                {part(move || if copied.get() { Icon::Check.view() } else { Icon::Copy.view() })}
+            </button>
+        </footer>
+    }
+    .erase()
 }
 
 /// Follows one part of a run.
@@ -146,7 +164,7 @@ fn watch<T: Clone + PartialEq + Send + Sync + 'static>(
     unknown: T,
 ) -> Memo<T> {
     let store = store.clone();
-    Memo::new(move |_| store.with_run(run, read).unwrap_or_else(|| unknown.clone()))
+    memo(move || store.with_run(run, read).unwrap_or_else(|| unknown.clone()))
 }
 
 /// The words beside the agent's name.

@@ -1,10 +1,13 @@
 //! The composer: Enter sends, Shift+Enter breaks the line, it grows with its text, and it keeps its draft.
 
 use leptos::{html, prelude::*};
-use netra_ws::ThreadId;
+use netra_ws::{ThreadId, discovery::AgentInfo};
 
 use super::Icon;
-use crate::app::store::use_store;
+use crate::app::{
+    store::use_store,
+    view::{Erase, Key, Row, effect, list, live},
+};
 
 /// Room that a message leaves for the frame around it, in bytes.
 const ENVELOPE: usize = 1_024;
@@ -28,7 +31,7 @@ pub(crate) fn Composer(
     let discovery = store.discovery.clone();
     let max_bytes = discovery.with_untracked(|discovery| discovery.ws.limits.max_frame_bytes).saturating_sub(ENVELOPE);
     drafts::keep(thread, text);
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(field) = field.get()
             && !drafts::is_touch()
         {
@@ -45,9 +48,14 @@ pub(crate) fn Composer(
         text.set(String::new());
         send.run(content);
     };
-    let agents = {
-        let discovery = discovery.clone();
-        move || discovery.get().agents
+    let agents = move || {
+        let row = |option: AgentInfo| {
+            let (key, name) = (Key::Name(option.name.clone()), option.name.clone());
+            let selected = live(move || chosen.get().unwrap_or_else(|| agent.get()) == name);
+            let row = move || view! { <option value=option.name selected=selected>{option.title}</option> }.erase();
+            Row::new(key, row)
+        };
+        discovery.get().agents.into_iter().map(row).collect()
     };
     view! {
         <form
@@ -77,37 +85,24 @@ pub(crate) fn Composer(
                 <label class="agent-picker">
                     <span class="visually-hidden">"Agent"</span>
                     <select on:change=move |event| chosen.set(Some(event_target_value(&event)))>
-                        <For
-                            each=agents
-                            key=|agent| agent.name.clone()
-                            children=move |option| {
-                                let name = option.name.clone();
-                                let selected = move || {
-                                    chosen.get().unwrap_or_else(|| agent.get()) == name
-                                };
-                                view! {
-                                    <option value=option.name.clone() selected=selected>
-                                        {option.title}
-                                    </option>
-                                }
-                            }
-                        />
+                        {list(agents)}
                     </select>
                 </label>
                 <span class="composer-hint" role="status">
-                    {move || if too_long() { "This message is too long to send." } else { "" }}
+                    {live(move || if too_long() { "This message is too long to send." } else { "" })}
                 </span>
                 <button
                     type="submit"
                     class="send"
                     aria-label="Send"
-                    disabled=move || text.with(|text| text.trim().is_empty()) || too_long()
+                    disabled=live(move || text.with(|text| text.trim().is_empty()) || too_long())
                 >
                     {Icon::Send.view()}
                 </button>
             </div>
         </form>
     }
+    .erase()
 }
 
 #[cfg(feature = "hydrate")]

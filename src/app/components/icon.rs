@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::app::view::Erase;
+
 /// The shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Icon {
@@ -48,12 +50,12 @@ impl Icon {
     }
 
     /// The icon as an element.
-    pub(crate) fn view(self) -> impl IntoView {
+    pub(crate) fn view(self) -> AnyView {
         self.with_class("icon")
     }
 
     /// The icon with classes of its own.
-    pub(crate) fn with_class(self, class: &'static str) -> impl IntoView {
+    pub(crate) fn with_class(self, class: &'static str) -> AnyView {
         view! {
             <svg
                 class=class
@@ -68,6 +70,7 @@ impl Icon {
                 <path d=self.path()></path>
             </svg>
         }
+        .erase()
     }
 }
 
@@ -87,4 +90,5 @@ pub(crate) fn Mark(#[prop(default = "mark")] class: &'static str) -> impl IntoVi
             <path d="M1.4 8.2A7 7 0 0 1 12.2 3.5M14.6 7.8A7 7 0 0 1 3.8 12.5M6.8 8a1.2 1.2 0 1 0 2.4 0a1.2 1.2 0 1 0-2.4 0M8 8h.01"></path>
         </svg>
     }
+    .erase()
 }

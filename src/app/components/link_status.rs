@@ -5,7 +5,11 @@ use std::time::Duration;
 use leptos::prelude::*;
 use netra_ws::session::Link;
 
-use crate::app::{socket::use_socket, store::use_store};
+use crate::app::{
+    socket::use_socket,
+    store::use_store,
+    view::{Erase, effect, live, memo, part},
+};
 
 /// What the link is doing, and a way to try again.
 #[component]
@@ -15,21 +19,23 @@ pub(crate) fn LinkStatus() -> impl IntoView {
     // Seconds since the state changed, for the countdown; the moment to count to is the session's.
     let elapsed = RwSignal::new(0_u64);
     let link = store.link.clone();
-    let counting = Memo::new(move |_| {
+    let counting = memo(move || {
         elapsed.set(0);
         matches!(link.get(), Link::Reconnecting { .. } | Link::Unreachable { retry_at: Some(_), .. })
     });
-    Effect::new(move |running: Option<Option<IntervalHandle>>| {
-        if let Some(Some(handle)) = running {
+    let ticking = StoredValue::new(None::<IntervalHandle>);
+    let tick = move || elapsed.update(|seconds| *seconds += 1);
+    let stop = move || {
+        if let Some(handle) = ticking.try_get_value().flatten() {
             handle.clear();
         }
-        counting
-            .get()
-            .then(|| {
-                set_interval_with_handle(move || elapsed.update(|seconds| *seconds += 1), Duration::from_secs(1)).ok()
-            })
-            .flatten()
+    };
+    effect(move || {
+        stop();
+        let counting = counting.get().then(|| set_interval_with_handle(tick, Duration::from_secs(1)).ok()).flatten();
+        ticking.set_value(counting);
     });
+    on_cleanup(stop);
     let described = {
         let store = store.clone();
         move || {
@@ -50,34 +56,34 @@ pub(crate) fn LinkStatus() -> impl IntoView {
             }
         }
     };
-    let described = Memo::new(move |_| described());
+    let described = memo(described);
     view! {
-        <div class="link-status" role="status" data-state=move || described.get().0>
+        <div class="link-status" role="status" data-state=live(move || described.get().0)>
             <span class="link-dot" aria-hidden="true"></span>
-            <span class="link-text">{move || described.get().1}</span>
-            {move || {
+            <span class="link-text">{live(move || described.get().1)}</span>
+            {part(move || {
                 let socket = socket.clone();
-                described
-                    .get()
-                    .2
-                    .map(|label| {
+                match described.get() {
+                    (_, _, Some(label)) => {
                         view! {
                             <button type="button" class="link-retry" on:click=move |_| socket.try_now()>
                                 {label}
                             </button>
                         }
-                    })
-            }}
-            {move || {
-                (described.get().0 == "signed-out")
-                    .then(|| {
+                            .erase()
+                    }
+                    ("signed-out", _, None) => {
                         view! {
                             <a class="link-retry" href="/login" rel="external">
                                 "sign in"
                             </a>
                         }
-                    })
-            }}
+                            .erase()
+                    }
+                    (_, _, None) => ().erase(),
+                }
+            })}
         </div>
     }
+    .erase()
 }

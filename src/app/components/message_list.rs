@@ -3,10 +3,14 @@
 use leptos::{html, prelude::*};
 use netra_ws::{MessageId, RunId, ThreadId, model::MessageRole};
 
-use super::{Icon, card::Card};
+use super::{
+    Icon,
+    card::Card,
+    waiting::{said, waiting_row},
+};
 use crate::app::{
-    socket::use_socket,
-    store::{Pending, PendingState, use_store},
+    store::{Pending, use_store},
+    view::{Erase, Key, Row, effect, list, memo, when},
 };
 
 /// How near to the end a reader counts as following, in pixels.
@@ -28,7 +32,7 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let following = RwSignal::new(true);
     let items = {
         let store = store.clone();
-        Memo::new(move |_| {
+        memo(move || {
             store.with_structure(|state| {
                 let mut items = Vec::new();
                 for message in state.messages.iter().filter(|message| message.role == MessageRole::User) {
@@ -42,7 +46,7 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     };
     let waiting = {
         let (store, pending) = (store.clone(), app.pending.clone());
-        Memo::new(move |_| {
+        memo(move || {
             let here = |item: &Pending| item.frame.thread_id == Some(thread) && item.content().is_some();
             let waiting: Vec<Pending> = pending.get().into_iter().filter(here).collect();
             // A message has the id of its command: once it is in the thread it is no longer on its way.
@@ -63,7 +67,7 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
         }
     };
     let followed = store.clone();
-    Effect::new(move |_| {
+    effect(move || {
         followed.track_any();
         items.track();
         waiting.track();
@@ -99,87 +103,46 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
             following.set(false);
         }
     };
-    view! {
-        <div class="scroller" node_ref=scroller on:scroll=on_scroll on:wheel=on_wheel tabindex="0" role="region" aria-label="Conversation">
-            <div class="column" role="log" aria-live="polite">
-                <For
-                    each=move || items.get()
-                    key=|item| *item
-                    children={
-                        let content = content.clone();
-                        move |item| match item {
-                            Item::Message(id) => {
-                                view! {
-                                    <article class="message message-user">
-                                        <div class="bubble">{content(id)}</div>
-                                    </article>
-                                }
-                                    .into_any()
-                            }
-                            Item::Card(run) => view! { <Card thread run /> }.into_any(),
-                        }
-                    }
-                />
-                <For
-                    each=move || waiting.get()
-                    key=|item| (item.frame.id, item.state.clone().name())
-                    children=|item| view! { <Waiting item /> }
-                />
-            </div>
-        </div>
-        <Show when=move || !following.get()>
-            <button
-                type="button"
-                class="jump-latest"
-                on:click=move |_| {
-                    following.set(true);
-                    to_end();
-                }
-            >
+    let rows = move || {
+        let row = |item: Item| {
+            let content = content.clone();
+            match item {
+                Item::Message(id) => Row::new(Key::Id(id.uuid(), "message"), move || said(content(id))),
+                Item::Card(run) => Row::new(Key::Id(run.uuid(), "run"), move || view! { <Card thread run /> }.erase()),
+            }
+        };
+        items.get().into_iter().map(row).collect()
+    };
+    let waiting_rows = move || waiting.get().into_iter().map(waiting_row).collect();
+    let jump = move || {
+        let jump = move |_| {
+            following.set(true);
+            to_end();
+        };
+        view! {
+            <button type="button" class="jump-latest" on:click=jump>
                 {Icon::Down.view()}
                 "Latest"
             </button>
-        </Show>
-    }
-}
-
-/// A message on its way, or one that was refused.
-#[component]
-fn Waiting(item: Pending) -> impl IntoView {
-    let socket = use_socket();
-    let content = item.content().unwrap_or_default().to_owned();
-    let state = item.state.name();
-    let words = match &item.state {
-        PendingState::Queued => "queued".to_owned(),
-        PendingState::Sent => "sent".to_owned(),
-        PendingState::Failed(error) => format!("not sent: {}", error.message),
+        }
+        .erase()
     };
-    let frame = item.frame.clone();
-    let retry = matches!(item.state, PendingState::Failed(_)).then(|| {
-        view! {
-            <button type="button" class="link-button" on:click=move |_| socket.retry(frame.clone())>
-                "retry"
-            </button>
-        }
-    });
     view! {
-        <article class="message message-user">
-            <div class="bubble">{content}</div>
-            <div class="message-state" data-state=state role="status">
-                {words}
-                " "
-                {retry}
+        <div
+            class="scroller"
+            node_ref=scroller
+            on:scroll=on_scroll
+            on:wheel=on_wheel
+            tabindex="0"
+            role="region"
+            aria-label="Conversation"
+        >
+            <div class="column" role="log" aria-live="polite">
+                {list(rows)}
+                {list(waiting_rows)}
             </div>
-        </article>
+        </div>
+        {when(move || !following.get(), jump)}
     }
-}
-
-impl PendingState {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Failed(_) => "failed",
-        }
-    }
+    .erase()
 }

@@ -11,6 +11,7 @@ mod sidebar;
 mod steps;
 mod thread_item;
 mod topbar;
+mod waiting;
 
 pub(crate) use composer::Composer;
 pub(crate) use icon::{Icon, Mark};
@@ -18,3 +19,4 @@ pub(crate) use message_list::MessageList;
 pub(crate) use notices::Notices;
 pub(crate) use sidebar::Sidebar;
 pub(crate) use topbar::Topbar;
+pub(crate) use waiting::waiting_row;

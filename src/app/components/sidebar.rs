@@ -4,7 +4,14 @@ use leptos::{prelude::*, task::spawn_local};
 use netra_ws::model::Thread;
 
 use super::{Icon, Mark, thread_item::ThreadItem};
-use crate::app::{api, pages::Layout, socket::use_socket, store::use_store, time::day_group};
+use crate::app::{
+    api,
+    pages::Layout,
+    socket::use_socket,
+    store::use_store,
+    time::day_group,
+    view::{Erase, Key, Row, effect, list, memo, part},
+};
 
 /// The sidebar.
 #[component]
@@ -15,9 +22,9 @@ pub(crate) fn Sidebar() -> impl IntoView {
     let found = RwSignal::new(None::<Vec<Thread>>);
     let offset = RwSignal::new(0_i64);
     #[cfg(feature = "hydrate")]
-    Effect::new(move |_| offset.set(crate::app::time::zone_offset_ms()));
+    effect(move || offset.set(crate::app::time::zone_offset_ms()));
     // The answer to an older search may come after that to a newer one.
-    Effect::new(move |_| {
+    effect(move || {
         let query = search.get().trim().to_owned();
         if query.is_empty() {
             found.set(None);
@@ -32,7 +39,7 @@ pub(crate) fn Sidebar() -> impl IntoView {
     });
     let now = store.rendered_at();
     let threads = store.threads.clone();
-    let groups = Memo::new(move |_| {
+    let groups = memo(move || {
         let shown = found.get().unwrap_or_else(|| threads.get());
         let newest = shown.iter().map(|thread| thread.updated_at).max().unwrap_or(now).max(now);
         let mut groups: Vec<(&'static str, Vec<Thread>)> = Vec::new();
@@ -46,11 +53,17 @@ pub(crate) fn Sidebar() -> impl IntoView {
         groups
     });
     let empty = move || {
-        groups.with(Vec::is_empty).then(|| {
-            let text =
-                if found.with(Option::is_some) { "Nothing found." } else { "Conversations will be listed here." };
-            view! { <p class="sidebar-empty">{text}</p> }
-        })
+        if !groups.with(Vec::is_empty) {
+            return ().erase();
+        }
+        let text = if found.with(Option::is_some) { "Nothing found." } else { "Conversations will be listed here." };
+        view! { <p class="sidebar-empty">{text}</p> }.erase()
+    };
+    let rows = move || {
+        let row = |(name, _): (&'static str, Vec<Thread>)| {
+            Row::new(Key::Name(name.to_owned()), move || view! { <Group groups name /> }.erase())
+        };
+        groups.get().into_iter().map(row).collect()
     };
     view! {
         <nav class="sidebar" id="sidebar" aria-label="Conversations">
@@ -78,47 +91,44 @@ pub(crate) fn Sidebar() -> impl IntoView {
                 />
             </label>
             <div class="thread-groups">
-                <For
-                    each=move || groups.get()
-                    key=|(name, _)| *name
-                    children=move |(name, _)| {
-                        let members = Memo::new(move |_| {
-                            groups
-                                .get()
-                                .into_iter()
-                                .find(|(group, _)| *group == name)
-                                .map(|(_, members)| members)
-                                .unwrap_or_default()
-                        });
-                        view! {
-                            <section class="thread-group">
-                                <h2 class="thread-group-title">{name}</h2>
-                                <ul class="thread-list">
-                                    <For
-                                        each=move || members.get()
-                                        key=|thread| thread.id
-                                        children=move |first| {
-                                            let id = first.id;
-                                            let thread = Memo::new(move |_| {
-                                                members
-                                                    .with(|members| {
-                                                        members.iter().find(|thread| thread.id == id).cloned()
-                                                    })
-                                                    .unwrap_or_else(|| first.clone())
-                                            });
-                                            view! { <ThreadItem id thread /> }
-                                        }
-                                    />
-                                </ul>
-                            </section>
-                        }
-                    }
-                />
-                {empty}
+                {list(rows)}
+                {part(empty)}
             </div>
             <Account />
         </nav>
     }
+    .erase()
+}
+
+/// The conversations of some days.
+#[component]
+fn Group(groups: Memo<Vec<(&'static str, Vec<Thread>)>>, name: &'static str) -> impl IntoView {
+    let members = memo(move || {
+        let members = |groups: &Vec<(&'static str, Vec<Thread>)>| {
+            groups.iter().find(|(group, _)| *group == name).map(|(_, members)| members.clone())
+        };
+        groups.with(members).unwrap_or_default()
+    });
+    let rows = move || {
+        let row = |first: Thread| {
+            let id = first.id;
+            Row::new(Key::Id(id.uuid(), "thread"), move || {
+                let thread = memo(move || {
+                    let known = members.with(|members| members.iter().find(|thread| thread.id == id).cloned());
+                    known.unwrap_or_else(|| first.clone())
+                });
+                view! { <ThreadItem id thread /> }.erase()
+            })
+        };
+        members.get().into_iter().map(row).collect()
+    };
+    view! {
+        <section class="thread-group">
+            <h2 class="thread-group-title">{name}</h2>
+            <ul class="thread-list">{list(rows)}</ul>
+        </section>
+    }
+    .erase()
 }
 
 #[component]
@@ -149,4 +159,5 @@ fn Account() -> impl IntoView {
             </button>
         </footer>
     }
+    .erase()
 }

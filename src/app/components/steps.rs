@@ -5,7 +5,10 @@ use netra_ws::model::{Object, Step, ToolCall, ToolStatus};
 use serde_json::Value;
 
 use super::Icon;
-use crate::app::time::duration;
+use crate::app::{
+    time::duration,
+    view::{Erase, live, memo, part, when},
+};
 
 /// One step.
 #[component]
@@ -17,9 +20,9 @@ pub(crate) fn StepView(#[prop(into)] step: Signal<Option<Step>>) -> impl IntoVie
         Some(Step::Progress { .. }) | None => 2,
     });
     match kind {
-        0 => view! { <Thought step /> }.into_any(),
-        1 => view! { <Tool step /> }.into_any(),
-        _ => view! { <Progress step /> }.into_any(),
+        0 => view! { <Thought step /> }.erase(),
+        1 => view! { <Tool step /> }.erase(),
+        _ => view! { <Progress step /> }.erase(),
     }
 }
 
@@ -31,19 +34,25 @@ fn Thought(step: Signal<Option<Step>>) -> impl IntoView {
         }
         Some(Step::Tool(_) | Step::Progress { .. }) | None => (String::new(), 0, false),
     };
-    let label = move || {
+    let label = live(move || {
         let (_, millis, active) = read();
-        if active { "Thinking".to_owned() } else { format!("Thought for {}", duration(millis)) }
-    };
+        match millis {
+            _ if active => "Thinking".to_owned(),
+            // What took no time that a person would notice was not measured for them either.
+            0..100 => "Thought briefly".to_owned(),
+            millis => format!("Thought for {}", duration(millis)),
+        }
+    });
     view! {
-        <details class="thought" data-active=move || read().2.to_string()>
+        <details class="thought" data-active=live(move || read().2.to_string())>
             <summary>
                 {Icon::Chevron.with_class("icon chevron")}
                 <span class="thought-label">{label}</span>
             </summary>
-            <div class="thought-text">{move || read().0.trim_end().to_owned()}</div>
+            <div class="thought-text">{live(move || read().0.trim_end().to_owned())}</div>
         </details>
     }
+    .erase()
 }
 
 #[component]
@@ -58,15 +67,26 @@ fn Progress(step: Signal<Option<Step>>) -> impl IntoView {
     };
     view! {
         <p class="progress">
-            <span>{message}</span>
-            {move || fraction().map(|fraction| view! { <progress value=fraction.to_string() max="1"></progress> })}
+            <span>{live(message)}</span>
+            {part(move || match fraction() {
+                Some(fraction) => view! { <progress value=percent(fraction) max="100"></progress> }.erase(),
+                None => ().erase(),
+            })}
         </p>
+    }
+    .erase()
+}
+
+fn percent(fraction: f64) -> u8 {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    {
+        (fraction.clamp(0.0, 1.0) * 100.0) as u8
     }
 }
 
 #[component]
 fn Tool(step: Signal<Option<Step>>) -> impl IntoView {
-    let call = Memo::new(move |_| match step.get() {
+    let call = memo(move || match step.get() {
         Some(Step::Tool(call)) => Some(call),
         Some(Step::Thinking { .. } | Step::Progress { .. }) | None => None,
     });
@@ -80,26 +100,36 @@ fn Tool(step: Signal<Option<Step>>) -> impl IntoView {
     };
     let has_result = move || status().is_some();
     view! {
-        <details class="tool" data-status=move || status_name(status())>
+        <details class="tool" data-status=live(move || status_name(status()))>
             <summary>
-                <span class="tool-icon">{move || icon().view()}</span>
-                <span class="visually-hidden">{move || status_name(status())}</span>
-                <span class="tool-name">{move || with(|call| call.tool.clone())}</span>
-                <span class="tool-args">{move || with(|call| brief(&call.arguments))}</span>
-                <span class="tool-result">{move || with(|call| outcome(&call.result))}</span>
-                <span class="tool-time">{move || with(time)}</span>
+                <span class="tool-icon">{part(move || icon().view())}</span>
+                <span class="visually-hidden">{live(move || status_name(status()))}</span>
+                <span class="tool-name">{live(move || with(|call| call.tool.clone()))}</span>
+                <span class="tool-args">{live(move || with(|call| brief(&call.arguments)))}</span>
+                <span class="tool-result">{live(move || with(|call| outcome(&call.result)))}</span>
+                <span class="tool-time">{live(move || with(time))}</span>
                 {Icon::Chevron.with_class("icon chevron")}
             </summary>
             <div class="tool-detail">
                 <h4 class="tool-label">"Arguments"</h4>
-                <pre class="tool-data" tabindex="0">{move || with(|call| pretty(&Value::Object(call.arguments.clone())))}</pre>
-                <Show when=has_result>
-                    <h4 class="tool-label">"Result"</h4>
-                    <pre class="tool-data" tabindex="0">{move || with(|call| pretty(&call.result))}</pre>
-                </Show>
+                <pre class="tool-data" tabindex="0">
+                    {live(move || with(|call| pretty(&Value::Object(call.arguments.clone()))))}
+                </pre>
+                {when(
+                    has_result,
+                    move || {
+                        let result = live(move || with(|call| pretty(&call.result)));
+                        view! {
+                            <h4 class="tool-label">"Result"</h4>
+                            <pre class="tool-data" tabindex="0">{result}</pre>
+                        }
+                            .erase()
+                    },
+                )}
             </div>
         </details>
     }
+    .erase()
 }
 
 fn status_name(status: Option<ToolStatus>) -> &'static str {

@@ -5,7 +5,12 @@ use leptos_router::hooks::{use_location, use_navigate};
 use netra_ws::{ThreadId, model::Thread};
 
 use super::Icon;
-use crate::app::{api, pages::Layout, store::use_store};
+use crate::app::{
+    api,
+    pages::Layout,
+    store::use_store,
+    view::{Erase, effect, live, memo, part, when},
+};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -22,15 +27,15 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let pathname = use_location().pathname;
     let active = {
         let href = href.clone();
-        Memo::new(move |_| pathname.get() == href)
+        memo(move || pathname.get() == href)
     };
     let mode = RwSignal::new(Mode::Rest);
     let failure = RwSignal::new(None::<String>);
-    let title = Memo::new(move |_| {
+    let title = memo(move || {
         thread.with(|thread| if thread.title.is_empty() { "Untitled".to_owned() } else { thread.title.clone() })
     });
-    let running = Memo::new(move |_| thread.with(|thread| thread.running));
-    let pinned = Memo::new(move |_| thread.with(|thread| thread.pinned));
+    let running = memo(move || thread.with(|thread| thread.running));
+    let pinned = memo(move || thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
     let store = StoredValue::new(use_store());
     // The row may be gone when the server answers: what is needed then is taken along.
@@ -59,7 +64,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         });
     };
     let input = NodeRef::<html::Input>::new();
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(input) = input.get() {
             // The field has just been put into the page.
             let _ = input.focus();
@@ -95,7 +100,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 }
             />
         }
-        .into_any(),
+        .erase(),
         Mode::Deleting => view! {
             <div class="thread-confirm">
                 <span>"Delete for good?"</span>
@@ -107,20 +112,16 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 </button>
             </div>
         }
-        .into_any(),
+        .erase(),
         Mode::Rest => view! {
             <a
                 class="thread-link"
                 href=href.clone()
-                aria-current=move || active.get().then_some("page")
+                aria-current=live(move || active.get().then_some("page"))
                 on:click=move |_| layout.leave_sheet()
             >
                 <span class="thread-title">{title}</span>
-                <Show when=move || running.get()>
-                    <span class="running-dot">
-                        <span class="visually-hidden">"an agent works here"</span>
-                    </span>
-                </Show>
+                {when(move || running.get(), dot)}
             </a>
             <div class="thread-actions">
                 <button
@@ -135,8 +136,8 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 <button
                     type="button"
                     class="icon-button"
-                    aria-label=pin
-                    title=pin
+                    aria-label=live(pin)
+                    title=live(pin)
                     on:click=move |_| change(None, Some(!pinned.get_untracked()))
                 >
                     {Icon::Pin.view()}
@@ -152,17 +153,30 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 </button>
             </div>
         }
-        .into_any(),
+        .erase(),
     };
     view! {
         <li
             class="thread-item"
-            data-active=move || active.get().to_string()
-            data-running=move || running.get().to_string()
-            data-editing=move || (mode.get() != Mode::Rest).to_string()
+            data-active=live(move || active.get().to_string())
+            data-running=live(move || running.get().to_string())
+            data-editing=live(move || (mode.get() != Mode::Rest).to_string())
         >
-            {row}
-            {move || failure.get().map(|why| view! { <p class="form-error" role="alert">{why}</p> })}
+            {part(row)}
+            {part(move || match failure.get() {
+                Some(why) => view! { <p class="form-error" role="alert">{why}</p> }.erase(),
+                None => ().erase(),
+            })}
         </li>
     }
+    .erase()
+}
+
+fn dot() -> AnyView {
+    view! {
+        <span class="running-dot">
+            <span class="visually-hidden">"an agent works here"</span>
+        </span>
+    }
+    .erase()
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Icon, link_status::LinkStatus};
-use crate::app::pages::Layout;
+use crate::app::{pages::Layout, view::Erase};
 
 /// The bar.
 #[component]
@@ -25,4 +25,5 @@ pub(crate) fn Topbar(#[prop(into)] title: Signal<String>, #[prop(into)] agent: S
             <LinkStatus />
         </header>
     }
+    .erase()
 }

@@ -3,7 +3,10 @@
 use leptos::{ev, prelude::*};
 use leptos_router::components::Outlet;
 
-use crate::app::components::Sidebar;
+use crate::app::{
+    components::Sidebar,
+    view::{Erase, live, when},
+};
 
 /// Whether the sidebar is shown: beside the page, and, on a narrow screen, as a sheet over it.
 #[derive(Clone, Copy)]
@@ -49,19 +52,21 @@ pub(crate) fn ChatLayout() -> impl IntoView {
     view! {
         <div
             class="shell"
-            data-sidebar=move || if layout.beside.get() { "open" } else { "closed" }
-            data-sheet=move || if layout.sheet.get() { "open" } else { "closed" }
+            data-sidebar=live(move || if layout.beside.get() { "open" } else { "closed" })
+            data-sheet=live(move || if layout.sheet.get() { "open" } else { "closed" })
         >
             <a class="skip-link" href="#message">
                 "Skip to the message box"
             </a>
             <Sidebar />
-            <Show when=move || layout.sheet.get()>
-                <div class="scrim" on:click=move |_| layout.leave_sheet()></div>
-            </Show>
+            {when(
+                move || layout.sheet.get(),
+                move || view! { <div class="scrim" on:click=move |_| layout.leave_sheet()></div> }.erase(),
+            )}
             <main class="main">
                 <Outlet />
             </main>
         </div>
     }
+    .erase()
 }

@@ -6,9 +6,10 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use netra_ws::discovery::AgentInfo;
 
 use crate::app::{
-    components::{Composer, Mark, Notices, Topbar},
+    components::{Composer, Mark, Notices, Topbar, waiting_row},
     socket::use_socket,
-    store::{PendingState, use_store},
+    store::{Pending, use_store},
+    view::{Erase, Key, Row, list, live, memo},
 };
 
 /// The page.
@@ -19,7 +20,7 @@ pub(crate) fn HomePage() -> impl IntoView {
     let navigate = use_navigate();
     let discovery = store.discovery.clone();
     let chosen = RwSignal::new(None::<String>);
-    let agent = Memo::new(move |_| {
+    let agent = memo(move || {
         let agents = discovery.get().agents;
         let wanted = chosen.get().and_then(|name| agents.iter().find(|agent| agent.name == name).cloned());
         wanted.or_else(|| agents.into_iter().next())
@@ -36,29 +37,17 @@ pub(crate) fn HomePage() -> impl IntoView {
             }
         });
     });
-    let examples = move || agent.get().map(|agent| agent.examples).unwrap_or_default();
     let pending = store.pending.clone();
     let waiting = move || {
-        let starts =
-            pending.get().into_iter().filter(|item| item.frame.thread_id.is_none() && item.content().is_some());
-        starts
-            .map(|item| {
-                let words = match &item.state {
-                    PendingState::Queued => "queued: it goes out when the connection is back".to_owned(),
-                    PendingState::Sent => "sent".to_owned(),
-                    PendingState::Failed(error) => format!("not sent: {}", error.message),
-                };
-                let content = item.content().unwrap_or_default().to_owned();
-                view! {
-                    <article class="message message-user">
-                        <div class="bubble">{content}</div>
-                        <div class="message-state" role="status">
-                            {words}
-                        </div>
-                    </article>
-                }
-            })
-            .collect_view()
+        let starts = |item: &Pending| item.frame.thread_id.is_none() && item.content().is_some();
+        pending.get().into_iter().filter(starts).map(waiting_row).collect()
+    };
+    let examples = move || {
+        let row = |example: String| {
+            let key = Key::Name(example.clone());
+            Row::new(key, move || view! { <Example example send /> }.erase())
+        };
+        agent.get().map(|agent| agent.examples).unwrap_or_default().into_iter().map(row).collect()
     };
     view! {
         <Title text="" />
@@ -67,27 +56,28 @@ pub(crate) fn HomePage() -> impl IntoView {
         <div class="welcome">
             <Mark class="mark mark-large" />
             <h2 class="welcome-title">"What would you like to know?"</h2>
-            <p class="welcome-text">{move || field(|agent| agent.description)}</p>
+            <p class="welcome-text">{live(move || field(|agent| agent.description))}</p>
             <ul class="examples">
-                <For
-                    each=examples
-                    key=Clone::clone
-                    children=move |example| {
-                        let content = example.clone();
-                        view! {
-                            <li>
-                                <button type="button" class="example" on:click=move |_| send.run(content.clone())>
-                                    <span class="example-text">{example}</span>
-                                </button>
-                            </li>
-                        }
-                    }
-                />
+                {list(examples)}
             </ul>
-            {waiting}
+            {list(waiting)}
         </div>
         <div class="dock">
             <Composer thread=None agent=Signal::derive(move || field(|agent| agent.name)) chosen send />
         </div>
     }
+    .erase()
+}
+
+#[component]
+fn Example(example: String, send: Callback<String>) -> impl IntoView {
+    let content = example.clone();
+    view! {
+        <li>
+            <button type="button" class="example" on:click=move |_| send.run(content.clone())>
+                <span class="example-text">{example}</span>
+            </button>
+        </li>
+    }
+    .erase()
 }

@@ -8,6 +8,7 @@ use crate::app::{
     api::{DevLogin, Login, Register},
     components::Mark,
     store::use_store,
+    view::{Erase, effect, live, memo, part, when},
 };
 
 /// The page. Forms work before the page is alive, too: they post to the same functions.
@@ -17,7 +18,7 @@ pub(crate) fn LoginPage() -> impl IntoView {
     let has = |name: &str| modes.iter().any(|mode| mode == name);
     let (dev, password) = (has("dev"), has("password"));
     let query = use_query_map();
-    let registering = Memo::new(move |_| query.with(|query| query.get("mode").as_deref() == Some("register")));
+    let registering = memo(move || query.with(|query| query.get("mode").as_deref() == Some("register")));
     let title = move || if registering.get() { "Create an account" } else { "Sign in" };
     view! {
         <Title text=title />
@@ -27,27 +28,22 @@ pub(crate) fn LoginPage() -> impl IntoView {
                     <Mark />
                     <span>"Netra"</span>
                 </span>
-                <h1 class="auth-title">{title}</h1>
-                <Show when=move || password>
-                    {move || {
-                        if registering.get() {
-                            view! { <RegisterForm /> }.into_any()
-                        } else {
-                            view! { <LoginForm /> }.into_any()
-                        }
-                    }}
-                </Show>
-                <Show when=move || dev>
-                    <DevForm />
-                </Show>
+                <h1 class="auth-title">{live(title)}</h1>
+                {part(move || match (password, registering.get()) {
+                    (true, true) => view! { <RegisterForm /> }.erase(),
+                    (true, false) => view! { <LoginForm /> }.erase(),
+                    (false, _) => ().erase(),
+                })}
+                {when(move || dev, || view! { <DevForm /> }.erase())}
             </div>
         </main>
     }
+    .erase()
 }
 
 /// Goes to the chat with a fresh page once signed in: it carries what the signed-in user needs.
 fn enter_when_done<T: Send + Sync + 'static>(done: Signal<Option<Result<T, ServerFnError>>>) {
-    Effect::new(move |_| {
+    effect(move || {
         if done.with(|done| matches!(done, Some(Ok(_)))) && window().location().assign("/").is_err() {
             leptos::logging::error!("the chat cannot be opened");
         }
@@ -56,15 +52,18 @@ fn enter_when_done<T: Send + Sync + 'static>(done: Signal<Option<Result<T, Serve
 
 #[component]
 fn FormError<T: Send + Sync + 'static>(done: Signal<Option<Result<T, ServerFnError>>>) -> impl IntoView {
-    move || {
+    part(move || {
         let words = done.with(|done| match done {
             Some(Err(ServerFnError::ServerError(message))) => Some(message.clone()),
             Some(Err(ServerFnError::Request(_))) => Some("the server does not answer; try again".to_owned()),
             Some(Err(error)) => Some(error.to_string()),
             Some(Ok(_)) | None => None,
         });
-        words.map(|words| view! { <p class="form-error" role="alert">{words}</p> })
-    }
+        match words {
+            Some(words) => view! { <p class="form-error" role="alert">{words}</p> }.erase(),
+            None => ().erase(),
+        }
+    })
 }
 
 #[component]
@@ -82,7 +81,7 @@ fn LoginForm() -> impl IntoView {
                 <span class="field-label">"Password"</span>
                 <input type="password" name="password" autocomplete="current-password" required />
             </label>
-            <button type="submit" class="button primary" disabled=move || action.pending().get()>
+            <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
                 "Sign in"
             </button>
         </ActionForm>
@@ -91,6 +90,7 @@ fn LoginForm() -> impl IntoView {
             <a href="/login?mode=register">"Create an account"</a>
         </div>
     }
+    .erase()
 }
 
 #[component]
@@ -112,7 +112,7 @@ fn RegisterForm() -> impl IntoView {
                 <span class="field-label">"Password"</span>
                 <input type="password" name="password" autocomplete="new-password" minlength="8" required />
             </label>
-            <button type="submit" class="button primary" disabled=move || action.pending().get()>
+            <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
                 "Create account"
             </button>
         </ActionForm>
@@ -121,6 +121,7 @@ fn RegisterForm() -> impl IntoView {
             <a href="/login">"Sign in instead"</a>
         </div>
     }
+    .erase()
 }
 
 #[component]
@@ -131,11 +132,12 @@ fn DevForm() -> impl IntoView {
     view! {
         <div class="auth-alt">
             <ActionForm action>
-                <button type="submit" class="button" disabled=move || action.pending().get()>
+                <button type="submit" class="button" disabled=live(move || action.pending().get())>
                     "Continue as developer"
                 </button>
             </ActionForm>
             <FormError done />
         </div>
     }
+    .erase()
 }

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::app::view::Erase;
+
 /// The page for addresses that lead nowhere, and for conversations that are not the reader's.
 #[component]
 pub(crate) fn NotFoundPage() -> impl IntoView {
@@ -16,4 +18,5 @@ pub(crate) fn NotFoundPage() -> impl IntoView {
             </a>
         </div>
     }
+    .erase()
 }

@@ -10,17 +10,18 @@ use crate::app::{
     components::{Composer, MessageList, Notices, Topbar},
     socket::use_socket,
     store::use_store,
+    view::{Erase, effect, memo, part},
 };
 
 /// The page: the conversation that the address names.
 #[component]
 pub(crate) fn ThreadPage() -> impl IntoView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<ThreadId>().ok())));
-    move || match id.get() {
-        Some(thread) => view! { <Conversation thread /> }.into_any(),
-        None => view! { <NotFoundPage /> }.into_any(),
-    }
+    let id = memo(move || params.with(|params| params.get("id").and_then(|id| id.parse::<ThreadId>().ok())));
+    part(move || match id.get() {
+        Some(thread) => view! { <Conversation thread /> }.erase(),
+        None => view! { <NotFoundPage /> }.erase(),
+    })
 }
 
 #[component]
@@ -30,10 +31,10 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     let store = app.thread(thread);
     let head = {
         let store = store.clone();
-        Memo::new(move |_| store.head())
+        memo(move || store.head())
     };
-    let title = Memo::new(move |_| head.get().map(|thread| thread.title).unwrap_or_default());
-    let agent = Memo::new(move |_| head.get().map(|thread| thread.agent).unwrap_or_default());
+    let title = memo(move || head.get().map(|thread| thread.title).unwrap_or_default());
+    let agent = memo(move || head.get().map(|thread| thread.agent).unwrap_or_default());
     let agent_title = {
         let discovery = app.discovery.clone();
         Signal::derive(move || {
@@ -45,18 +46,18 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     };
     // The thread is watched for as long as the page shows it. The effect runs in the browser alone.
     let watching = socket.clone();
-    Effect::new(move |_| watching.watch(thread));
+    effect(move || watching.watch(thread));
     let leaving = socket.clone();
     on_cleanup(move || leaving.leave(thread));
     let chosen = RwSignal::new(None::<String>);
     let send = Callback::new(move |content: String| socket.say(thread, content, chosen.get_untracked()));
     let gone = store.gone.clone();
-    move || {
+    part(move || {
         if gone.get() {
-            return view! { <NotFoundPage /> }.into_any();
+            return view! { <NotFoundPage /> }.erase();
         }
         view! {
-            <Title text=move || title.get() />
+            <Title text=title />
             <Topbar title=title agent=agent_title />
             <Notices />
             <MessageList thread />
@@ -64,6 +65,6 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
                 <Composer thread=Some(thread) agent chosen send />
             </div>
         }
-        .into_any()
-    }
+        .erase()
+    })
 }
