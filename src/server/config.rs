@@ -40,6 +40,8 @@ pub struct Config {
     pub ws_token_grace: Duration,
     /// How long a run's lease lasts without renewal.
     pub run_lease: Duration,
+    /// How long after a run its deltas stay in the log; zero keeps them for good.
+    pub trim_after: Duration,
     /// How long stopping may take.
     pub drain: Duration,
     /// What is logged: a level or `tracing` directives.
@@ -104,6 +106,7 @@ impl Config {
             ws_token_ttl: Duration::from_secs(source.between("ws_token_ttl_s", 300, 1, 300)?),
             ws_token_grace: Duration::from_secs(source.between("ws_token_grace_s", 30, 0, 3_600)?),
             run_lease: Duration::from_secs(source.between("run_lease_s", 15, 1, 3_600)?),
+            trim_after: Duration::from_secs(source.between("trim_after_s", 86_400, 0, 10 * 365 * 86_400)?),
             drain: Duration::from_secs(source.between("drain_s", 20, 0, 3_600)?),
             log: source.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: log_format(&source)?,

@@ -11,6 +11,7 @@ pub mod store;
 pub mod telemetry;
 mod threads;
 pub mod tool;
+mod trimmer;
 
 use std::{
     net::SocketAddr,
@@ -84,6 +85,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let (state, engine) = build(config, bound, store, security)?;
     warn_about_dev_login(&state.config, bound);
     engine.start();
+    let trimming = tokio::spawn(trimmer::run(state.store.clone(), state.config.trim_after));
 
     let (stop_serving, stopped) = oneshot::channel::<()>();
     let app = router::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
@@ -94,6 +96,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         ended = &mut serving => return ended.unwrap_or(Ok(())).map_err(RunError::Serve),
         () = told_to_stop() => {}
     }
+    trimming.abort();
     drain(&state, &engine).await;
     drop(stop_serving);
     let _ = tokio::time::timeout(LAST_REQUESTS, serving).await;

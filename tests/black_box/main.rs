@@ -29,4 +29,5 @@ mod scripted;
 mod shutdown;
 mod snapshot;
 mod tokens;
+mod trimming;
 mod upstream;

@@ -64,6 +64,7 @@ keys! {
     "ws_token_ttl_s" "NETRA_WS_TOKEN_TTL_S" "limits.ws_token_ttl_s";
     "ws_token_grace_s" "NETRA_WS_TOKEN_GRACE_S" "limits.ws_token_grace_s";
     "run_lease_s" "NETRA_RUN_LEASE_S" "limits.run_lease_s";
+    "trim_after_s" "NETRA_TRIM_AFTER_S" "limits.trim_after_s";
     "drain_s" "NETRA_DRAIN_S" "limits.drain_s";
     "log" "NETRA_LOG" "log.level";
     "log_format" "NETRA_LOG_FORMAT" "log.format";

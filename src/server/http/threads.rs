@@ -135,6 +135,9 @@ pub struct EventsQuery {
 pub struct Events {
     epoch: String,
     head_seq: u64,
+    /// Up to here deltas may be missing; absent when the log is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trimmed_seq: Option<u64>,
     events: Vec<StoredEvent>,
 }
 
@@ -145,9 +148,10 @@ pub async fn events(
     ApiPath(id): ApiPath<ThreadId>,
     ApiQuery(asked): ApiQuery<EventsQuery>,
 ) -> Result<Json<Events>, ApiError> {
-    state.store.head(identity.user.id, id).await?;
+    let head = state.store.head(identity.user.id, id).await?;
+    let trimmed_seq = Some(head.trimmed_seq).filter(|seq| *seq > 0);
     let page = state.store.read(id, asked.after_seq, page_size(asked.limit, EVENTS)).await?;
-    Ok(Json(Events { epoch: page.epoch, head_seq: page.head_seq, events: page.events }))
+    Ok(Json(Events { epoch: page.epoch, head_seq: page.head_seq, trimmed_seq, events: page.events }))
 }
 
 /// `GET /api/threads/{id}/messages`

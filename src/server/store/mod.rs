@@ -68,6 +68,8 @@ pub trait Store: EventLog {
     async fn release_lease(&self, fence: Fence) -> Result<(), StoreError>;
     /// Threads with runs that wait for a worker or whose worker is gone.
     async fn threads_with_work(&self) -> Result<Vec<ThreadId>, StoreError>;
+    /// Removes deltas of runs that ended before `before`, of `limit` runs at most; cursors inside then get a snapshot.
+    async fn trim(&self, before: Timestamp, limit: usize) -> Result<Trimmed, StoreError>;
     /// The run's thread and whether the run has yet to end, if it is the user's.
     async fn find_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError>;
 }
@@ -123,6 +125,15 @@ pub struct Found {
     pub excerpt: String,
     /// When it was said.
     pub created_at: Timestamp,
+}
+
+/// What trimming removed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trimmed {
+    /// Runs looked at.
+    pub runs: usize,
+    /// Events removed.
+    pub events: usize,
 }
 
 /// A run to work on.

@@ -5,6 +5,7 @@ mod projection;
 mod rows;
 mod runs;
 mod threads;
+mod trim;
 mod users;
 
 use std::{path::Path, str::FromStr, time::Duration};
@@ -17,10 +18,10 @@ use netra_ws::{
 };
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{ClaimedRun, Found, NewUser, Store, StoreError, ThreadChange, ThreadQuery};
+use super::{ClaimedRun, Found, NewUser, Store, StoreError, ThreadChange, ThreadQuery, Trimmed};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,7 +55,9 @@ impl SqliteStore {
             .foreign_keys(true)
             .pragma("cache_size", "-2000")
             .pragma("journal_size_limit", "16777216");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        // Takes effect in a new file: what is trimmed is given back to the file system.
+        let writing = options.clone().auto_vacuum(SqliteAutoVacuum::Incremental);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
         sqlx::migrate!("migrations/sqlite").run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -170,6 +173,9 @@ impl Store for SqliteStore {
     }
     async fn threads_with_work(&self) -> Result<Vec<ThreadId>, StoreError> {
         self.select_threads_with_work().await
+    }
+    async fn trim(&self, before: Timestamp, limit: usize) -> Result<Trimmed, StoreError> {
+        self.trim_runs(before, limit).await
     }
     async fn find_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError> {
         self.select_run(user, run).await

@@ -121,9 +121,11 @@ async fn end_run(
     let start: Option<i64> = row.try_get("start_seq")?;
     let queued = Run::queued(run_id, row.try_get("agent")?, message.map(Into::into));
     let run = fold_run(tx, event.thread_id, start.unwrap_or_else(|| to_i64(event.seq)), queued, &event.epoch).await?;
-    query("UPDATE runs SET status = ?, state = ?, owner = NULL, lease_expires_at = 0 WHERE id = ?")
+    query("UPDATE runs SET status = ?, state = ?, ended_at = ?, end_seq = ?, owner = NULL, lease_expires_at = 0 WHERE id = ?")
         .bind(status.as_str())
         .bind(serde_json::to_string(&run).map_err(corrupt)?)
+        .bind(millis(event.ts))
+        .bind(to_i64(event.seq))
         .bind(run_id.uuid())
         .execute(tx)
         .await?;
