@@ -34,6 +34,7 @@ lint:
 	cargo fmt --all --check
 	npx prettier --check .
 	npx tsc --project end2end
+	npm run --silent spec
 	@echo "netra: clippy, server side; about 3 minutes the first time"
 	cargo clippy --workspace --all-targets --features ssr -- -D warnings
 	@echo "netra: clippy, browser side; about 1 minute the first time"

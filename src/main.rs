@@ -1,12 +1,15 @@
 //! The command line.
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use netra::server::{
     self,
     config::{Config, Flags},
-    telemetry,
+    specification, telemetry,
 };
 
 /// A self-hosted chat for AI agents.
@@ -26,6 +29,12 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Write the protocol's specification: AsyncAPI, JSON Schema and OpenAPI.
+    Schema {
+        /// The folder to write to.
+        #[arg(long, default_value = "schema")]
+        folder: PathBuf,
+    },
 }
 
 /// Exit code for settings that are wrong.
@@ -35,9 +44,24 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let flags = match cli.command {
         Some(Command::Serve { flags }) => flags,
+        Some(Command::Schema { folder }) => return schema(&folder),
         None => cli.flags,
     };
-    let config = match Config::load(&flags) {
+    serve(&flags)
+}
+
+fn schema(folder: &Path) -> ExitCode {
+    match specification::write(folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("netra: {}: {error}", folder.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(flags: &Flags) -> ExitCode {
+    let config = match Config::load(flags) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("netra: {error}");

@@ -170,6 +170,11 @@ impl<T: RenderHtml> RenderHtml for Whole<T> {
         self.0.hydrate::<FROM_SERVER>(cursor, position)
     }
 
+    #[allow(clippy::manual_async_fn)]
+    fn hydrate_async(self, _: &Cursor, _: &PositionState) -> impl Future<Output = Self::State> {
+        async { unreachable!("only pages that load code on demand hydrate asynchronously") }
+    }
+
     fn into_owned(self) -> Self::Owned {
         Whole(self.0.into_owned())
     }

@@ -6,7 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use netra_ws::{ErrorCode, log::LogError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// A refusal or a failure, as HTTP says it: `{ "error": { "code", "message", "retryable" } }`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,12 +85,27 @@ impl From<ApiError> for netra_ws::payload::ErrorMessage {
     }
 }
 
+/// What a refused or failed request is answered with.
+#[derive(JsonSchema, Serialize)]
+pub struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct ErrorDetail {
+    /// For programs.
+    code: ErrorCode,
+    /// For people.
+    message: String,
+    /// Whether the same request may succeed later.
+    retryable: bool,
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = json!({
-            "error": { "code": self.code, "message": self.message, "retryable": self.code.retryable() }
-        });
+        let error = ErrorDetail { code: self.code, message: self.message, retryable: self.code.retryable() };
+        let body = ErrorBody { error };
         let mut response = (status, Json(body)).into_response();
         let seconds = self.retry_after_ms.map(|millis| millis.div_ceil(1000));
         if let Some(value) = seconds.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok()) {

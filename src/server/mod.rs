@@ -6,6 +6,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 mod router;
+pub mod specification;
 mod state;
 pub mod store;
 pub mod telemetry;

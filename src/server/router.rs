@@ -15,6 +15,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 use super::{
     error::ApiError,
     http::{auth, discovery, guard, health, page, socket, threads},
+    specification,
     state::AppState,
 };
 use crate::app::{App, shell};
@@ -61,6 +62,8 @@ pub(super) fn router(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CompressionLayer::new())
         .route("/ws", get(socket::upgrade))
+        .route("/asyncapi.json", get(specification::serve_asyncapi))
+        .route("/openapi.json", get(specification::serve_openapi))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .layer(from_fn_with_state(state.clone(), guard::check_origin))

@@ -6,6 +6,7 @@ use crate::payload::Limits;
 
 /// Where the socket is, who can sign in how, and who answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Discovery {
     /// The server's version.
     pub version: String,
@@ -21,6 +22,7 @@ pub struct Discovery {
 
 /// How to open the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SocketInfo {
     /// Relative to the page, or absolute.
     pub url: String,
@@ -35,6 +37,7 @@ pub struct SocketInfo {
 
 /// Ways to sign in: `dev`, `password`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuthInfo {
     /// Their names.
     pub modes: Vec<String>,
@@ -42,6 +45,7 @@ pub struct AuthInfo {
 
 /// An agent that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentInfo {
     /// Its name in messages.
     pub name: String,

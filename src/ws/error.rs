@@ -8,6 +8,7 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])* $variant:ident = $wire:literal, $http:literal, $retryable:literal;)*) => {
         /// What went wrong, in one word that a program can act on.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum ErrorCode { $($(#[doc = $doc])* $variant,)* }
 

@@ -27,6 +27,8 @@
 //! - `log`: the log that numbers events. `bus`: tells every node of new ones.
 //! - `manager`: the one connection manager. `subscription`: one peer watching one thread, without a seam.
 //! - `connection`: one peer, its bounded queue and its removal on drop.
+//!
+//! The specification (feature `schema`): `schema`, made from the types.
 
 pub mod close;
 pub mod discovery;
@@ -52,6 +54,8 @@ pub mod log;
 pub mod manager;
 #[cfg(all(test, feature = "native"))]
 mod memory;
+#[cfg(feature = "schema")]
+pub mod schema;
 #[cfg(feature = "native")]
 pub mod subscription;
 

@@ -18,6 +18,8 @@ pub struct TypeInfo {
     pub durable: bool,
     /// What it is for.
     pub description: &'static str,
+    /// The type that answers it, if one does.
+    pub answer: Option<&'static str>,
 }
 
 /// A message that travels in a frame.
@@ -31,12 +33,16 @@ pub trait Message: Sized {
     /// The payload as JSON.
     fn payload(&self) -> Result<Value, serde_json::Error>;
 
+    /// The payloads' schemas, in the order of the table.
+    #[cfg(feature = "schema")]
+    fn schemas(generator: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema>;
+
     /// Reads the payload of the named type; `None` when there is no such type.
     fn read(name: &str, payload: Value) -> Option<Result<Self, serde_json::Error>>;
 }
 
 macro_rules! messages {
-    ($(#[$meta:meta])* $enum:ident { $($(#[doc = $doc:literal])* $variant:ident($payload:ty) = $wire:literal $durable:ident;)* }) => {
+    ($(#[$meta:meta])* $enum:ident { $($(#[doc = $doc:literal])* $variant:ident($payload:ty) = $wire:literal $durable:ident $(-> $answer:literal)?;)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         pub enum $enum { $($(#[doc = $doc])* $variant($payload),)* }
@@ -45,15 +51,22 @@ macro_rules! messages {
             const TYPES: &'static [TypeInfo] = &[$(TypeInfo {
                 name: $wire,
                 durable: messages!(@durable $durable),
-                description: concat!($($doc),*),
+                description: messages!(@words $($doc)*),
+                answer: messages!(@answer $($answer)?),
             },)*];
 
             fn info(&self) -> TypeInfo {
                 match self { $(Self::$variant(_) => TypeInfo {
                     name: $wire,
                     durable: messages!(@durable $durable),
-                    description: concat!($($doc),*),
+                    description: messages!(@words $($doc)*),
+                    answer: messages!(@answer $($answer)?),
                 },)* }
+            }
+
+            #[cfg(feature = "schema")]
+            fn schemas(generator: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema> {
+                vec![$(generator.subschema_for::<$payload>(),)*]
             }
 
             fn payload(&self) -> Result<Value, serde_json::Error> {
@@ -70,37 +83,40 @@ macro_rules! messages {
     };
     (@durable durable) => { true };
     (@durable ephemeral) => { false };
+    (@answer) => { None };
+    (@answer $answer:literal) => { Some($answer) };
+    (@words $($doc:literal)*) => { concat!($($doc),*) };
 }
 
 messages! {
     /// What a client may say.
     ClientMessage {
         /// Adds a person's message to the thread and has an agent answer it.
-        UserMessage(p::UserMessage) = "user_message" ephemeral;
+        UserMessage(p::UserMessage) = "user_message" ephemeral -> "ack";
         /// Starts an agent, in a new thread unless the frame names one.
-        StartAgent(p::StartAgent) = "start_agent" ephemeral;
+        StartAgent(p::StartAgent) = "start_agent" ephemeral -> "ack";
         /// Stops a run.
-        StopAgent(p::StopAgent) = "stop_agent" ephemeral;
+        StopAgent(p::StopAgent) = "stop_agent" ephemeral -> "ack";
         /// Decides on a tool call that waits for approval.
-        ToolApproval(p::ToolApproval) = "tool_approval" ephemeral;
+        ToolApproval(p::ToolApproval) = "tool_approval" ephemeral -> "ack";
         /// Asks for a thread's events from a cursor on.
-        Subscribe(p::Subscribe) = "subscribe" ephemeral;
+        Subscribe(p::Subscribe) = "subscribe" ephemeral -> "subscribed";
         /// Asks for no more of a thread's events.
-        Unsubscribe(p::Empty) = "unsubscribe" ephemeral;
+        Unsubscribe(p::Empty) = "unsubscribe" ephemeral -> "unsubscribed";
         /// Gives the connection a fresh token.
-        Authenticate(p::Authenticate) = "authenticate" ephemeral;
+        Authenticate(p::Authenticate) = "authenticate" ephemeral -> "authenticated";
         /// Answers a heartbeat.
         HeartbeatAck(p::Empty) = "heartbeat_ack" ephemeral;
         /// Asks for a sign of life.
-        Ping(p::Ping) = "ping" ephemeral;
+        Ping(p::Ping) = "ping" ephemeral -> "pong";
         /// Enters a room.
-        JoinRoom(p::Room) = "join_room" ephemeral;
+        JoinRoom(p::Room) = "join_room" ephemeral -> "ack";
         /// Leaves a room.
-        LeaveRoom(p::Room) = "leave_room" ephemeral;
+        LeaveRoom(p::Room) = "leave_room" ephemeral -> "ack";
         /// Says something to everyone in a room.
         RoomMessage(p::RoomSay) = "room_message" ephemeral;
         /// A JSON-RPC 2.0 request.
-        JsonrpcRequest(Object) = "jsonrpc_request" ephemeral;
+        JsonrpcRequest(Object) = "jsonrpc_request" ephemeral -> "jsonrpc_response";
         /// A JSON-RPC 2.0 notification.
         JsonrpcNotification(Object) = "jsonrpc_notification" ephemeral;
     }

@@ -14,6 +14,7 @@ pub type Object = Map<String, Value>;
 
 /// What a user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Uses the chat.
@@ -24,6 +25,7 @@ pub enum Role {
 
 /// A user as others and the user's own page see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct User {
     /// Who.
     pub id: UserId,
@@ -38,6 +40,7 @@ pub struct User {
 
 /// A thread without its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thread {
     /// Which.
     pub id: ThreadId,
@@ -61,6 +64,7 @@ pub struct Thread {
 
 /// Who speaks in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageRole {
     /// A person.
@@ -71,6 +75,7 @@ pub enum MessageRole {
 
 /// A file that goes with a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attachment {
     /// The file's name.
     pub name: String,
@@ -82,6 +87,7 @@ pub struct Attachment {
 
 /// A finished message of a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// Which.
     pub message_id: MessageId,
@@ -103,6 +109,7 @@ pub struct Message {
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Waits for the run before it.
@@ -140,6 +147,7 @@ impl RunStatus {
 
 /// How a tool call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ToolStatus {
     /// It returned a result.
@@ -154,6 +162,7 @@ pub enum ToolStatus {
 
 /// Tokens that a model counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Tokens read.
     pub prompt_tokens: u64,
@@ -173,6 +182,7 @@ impl std::ops::AddAssign for Usage {
 
 /// One step of a run, in the order the agent took them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Step {
     /// The agent thought.
@@ -200,6 +210,7 @@ pub enum Step {
 
 /// A tool call and, once it ended, its result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ToolCall {
     /// Which call.
     pub tool_call_id: String,
@@ -223,6 +234,7 @@ pub struct ToolCall {
 
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunError {
     /// For programs.
     pub code: ErrorCode,
@@ -234,6 +246,7 @@ pub struct RunError {
 
 /// A run as far as its events tell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Run {
     /// Which.
     pub run_id: RunId,

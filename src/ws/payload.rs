@@ -12,12 +12,14 @@ use crate::{
 
 /// `{}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Empty {}
 
 // Client to server.
 
 /// A person's message to a thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserMessage {
     /// The text, 1 byte or more.
     pub content: String,
@@ -34,6 +36,7 @@ pub struct UserMessage {
 
 /// Starts an agent; without `thread_id` in the frame it makes a thread for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StartAgent {
     /// Which agent; the first of the registry when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +50,7 @@ pub struct StartAgent {
 
 /// Stops a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StopAgent {
     /// Which.
     pub run_id: RunId,
@@ -54,6 +58,7 @@ pub struct StopAgent {
 
 /// What a person decided on a tool call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// The tool may run.
@@ -64,6 +69,7 @@ pub enum Decision {
 
 /// A decision on a tool call that waits for one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ToolApproval {
     /// Which call.
     pub tool_call_id: String,
@@ -76,6 +82,7 @@ pub struct ToolApproval {
 
 /// Asks for a thread's events, from a cursor on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subscribe {
     /// The last `seq` that the client applied. Absent: a snapshot comes first. 0: the whole log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,6 +94,7 @@ pub struct Subscribe {
 
 /// A fresh token for the open connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Authenticate {
     /// A JWT with audience `netra:ws`.
     pub token: String,
@@ -94,6 +102,7 @@ pub struct Authenticate {
 
 /// `ping` and `pong`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ping {
     /// Comes back as it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +111,7 @@ pub struct Ping {
 
 /// `join_room` and `leave_room`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Room {
     /// The room's name.
     pub room: String,
@@ -109,6 +119,7 @@ pub struct Room {
 
 /// Something to say in a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoomSay {
     /// The room's name.
     pub room: String,
@@ -120,6 +131,7 @@ pub struct RoomSay {
 
 /// What a connection may do; the same numbers as in discovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Limits {
     /// How often the server sends `heartbeat`, in milliseconds, give or take a fifth.
     pub heartbeat_interval_ms: u64,
@@ -135,6 +147,7 @@ pub struct Limits {
 
 /// The first frame of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Connect {
     /// This connection.
     pub connection_id: ConnectionId,
@@ -151,6 +164,7 @@ pub struct Connect {
 
 /// The last frame before a close that the server chose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Disconnect {
     /// The close code that follows.
     pub code: u16,
@@ -163,6 +177,7 @@ pub struct Disconnect {
 
 /// The new end of the connection's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Authenticated {
     /// When the new token's life ends.
     pub token_expires_at: Timestamp,
@@ -170,6 +185,7 @@ pub struct Authenticated {
 
 /// How a subscription goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubscribeMode {
     /// Only events after the cursor follow.
@@ -180,6 +196,7 @@ pub enum SubscribeMode {
 
 /// Answers `subscribe`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subscribed {
     /// The log's epoch.
     pub epoch: String,
@@ -191,6 +208,7 @@ pub struct Subscribed {
 
 /// A thread as it stands after the event `as_of_seq`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadSnapshot {
     /// The last event that the snapshot holds.
     pub as_of_seq: u64,
@@ -209,6 +227,7 @@ pub struct ThreadSnapshot {
 
 /// A command was carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ack {
     /// The thread it went to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -228,6 +247,7 @@ pub struct Ack {
 
 /// A frame was not acted on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorMessage {
     /// For programs.
     pub code: ErrorCode,
@@ -249,6 +269,7 @@ impl ErrorMessage {
 
 /// A message was added to a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadMessage {
     /// Which.
     pub message_id: MessageId,
@@ -269,6 +290,7 @@ pub struct ThreadMessage {
 
 /// An agent began to work: the first event of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentStarted {
     /// Who.
     pub agent: String,
@@ -287,6 +309,7 @@ pub struct AgentStarted {
 
 /// The agent thought a little further.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentThinking {
     /// Who.
     pub agent: String,
@@ -302,6 +325,7 @@ pub struct AgentThinking {
 
 /// A tool began to work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ToolExecuting {
     /// Which call.
     pub tool_call_id: String,
@@ -315,6 +339,7 @@ pub struct ToolExecuting {
 
 /// A tool call waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ToolApprovalRequired {
     /// Which call.
     pub tool_call_id: String,
@@ -328,6 +353,7 @@ pub struct ToolApprovalRequired {
 
 /// A tool ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ToolCompleted {
     /// Which call.
     pub tool_call_id: String,
@@ -343,6 +369,7 @@ pub struct ToolCompleted {
 
 /// How far the agent is, in its own words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentProgress {
     /// Who.
     pub agent: String,
@@ -355,6 +382,7 @@ pub struct AgentProgress {
 
 /// A piece of the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PartialResult {
     /// The message that the answer becomes.
     pub message_id: MessageId,
@@ -369,6 +397,7 @@ pub struct PartialResult {
 
 /// The whole answer, once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentResponse {
     /// The message it is.
     pub message_id: MessageId,
@@ -381,6 +410,7 @@ pub struct AgentResponse {
 
 /// How a run ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CompletedStatus {
     /// By itself.
@@ -391,6 +421,7 @@ pub enum CompletedStatus {
 
 /// The run ended; nothing of it follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentCompleted {
     /// Who.
     pub agent: String,
@@ -405,6 +436,7 @@ pub struct AgentCompleted {
 
 /// The run failed; nothing of it follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentError {
     /// Who.
     pub agent: String,
@@ -418,6 +450,7 @@ pub struct AgentError {
 
 /// A thread that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadDeleted {
     /// Which.
     pub id: ThreadId,
@@ -425,6 +458,7 @@ pub struct ThreadDeleted {
 
 /// How much a notice matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Good to know.
@@ -437,6 +471,7 @@ pub enum Level {
 
 /// `system_message` and `broadcast`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Notice {
     /// How much it matters.
     pub level: Level,
@@ -446,6 +481,7 @@ pub struct Notice {
 
 /// What someone said in a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoomHeard {
     /// The room's name.
     pub room: String,

@@ -9,7 +9,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A moment on the server's clock, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(u64);
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transparent))]
+pub struct Timestamp(#[cfg_attr(feature = "schema", schemars(schema_with = "on_the_wire"))] u64);
+
+#[cfg(feature = "schema")]
+fn on_the_wire(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "string", "format": "date-time", "description": "RFC 3339 in UTC with milliseconds"
+    })
+}
 
 impl Timestamp {
     /// The moment `millis` milliseconds after the Unix epoch.

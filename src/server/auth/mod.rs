@@ -63,7 +63,7 @@ pub struct Identity {
 }
 
 /// A token for the socket.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize)]
 pub struct WsToken {
     /// The JWT.
     pub token: String,

@@ -3,6 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use axum_extra::extract::{CookieJar, cookie::Cookie};
 use netra_ws::{bus::Delivery, close::CloseCode, model::User};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiJson, session_cookie, signed_out_cookie};
@@ -13,7 +14,7 @@ use crate::server::{
 };
 
 /// `POST /api/auth/register`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Registration {
     email: String,
     password: String,
@@ -21,14 +22,14 @@ pub struct Registration {
 }
 
 /// `POST /api/auth/login`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Credentials {
     email: String,
     password: String,
 }
 
 /// Who is signed in.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub struct SignedIn {
     user: User,
 }

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State, http::header::CACHE_CONTROL, response::IntoResponse};
 use netra_ws::discovery::AgentInfo;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::server::{auth::Identity, state::AppState};
@@ -12,7 +13,7 @@ pub async fn config(State(state): State<AppState>) -> impl IntoResponse {
 }
 
 /// `GET /api/agents`
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub struct Agents {
     agents: Vec<AgentInfo>,
 }

@@ -5,6 +5,7 @@ pub mod discovery;
 mod extract;
 pub mod guard;
 pub mod health;
+pub mod openapi;
 pub mod page;
 pub mod socket;
 pub mod threads;

@@ -6,6 +6,7 @@ use netra_ws::{
     frame::StoredEvent,
     model::{Message, Thread},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiJson, ApiPath, ApiQuery};
@@ -30,19 +31,25 @@ fn page_size(asked: Option<usize>, (default, most): (usize, usize)) -> usize {
 }
 
 /// `GET /api/threads`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct ListQuery {
+    /// Words in the title or in a message.
     query: Option<String>,
+    /// The archived ones instead of the others.
     #[serde(default)]
     archived: bool,
+    /// How many; 50 unless asked otherwise, 200 at most.
     limit: Option<usize>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 /// A page of threads.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub struct ThreadList {
+    /// Pinned ones first, then the newest.
     threads: Vec<Thread>,
+    /// Where the list goes on; absent at its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -66,9 +73,11 @@ pub async fn list(
 }
 
 /// `POST /api/threads`
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 pub struct NewThread {
+    /// At most 200 characters; made from the first message when absent.
     title: Option<String>,
+    /// Who answers; the first agent when absent.
     agent: Option<String>,
 }
 
@@ -92,11 +101,15 @@ pub async fn get(
 }
 
 /// `PATCH /api/threads/{id}`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Change {
+    /// At most 200 characters.
     title: Option<String>,
+    /// Kept on top or not.
     pinned: Option<bool>,
+    /// Put away or not.
     archived: Option<bool>,
+    /// Who answers from now on.
     agent: Option<String>,
 }
 
@@ -123,21 +136,25 @@ pub async fn delete(
 }
 
 /// `GET /api/threads/{id}/events`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct EventsQuery {
+    /// Only events after this one; 0 for all.
     #[serde(default)]
     after_seq: u64,
+    /// How many; 500 unless asked otherwise, 1,000 at most.
     limit: Option<usize>,
 }
 
 /// A part of the log, each event as the frame that the socket carries.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub struct Events {
     epoch: String,
     head_seq: u64,
     /// Up to here deltas may be missing; absent when the log is whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     trimmed_seq: Option<u64>,
+    /// Frames as on the socket: see the AsyncAPI document.
+    #[schemars(with = "Vec<netra_ws::model::Object>")]
     events: Vec<StoredEvent>,
 }
 
@@ -155,16 +172,20 @@ pub async fn events(
 }
 
 /// `GET /api/threads/{id}/messages`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct MessagesQuery {
+    /// How many; 200 unless asked otherwise, 500 at most.
     limit: Option<usize>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 /// A page of messages, oldest first; the next page holds older ones.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub struct Messages {
+    /// Oldest first.
     messages: Vec<Message>,
+    /// Where older ones are; absent at the beginning of the thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }

@@ -7,4 +7,5 @@ mod messages;
 mod page;
 mod refusals;
 mod security;
+mod specification;
 mod threads;

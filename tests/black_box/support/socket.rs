@@ -22,6 +22,7 @@ use tokio_tungstenite::{
 use super::{
     PATIENCE,
     frame::{check_envelope, frame},
+    specification::violation,
 };
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -194,6 +195,18 @@ impl Socket {
         let inbox = self.inbox();
         let from = inbox.frames.len().saturating_sub(8);
         inbox.frames[from..].iter().map(brief).collect()
+    }
+}
+
+/// Every test that hears frames is a test of the specification.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if let Some(violation) = self.inbox().frames.iter().find_map(violation) {
+            panic!("not as specified: {violation}");
+        }
     }
 }
 

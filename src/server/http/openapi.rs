@@ -1,0 +1,266 @@
+//! The HTTP side as OpenAPI 3.1, from the types that the handlers read and write.
+
+use axum::http::Method;
+use netra_ws::{
+    ErrorCode,
+    discovery::Discovery,
+    model::{Thread, User},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use super::{auth, discovery, threads};
+use crate::server::{auth::WsToken, error::ErrorBody, state::VERSION};
+
+/// Types as requests hold them, and as answers do.
+struct Types {
+    read: SchemaGenerator,
+    written: SchemaGenerator,
+}
+
+/// An operation as it is built up.
+struct Operation {
+    method: Method,
+    path: &'static str,
+    value: Value,
+}
+
+impl Operation {
+    fn new(method: Method, path: &'static str, id: &str, tag: &str, summary: &str) -> Self {
+        let value = json!({ "operationId": id, "tags": [tag], "summary": summary, "security": [], "responses": {} });
+        Self { method, path, value }.id_in_path()
+    }
+
+    /// `{id}` is a thread's.
+    fn id_in_path(mut self) -> Self {
+        if self.path.contains("{id}") {
+            self.value["parameters"] = json!([{
+                "name": "id", "in": "path", "required": true, "description": "The thread.",
+                "schema": { "type": "string", "format": "uuid" },
+            }]);
+        }
+        self
+    }
+
+    /// Needs a sign-in.
+    fn signed_in(mut self) -> Self {
+        self.value["security"] = json!([{ "session": [] }]);
+        self.fails(&[ErrorCode::Unauthenticated])
+    }
+
+    fn query(mut self, schema: Schema) -> Self {
+        let required = schema.get("required").cloned().unwrap_or_default();
+        let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut parameters = self.value["parameters"].as_array().cloned().unwrap_or_default();
+        for (name, mut schema) in properties {
+            let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+            let needed = required.as_array().is_some_and(|required| required.contains(&json!(name)));
+            parameters.push(json!({
+                "name": name, "in": "query", "required": needed, "description": description, "schema": schema,
+            }));
+        }
+        self.value["parameters"] = Value::Array(parameters);
+        self.fails(&[ErrorCode::InvalidPayload])
+    }
+
+    fn body(mut self, schema: Schema) -> Self {
+        let content = json!({ "application/json": { "schema": schema } });
+        self.value["requestBody"] = json!({ "required": true, "content": content });
+        self.fails(&[ErrorCode::InvalidPayload, ErrorCode::MalformedJson])
+    }
+
+    fn answers(mut self, status: u16, description: &str, schema: Schema) -> Self {
+        let content = json!({ "application/json": { "schema": schema } });
+        self.value["responses"][status.to_string()] = json!({ "description": description, "content": content });
+        self
+    }
+
+    /// Answers without a body.
+    fn done(mut self, description: &str) -> Self {
+        self.value["responses"]["204"] = json!({ "description": description });
+        self
+    }
+
+    fn text(mut self, status: u16, description: &str) -> Self {
+        let content = json!({ "text/plain": { "schema": { "type": "string" } } });
+        self.value["responses"][status.to_string()] = json!({ "description": description, "content": content });
+        self
+    }
+
+    /// May be refused with these codes.
+    fn fails(mut self, codes: &[ErrorCode]) -> Self {
+        for code in codes {
+            let response = &mut self.value["responses"][code.http_status().to_string()];
+            let before = response["description"].as_str().map(|before| format!("{before}, ")).unwrap_or_default();
+            *response = json!({
+                "description": format!("{before}`{code}`"),
+                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/ErrorBody" } } },
+            });
+        }
+        self
+    }
+}
+
+impl Types {
+    fn read<T: JsonSchema>(&mut self) -> Schema {
+        self.read.subschema_for::<T>()
+    }
+
+    fn query<T: JsonSchema>(&mut self) -> Schema {
+        self.read.root_schema_for::<T>()
+    }
+
+    fn written<T: JsonSchema>(&mut self) -> Schema {
+        self.written.subschema_for::<T>()
+    }
+}
+
+fn operations(types: &mut Types) -> Vec<Operation> {
+    let mut all = before_sign_in(types);
+    all.extend(account(types));
+    all.extend(conversations(types));
+    all.extend(for_machines());
+    all
+}
+
+fn before_sign_in(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Conflict, Forbidden, OriginNotAllowed, RateLimited, Unauthenticated};
+    let post = |path, id, summary| {
+        Operation::new(Method::POST, path, id, "auth", summary).fails(&[OriginNotAllowed, Forbidden])
+    };
+    vec![
+        Operation::new(Method::GET, "/api/config", "config", "discovery", "What a client reads before it connects")
+            .answers(200, "Discovery", types.written::<Discovery>()),
+        post("/api/auth/dev", "signInAsDeveloper", "Signs the developer in, where that is allowed").answers(
+            200,
+            "Signed in; the cookie is set",
+            types.written::<auth::SignedIn>(),
+        ),
+        post("/api/auth/register", "register", "Makes an account and signs it in")
+            .body(types.read::<auth::Registration>())
+            .answers(201, "Made and signed in; the cookie is set", types.written::<auth::SignedIn>())
+            .fails(&[Conflict, RateLimited]),
+        post("/api/auth/login", "signIn", "Signs an account in")
+            .body(types.read::<auth::Credentials>())
+            .answers(200, "Signed in; the cookie is set", types.written::<auth::SignedIn>())
+            .fails(&[Unauthenticated, RateLimited]),
+        post("/api/auth/logout", "signOut", "Ends the sign-in and closes the user's sockets").done("Signed out"),
+    ]
+}
+
+fn account(types: &mut Types) -> Vec<Operation> {
+    vec![
+        Operation::new(Method::POST, "/api/auth/ws-token", "wsToken", "auth", "A token for the socket")
+            .signed_in()
+            .answers(200, "A JWT with audience `netra:ws`", types.written::<WsToken>())
+            .fails(&[ErrorCode::OriginNotAllowed]),
+        Operation::new(Method::GET, "/api/me", "me", "auth", "Who is signed in").signed_in().answers(
+            200,
+            "The user",
+            types.written::<auth::SignedIn>(),
+        ),
+        Operation::new(Method::GET, "/api/agents", "agents", "discovery", "The agents").signed_in().answers(
+            200,
+            "The agents, the default first",
+            types.written::<discovery::Agents>(),
+        ),
+    ]
+}
+
+fn conversations(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{AgentUnknown, NotFound, OriginNotAllowed};
+    let on = |method, path, id, summary| Operation::new(method, path, id, "threads", summary).signed_in();
+    vec![
+        on(Method::GET, "/api/threads", "listThreads", "Threads, pinned ones first")
+            .query(types.query::<threads::ListQuery>())
+            .answers(200, "A page", types.written::<threads::ThreadList>()),
+        on(Method::POST, "/api/threads", "makeThread", "Makes an empty thread")
+            .body(types.read::<threads::NewThread>())
+            .answers(201, "The thread", types.written::<Thread>())
+            .fails(&[AgentUnknown, OriginNotAllowed]),
+        on(Method::GET, "/api/threads/{id}", "thread", "A thread")
+            .answers(200, "The thread", types.written::<Thread>())
+            .fails(&[NotFound]),
+        on(Method::PATCH, "/api/threads/{id}", "changeThread", "Changes title and settings")
+            .body(types.read::<threads::Change>())
+            .answers(200, "The thread", types.written::<Thread>())
+            .fails(&[NotFound, AgentUnknown, OriginNotAllowed]),
+        on(Method::DELETE, "/api/threads/{id}", "deleteThread", "Deletes a thread with all that belongs to it")
+            .done("Gone")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/threads/{id}/events", "events", "The thread's log, in order")
+            .query(types.query::<threads::EventsQuery>())
+            .answers(200, "A page", types.written::<threads::Events>())
+            .fails(&[NotFound]),
+        on(Method::GET, "/api/threads/{id}/messages", "messages", "The thread's messages, the newest page first")
+            .query(types.query::<threads::MessagesQuery>())
+            .answers(200, "A page", types.written::<threads::Messages>())
+            .fails(&[NotFound]),
+    ]
+}
+
+fn for_machines() -> Vec<Operation> {
+    let get = |path, id, summary| Operation::new(Method::GET, path, id, "operation", summary);
+    vec![
+        get("/healthz", "alive", "The process lives").text(200, "`ok`"),
+        get("/readyz", "ready", "New work is welcome")
+            .text(200, "`ready`")
+            .text(503, "The server drains, or its database does not answer"),
+        get("/asyncapi.json", "asyncapi", "The socket's specification").answers(
+            200,
+            "AsyncAPI 3",
+            schemars::json_schema!({ "type": "object" }),
+        ),
+        get("/openapi.json", "openapi", "This document").answers(
+            200,
+            "OpenAPI 3.1",
+            schemars::json_schema!({ "type": "object" }),
+        ),
+    ]
+}
+
+/// `openapi.json`.
+pub fn openapi() -> Value {
+    let settings = || {
+        SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        })
+    };
+    let mut types = Types {
+        read: settings().for_deserialize().into_generator(),
+        written: settings().for_serialize().into_generator(),
+    };
+    // Named by every error.
+    types.written::<ErrorBody>();
+    types.written::<User>();
+    let mut paths = Map::new();
+    for operation in operations(&mut types) {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method.as_str().to_lowercase()] = operation.value;
+    }
+    let mut schemas = types.read.take_definitions(true);
+    schemas.extend(types.written.take_definitions(true));
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Netra",
+            "version": VERSION,
+            "description": "HTTP beside the socket. Errors are `{ \"error\": { \"code\", \"message\", \"retryable\" } }`. \
+                Writes with a cookie need an allowed `Origin` whenever one is sent.",
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": [
+            { "name": "discovery", "description": "What there is" },
+            { "name": "auth", "description": "Signing in and out" },
+            { "name": "threads", "description": "Conversations and their logs" },
+            { "name": "operation", "description": "For those who run it" },
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { "session": { "type": "apiKey", "in": "cookie", "name": "netra_session" } },
+        },
+    })
+}
