@@ -44,6 +44,10 @@ pub struct Config {
     pub trim_after: Duration,
     /// How long stopping may take.
     pub drain: Duration,
+    /// Who shows this token may read `/metrics`.
+    pub metrics_token: Option<String>,
+    /// Where `/metrics` is served besides, to whoever reaches it.
+    pub metrics_addr: Option<SocketAddr>,
     /// What is logged: a level or `tracing` directives.
     pub log: String,
     /// How it is logged.
@@ -99,7 +103,7 @@ impl Config {
             auth: auth_modes(&source)?,
             public_url: public_url(&source)?,
             allowed_origins: origins(&source)?,
-            jwt_secret: jwt_secret(&source)?,
+            jwt_secret: secret(&source, "jwt_secret", 32)?,
             development: source.text("env").as_deref() == Some("development"),
             limits,
             handshakes_per_minute: source.positive("handshakes_per_minute", 600)?,
@@ -108,6 +112,8 @@ impl Config {
             run_lease: Duration::from_secs(source.between("run_lease_s", 15, 1, 3_600)?),
             trim_after: Duration::from_secs(source.between("trim_after_s", 86_400, 0, 10 * 365 * 86_400)?),
             drain: Duration::from_secs(source.between("drain_s", 20, 0, 3_600)?),
+            metrics_token: secret(&source, "metrics_token", 16)?,
+            metrics_addr: metrics_addr(&source)?,
             log: source.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: log_format(&source)?,
             agents: file::agents(&source)?,
@@ -226,12 +232,17 @@ fn origins(source: &Source) -> Result<Vec<String>, ConfigError> {
     Ok(list)
 }
 
-fn jwt_secret(source: &Source) -> Result<Option<String>, ConfigError> {
-    let secret = source.text("jwt_secret");
-    if secret.as_ref().is_some_and(|secret| secret.len() < 32) {
-        return Err(ConfigError::new(source.given("jwt_secret"), "needs 32 bytes or more"));
+fn secret(source: &Source, name: &str, least: usize) -> Result<Option<String>, ConfigError> {
+    let secret = source.text(name);
+    if secret.as_ref().is_some_and(|secret| secret.len() < least) {
+        return Err(ConfigError::new(source.given(name), format!("needs {least} bytes or more")));
     }
     Ok(secret)
+}
+
+fn metrics_addr(source: &Source) -> Result<Option<SocketAddr>, ConfigError> {
+    let given = source.text("metrics_addr").is_some();
+    given.then(|| source.parse("metrics_addr", "127.0.0.1:9464", "an address like 127.0.0.1:9464")).transpose()
 }
 
 fn log_format(source: &Source) -> Result<LogFormat, ConfigError> {

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod config;
 pub mod error;
 pub mod http;
+pub mod metrics;
 mod router;
 pub mod specification;
 mod state;
@@ -23,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use axum::{Router, routing::get};
 use leptos::config::{LeptosOptions, get_configuration};
 use netra_ws::{
     bus::{Bus, LocalBus},
@@ -35,6 +37,7 @@ use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 use agent::{Bridge, Engine, EngineParts, Registry};
 use auth::SecurityService;
 use config::{AuthMode, Config};
+use metrics::{MeasuredLog, MeasuredSink, metrics};
 pub use state::{AppState, VERSION};
 use store::{SharedStore, sqlite::SqliteStore};
 use threads::Threads;
@@ -86,6 +89,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let (state, engine) = build(config, bound, store, security)?;
     warn_about_dev_login(&state.config, bound);
     engine.start();
+    if let Some(address) = state.config.metrics_addr {
+        serve_metrics(address).await?;
+    }
     let trimming = tokio::spawn(trimmer::run(state.store.clone(), state.config.trim_after));
 
     let (stop_serving, stopped) = oneshot::channel::<()>();
@@ -106,6 +112,15 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Serves the metrics alone, for as long as the process lives.
+async fn serve_metrics(address: SocketAddr) -> Result<(), RunError> {
+    let listener = TcpListener::bind(address).await.map_err(|error| RunError::Bind(address, error))?;
+    tracing::info!(%address, "serving metrics");
+    let app = Router::new().route("/metrics", get(http::metrics::open));
+    tokio::spawn(axum::serve(listener, app).into_future());
+    Ok(())
+}
+
 /// Puts the services together.
 fn build(
     config: Config,
@@ -119,16 +134,18 @@ fn build(
         queue: QueueLimits::default(),
     });
     let local = LocalBus::new();
-    local.attach(Arc::new(manager.clone()));
+    local.attach(Arc::new(MeasuredSink(manager.clone())));
+    metrics().watch(&manager);
     let bus: Arc<dyn Bus> = local;
-    let log: netra_ws::log::SharedLog = store.clone();
-    let emitters = EmitterPool::new(log, bus.clone());
+    let tools = builtin::all(store.clone());
+    let log = MeasuredLog::new(store.clone(), tools.iter().map(|tool| tool.spec().name).collect());
+    let emitters = EmitterPool::new(Arc::new(log), bus.clone());
     let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).build()?;
     let registry = Arc::new(Registry::new(&config.agents, &http));
     let engine = Engine::new(EngineParts {
         lease: config.run_lease,
         registry: registry.clone(),
-        tools: ToolEngine::new(builtin::all(store.clone())),
+        tools: ToolEngine::new(tools),
         store: store.clone(),
         emitters: emitters.clone(),
         bus: bus.clone(),

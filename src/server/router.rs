@@ -14,7 +14,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
     error::ApiError,
-    http::{auth, discovery, guard, health, page, socket, threads},
+    http::{auth, discovery, guard, health, metrics, page, socket, threads},
     specification,
     state::AppState,
 };
@@ -64,6 +64,7 @@ pub(super) fn router(state: AppState) -> Router {
         .route("/ws", get(socket::upgrade))
         .route("/asyncapi.json", get(specification::serve_asyncapi))
         .route("/openapi.json", get(specification::serve_openapi))
+        .route("/metrics", get(metrics::guarded))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .layer(from_fn_with_state(state.clone(), guard::check_origin))

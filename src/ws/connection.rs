@@ -6,9 +6,10 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     bus::Encoded,
@@ -46,7 +47,7 @@ pub struct Peer {
     /// What it watches.
     pub(crate) subscriptions: Mutex<HashMap<ThreadId, Arc<Subscription>>>,
     token_expires_at: AtomicU64,
-    heartbeat: Mutex<Option<FrameId>>,
+    heartbeat: Mutex<Option<(FrameId, Instant)>>,
 }
 
 impl Peer {
@@ -73,7 +74,7 @@ impl Peer {
 
     /// A heartbeat was sent and wants an answer.
     pub fn expect_heartbeat(&self, id: FrameId) {
-        *self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+        *self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, Instant::now()));
     }
 
     /// Whether a heartbeat still wants its answer.
@@ -81,14 +82,11 @@ impl Peer {
         self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// An answer came; `false` when it answers no heartbeat that waits.
-    pub fn heartbeat_acknowledged(&self, reply_to: Option<FrameId>) -> bool {
+    /// An answer came: how long after the heartbeat, or nothing when it answers no heartbeat that waits.
+    pub fn heartbeat_acknowledged(&self, reply_to: Option<FrameId>) -> Option<Duration> {
         let mut waiting = self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner);
-        let answers = waiting.is_some() && *waiting == reply_to;
-        if answers {
-            *waiting = None;
-        }
-        answers
+        let (_, sent) = waiting.take_if(|(id, _)| Some(*id) == reply_to)?;
+        Some(sent.elapsed())
     }
 
     /// How many threads it watches.

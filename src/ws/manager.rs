@@ -61,6 +61,8 @@ pub struct Census {
     pub users: usize,
     /// Subscriptions of all connections.
     pub subscriptions: usize,
+    /// Bytes that wait for readers.
+    pub queued_bytes: usize,
 }
 
 impl Manager {
@@ -195,12 +197,18 @@ impl Manager {
 
     /// Counts.
     pub fn census(&self) -> Census {
-        let state = self.state();
-        Census {
-            connections: state.connections.len(),
-            users: state.users.len(),
-            subscriptions: state.watchers.values().map(|watchers| watchers.len()).sum(),
-        }
+        let (mut census, peers) = {
+            let state = self.state();
+            let census = Census {
+                connections: state.connections.len(),
+                users: state.users.len(),
+                subscriptions: state.watchers.values().map(|watchers| watchers.len()).sum(),
+                queued_bytes: 0,
+            };
+            (census, state.connections.values().cloned().collect::<Vec<_>>())
+        };
+        census.queued_bytes = peers.iter().map(|peer| peer.outbound.depth().1).sum();
+        census
     }
 }
 

@@ -20,6 +20,7 @@ mod isolation;
 mod jsonrpc;
 mod limits;
 mod liveness;
+mod metrics;
 mod queue;
 mod restart;
 mod resume;

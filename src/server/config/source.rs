@@ -66,6 +66,8 @@ keys! {
     "run_lease_s" "NETRA_RUN_LEASE_S" "limits.run_lease_s";
     "trim_after_s" "NETRA_TRIM_AFTER_S" "limits.trim_after_s";
     "drain_s" "NETRA_DRAIN_S" "limits.drain_s";
+    "metrics_token" "NETRA_METRICS_TOKEN" "";
+    "metrics_addr" "NETRA_METRICS_ADDR" "metrics_addr";
     "log" "NETRA_LOG" "log.level";
     "log_format" "NETRA_LOG_FORMAT" "log.format";
     "llm_base_url" "NETRA_LLM_BASE_URL" "";

@@ -116,3 +116,10 @@ pub fn session_cookie(secret: &SessionSecret, secure: bool) -> [Cookie<'static>;
 pub fn signed_out_cookie(secure: bool) -> [Cookie<'static>; 2] {
     [cookie(SESSION, String::new(), time::Duration::ZERO, secure), cookie(SIGNED_OUT, "1".to_owned(), life(), secure)]
 }
+
+/// The token of an `Authorization: Bearer` header.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(axum::http::header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

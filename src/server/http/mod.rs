@@ -5,10 +5,11 @@ pub mod discovery;
 mod extract;
 pub mod guard;
 pub mod health;
+pub mod metrics;
 pub mod openapi;
 pub mod page;
 pub mod socket;
 pub mod threads;
 
-pub(crate) use extract::identify;
 pub use extract::{ApiJson, ApiPath, ApiQuery, session_cookie, signed_out_cookie};
+pub(crate) use extract::{bearer, identify};

@@ -206,6 +206,9 @@ fn for_machines() -> Vec<Operation> {
         get("/readyz", "ready", "New work is welcome")
             .text(200, "`ready`")
             .text(503, "The server drains, or its database does not answer"),
+        get("/metrics", "metrics", "What the server counts")
+            .text(200, "OpenMetrics")
+            .fails(&[ErrorCode::Unauthenticated, ErrorCode::Forbidden]),
         get("/asyncapi.json", "asyncapi", "The socket's specification").answers(
             200,
             "AsyncAPI 3",

@@ -32,6 +32,11 @@ const SERVER_FUNCTIONS: &str = "/fn/";
 /// Threads in the sidebar of a fresh page.
 const SIDEBAR_THREADS: usize = 100;
 
+/// The threads that a page lists.
+pub(crate) fn sidebar_threads() -> ThreadQuery {
+    ThreadQuery { limit: SIDEBAR_THREADS, ..ThreadQuery::default() }
+}
+
 /// Puts into the request what the page carries: discovery, the user, a token for the socket, and the thread it shows.
 pub async fn boot(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     // Leptos serves its server functions beside the pages; they say themselves who may call them.
@@ -81,8 +86,7 @@ async fn prepare(state: &AppState, headers: &HeaderMap, path: &str) -> Result<Pr
     let user = identity.user.id;
     let token = state.security.issue_ws_token(&identity)?;
     boot.token = Some(Token { lives_ms: token.expires_at.millis_since(boot.now), token: token.token });
-    let query = ThreadQuery { limit: SIDEBAR_THREADS, ..ThreadQuery::default() };
-    boot.threads = state.threads.list(user, &query).await?.0;
+    boot.threads = state.threads.list(user, &sidebar_threads()).await?.0;
     boot.user = Some(identity.user);
     let mut status = StatusCode::OK;
     if let Some(thread) = path.strip_prefix("/t/") {

@@ -144,14 +144,14 @@ fn a_heartbeat_waits_for_its_own_answer() {
     let connection = peer(4, 100);
     let peer = connection.peer();
     let beat = FrameId::new();
-    assert!(!peer.heartbeat_acknowledged(None), "none waits");
+    assert!(peer.heartbeat_acknowledged(None).is_none(), "none waits");
     peer.expect_heartbeat(beat);
-    assert!(!peer.heartbeat_acknowledged(None));
-    assert!(!peer.heartbeat_acknowledged(Some(FrameId::new())));
+    assert!(peer.heartbeat_acknowledged(None).is_none());
+    assert!(peer.heartbeat_acknowledged(Some(FrameId::new())).is_none());
     assert!(peer.awaits_heartbeat());
-    assert!(peer.heartbeat_acknowledged(Some(beat)));
+    assert!(peer.heartbeat_acknowledged(Some(beat)).is_some());
     assert!(!peer.awaits_heartbeat());
-    assert!(!peer.heartbeat_acknowledged(Some(beat)), "answered once");
+    assert!(peer.heartbeat_acknowledged(Some(beat)).is_none(), "answered once");
 }
 
 #[test]

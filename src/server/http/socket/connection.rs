@@ -16,7 +16,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 
 use super::{inbound, subscribe};
-use crate::server::state::{AppState, VERSION};
+use crate::server::{
+    metrics::metrics,
+    state::{AppState, VERSION},
+};
 
 /// How long one write may take before the reader counts as gone.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
@@ -71,6 +74,7 @@ async fn serve(state: AppState, socket: WebSocket, peer: Arc<Peer>) {
             Some(code.as_u16())
         }
     };
+    metrics().closed(code);
     tracing::info!(code, connected_ms = started.elapsed().as_millis(), "disconnected");
 }
 
@@ -138,10 +142,14 @@ async fn send(
     sink: &mut SplitSink<WebSocket, Message>,
     first: netra_ws::bus::Encoded,
 ) -> Result<Option<Next>, axum::Error> {
+    metrics().sent(&first);
     sink.feed(Message::text(&*first)).await?;
     for _ in 1..BATCH {
         match peer.outbound.try_next() {
-            Some(Next::Frame(frame)) => sink.feed(Message::text(&*frame)).await?,
+            Some(Next::Frame(frame)) => {
+                metrics().sent(&frame);
+                sink.feed(Message::text(&*frame)).await?;
+            }
             Some(other) => {
                 sink.flush().await?;
                 return Ok(Some(other));
@@ -162,6 +170,7 @@ async fn say_goodbye(sink: &mut SplitSink<WebSocket, Message>, code: CloseCode) 
     let close = CloseFrame { code: code.as_u16(), reason: code.reason().into() };
     let farewell = async {
         if let Ok(text) = frame.encode() {
+            metrics().sent(&text.as_str().into());
             sink.feed(Message::text(text)).await?;
         }
         sink.send(Message::Close(Some(close))).await

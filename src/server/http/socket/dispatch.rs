@@ -13,7 +13,7 @@ use netra_ws::{
 use serde_json::{Value, json};
 
 use super::{connection::answer, inbound::refuse, subscribe};
-use crate::server::{error::ApiError, state::AppState};
+use crate::server::{error::ApiError, metrics::metrics, state::AppState};
 
 /// Acts on a frame and answers it.
 pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFrame) {
@@ -41,8 +41,9 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
         }),
         ClientMessage::Authenticate(fresh) => authenticate(state, peer, &fresh.token).await,
         ClientMessage::HeartbeatAck(p::Empty {}) => {
-            if !peer.heartbeat_acknowledged(reply_to) {
-                tracing::debug!("heartbeat_ack answers no heartbeat");
+            match peer.heartbeat_acknowledged(reply_to) {
+                Some(after) => metrics().heartbeat(after),
+                None => tracing::debug!("heartbeat_ack answers no heartbeat"),
             }
             Ok(None)
         }
@@ -60,6 +61,7 @@ fn respond(peer: &Peer, id: FrameId, outcome: Result<Option<netra_ws::ServerFram
         Ok(Some(frame)) => answer(peer, frame.answering(id)),
         Ok(None) => {}
         Err(error) => {
+            metrics().rejected(error.code);
             tracing::info!(code = %error.code, reason = error.message, "command refused");
             refuse(peer, Some(id), error.into());
         }

@@ -10,7 +10,12 @@ use axum::{
 use netra_ws::{ErrorCode, PROTOCOL, TOKEN_PREFIX, Timestamp, model::User};
 
 use super::connection;
-use crate::server::{error::ApiError, http::guard::allowed_origin, state::AppState};
+use crate::server::{
+    error::ApiError,
+    http::{bearer, guard::allowed_origin},
+    metrics::metrics,
+    state::AppState,
+};
 
 /// Bytes that are read at a time. The library's default of 128 KiB is allocated for each connection at once.
 const READ_BUFFER: usize = 4 * 1024;
@@ -32,8 +37,12 @@ pub async fn upgrade(
         Err(_) => Err(ApiError::new(ErrorCode::UnsupportedProtocol, "this address takes WebSocket handshakes")),
     });
     let ((user, token_expires_at), upgrade) = match admitted {
-        Ok(admitted) => admitted,
+        Ok(admitted) => {
+            metrics().handshake(None);
+            admitted
+        }
         Err(error) => {
+            metrics().handshake(Some(error.code));
             tracing::warn!(
                 code = %error.code,
                 reason = error.message,
@@ -85,10 +94,4 @@ fn offered_protocols(headers: &HeaderMap) -> Vec<&str> {
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .collect()
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

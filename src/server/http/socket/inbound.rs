@@ -21,7 +21,7 @@ use netra_ws::{
 };
 
 use super::{connection::answer, dispatch};
-use crate::server::state::AppState;
+use crate::server::{metrics::metrics, state::AppState};
 
 /// Malformed frames within [`MALFORMED_WINDOW`] that end a connection.
 const MALFORMED_LIMIT: usize = 3;
@@ -58,6 +58,7 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
             }
         };
         if text.len() > state.config.limits.max_frame_bytes {
+            metrics().rejected(ErrorCode::FrameTooLarge);
             tracing::warn!(code = %ErrorCode::FrameTooLarge, bytes = text.len(), "frame rejected");
             peer.outbound.close(CloseCode::FrameTooLarge);
             // The writer ends the connection.
@@ -65,6 +66,7 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
         }
         match ClientFrame::decode(&text) {
             Ok(frame) => {
+                metrics().received(frame.message.info().name, text.len());
                 if inbound.admit(&frame) {
                     dispatch::dispatch(state, peer, frame).await;
                 }
@@ -121,6 +123,7 @@ impl<'a> Inbound<'a> {
         let Err(refused) = self.bucket.check() else { return true };
         let wait = refused.wait_time_from(DefaultClock::default().now());
         let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        metrics().rejected(ErrorCode::RateLimited);
         tracing::warn!(code = %ErrorCode::RateLimited, kind, retry_after_ms = wait, "frame rejected");
         let error = ErrorMessage {
             retry_after_ms: Some(wait),
@@ -138,6 +141,7 @@ impl<'a> Inbound<'a> {
         if !self.spend(error.reply_to, "undecodable") {
             return;
         }
+        metrics().rejected(error.code);
         tracing::warn!(code = %error.code, reason = error.message, "frame rejected");
         refuse(self.peer, error.reply_to, ErrorMessage::new(error.code, error.message.clone()));
         if error.is_malformed() && self.malformed.count(Instant::now()) {

@@ -14,7 +14,7 @@ use netra_ws::{
 use tracing::Instrument;
 
 use super::connection::answer;
-use crate::server::{error::ApiError, state::AppState};
+use crate::server::{error::ApiError, metrics::metrics, state::AppState};
 
 /// Answers `subscribe` and starts the replay beside the reader, which goes on.
 pub(super) async fn subscribe(
@@ -61,6 +61,7 @@ fn resumable(wanted: &Subscribe, head: &Head) -> Option<u64> {
 }
 
 fn confirm(peer: &Peer, id: FrameId, thread: ThreadId, head: &Head, mode: SubscribeMode) {
+    metrics().subscribed(mode);
     let subscribed = Subscribed { epoch: head.epoch.clone(), head_seq: head.head_seq, mode };
     answer(peer, Frame::new(ServerMessage::Subscribed(subscribed)).in_thread(thread).answering(id));
 }
@@ -84,6 +85,7 @@ fn replay(state: &AppState, subscription: Arc<Subscription>) {
 /// The live stream of a thread has a hole: what is missing is read from the log.
 pub(super) fn repair(state: &AppState, peer: &Arc<Peer>, thread: ThreadId) {
     if let Some(subscription) = peer.subscription(thread) {
+        metrics().gap();
         tracing::info!(thread_id = %thread, "a hole in the live stream is read from the log");
         replay(state, subscription);
     }

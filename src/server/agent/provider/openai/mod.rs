@@ -3,7 +3,7 @@
 mod request;
 mod stream;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use eventsource_stream::Eventsource;
@@ -12,7 +12,7 @@ use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
 use tokio::time::{sleep, timeout};
 
 use super::{Provider, ProviderError, Turn, TurnRequest, TurnSink};
-use crate::server::agent::RunContext;
+use crate::server::{agent::RunContext, metrics::metrics};
 use stream::Assembly;
 
 /// Pauses before a refused request is sent again; only while nothing of the answer has come.
@@ -78,11 +78,19 @@ impl OpenAi {
         if let Some(key) = &self.api_key {
             call = call.bearer_auth(key);
         }
+        let started = Instant::now();
         let sent = tokio::select! {
             biased;
             halt = context.halted() => return Err(ProviderError::Halted(halt)),
             sent = timeout(self.stall, call.send()) => sent,
         };
+        let outcome = match &sent {
+            Ok(Ok(response)) if response.status().is_success() => "ok",
+            Ok(Ok(_)) => "refused",
+            Ok(Err(_)) => "unreachable",
+            Err(_) => "silent",
+        };
+        metrics().upstream(outcome, started.elapsed());
         match sent {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(ProviderError::unavailable(

@@ -1,0 +1,40 @@
+//! `/metrics`, for those who may know: on an address of its own, with a token, or on a developer's machine.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use netra_ws::ErrorCode;
+
+use super::bearer;
+use crate::server::{
+    error::ApiError,
+    metrics::{CONTENT_TYPE, render},
+    state::AppState,
+};
+
+/// The metrics, beside the chat.
+pub async fn guarded(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
+    match &state.config.metrics_token {
+        Some(token) if bearer(&headers).is_some_and(|given| same(given, token)) => Ok(open().await),
+        Some(_) => Err(ApiError::new(ErrorCode::Unauthenticated, "send the metrics token as a bearer token")),
+        // Nobody else reaches a loopback address that is not published.
+        None if state.config.addr.ip().is_loopback() && state.config.public_url.is_none() => Ok(open().await),
+        None => Err(ApiError::new(
+            ErrorCode::Forbidden,
+            "set NETRA_METRICS_TOKEN, or NETRA_METRICS_ADDR to an address that only Prometheus reaches",
+        )),
+    }
+}
+
+/// The metrics, on an address of their own.
+pub async fn open() -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], render()).into_response()
+}
+
+/// Compares without telling by the time it takes how much was right.
+fn same(given: &str, wanted: &str) -> bool {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(given) == Sha256::digest(wanted)
+}
