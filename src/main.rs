@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use netra::server::{
-    self,
+    self, RunError,
     config::{Config, Flags},
     specification, telemetry,
 };
@@ -29,11 +29,31 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Tokens for programs.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Write the protocol's specification: AsyncAPI, JSON Schema and OpenAPI.
     Schema {
         /// The folder to write to.
         #[arg(long, default_value = "schema")]
         folder: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum TokenCommand {
+    /// Make a token and print it, this once.
+    Create {
+        /// What it is for.
+        #[arg(long)]
+        name: String,
+        /// Whose it is; the developer when absent.
+        #[arg(long)]
+        email: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
     },
 }
 
@@ -45,6 +65,9 @@ fn main() -> ExitCode {
     let flags = match cli.command {
         Some(Command::Serve { flags }) => flags,
         Some(Command::Schema { folder }) => return schema(&folder),
+        Some(Command::Token { command: TokenCommand::Create { name, email, flags } }) => {
+            return create_token(&flags, &name, email.as_deref());
+        }
         None => cli.flags,
     };
     serve(&flags)
@@ -60,7 +83,11 @@ fn schema(folder: &Path) -> ExitCode {
     }
 }
 
-fn serve(flags: &Flags) -> ExitCode {
+/// Runs a command with the settings, or says what is wrong with them.
+fn with_config<F>(flags: &Flags, run: impl FnOnce(Config) -> F) -> ExitCode
+where
+    F: Future<Output = Result<(), RunError>>,
+{
     let config = match Config::load(flags) {
         Ok(config) => config,
         Err(error) => {
@@ -69,8 +96,6 @@ fn serve(flags: &Flags) -> ExitCode {
         }
     };
     telemetry::init(&config);
-    // TLS for outgoing requests: one provider for the process.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -78,11 +103,25 @@ fn serve(flags: &Flags) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(server::run(config)) {
+    match runtime.block_on(run(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("netra: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn create_token(flags: &Flags, name: &str, email: Option<&str>) -> ExitCode {
+    with_config(flags, |config| async move {
+        let token = server::create_token(config, name, email).await?;
+        println!("{token}");
+        Ok(())
+    })
+}
+
+fn serve(flags: &Flags) -> ExitCode {
+    // TLS for outgoing requests: one provider for the process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    with_config(flags, server::run)
 }

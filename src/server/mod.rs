@@ -71,6 +71,12 @@ pub enum RunError {
     /// Outgoing requests cannot be made.
     #[error("the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
+    /// There is nobody to make a token for.
+    #[error("no such user: {0}")]
+    NoSuchUser(String),
+    /// A token cannot be made.
+    #[error("the token: {0}")]
+    Token(String),
     /// The listener failed.
     #[error("serving failed: {0}")]
     Serve(#[source] std::io::Error),
@@ -110,6 +116,25 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     database.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Makes an API token in the store, for the user with this address or the developer. A server may be running meanwhile.
+pub async fn create_token(config: Config, name: &str, email: Option<&str>) -> Result<String, RunError> {
+    let data_dir = config.data_dir.clone();
+    let in_data_dir = |error| RunError::DataDir(data_dir.display().to_string(), error);
+    tokio::fs::create_dir_all(&data_dir).await.map_err(in_data_dir)?;
+    let database = SqliteStore::open(&config.database_url, &data_dir).await?;
+    let store: SharedStore = Arc::new(database.clone());
+    let security = SecurityService::new(store.clone(), &config, &data_dir).map_err(in_data_dir)?;
+    let user = match email {
+        Some(email) => store.user_by_address(&email.trim().to_lowercase()).await?,
+        None if config.auth.contains(&AuthMode::Dev) => Some(store.dev_user().await?),
+        None => None,
+    };
+    let user = user.ok_or_else(|| RunError::NoSuchUser(email.unwrap_or("no --email was given").to_owned()))?;
+    let made = security.make_api_token_for(user.id, name).await.map_err(|error| RunError::Token(error.message))?;
+    database.close().await;
+    Ok(made.token)
 }
 
 /// Serves the metrics alone, for as long as the process lives.

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     middleware::{from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -14,7 +14,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
     error::ApiError,
-    http::{auth, discovery, guard, health, metrics, page, socket, threads},
+    http::{auth, discovery, guard, health, metrics, page, socket, threads, tokens},
     specification,
     state::AppState,
 };
@@ -34,6 +34,8 @@ pub(super) fn router(state: AppState) -> Router {
         .route("/api/auth/login", post(auth::login))
         .route("/api/auth/logout", post(auth::logout))
         .route("/api/auth/ws-token", post(auth::ws_token))
+        .route("/api/tokens", get(tokens::list).post(tokens::create))
+        .route("/api/tokens/{id}", delete(tokens::revoke))
         .route("/api/threads", get(threads::list).post(threads::create))
         .route("/api/threads/{id}", get(threads::get).patch(threads::change).delete(threads::delete))
         .route("/api/threads/{id}/events", get(threads::events))

@@ -10,6 +10,7 @@
 mod support;
 
 mod aimock;
+mod api_tokens;
 mod config;
 mod fanout;
 mod frames;

@@ -1,5 +1,6 @@
 //! Who is asking: one service for every way in.
 
+mod api_token;
 mod limits;
 mod password;
 mod secret;
@@ -15,6 +16,7 @@ use super::{
     error::ApiError,
     store::{NewUser, SharedStore},
 };
+pub use api_token::NewApiToken;
 use limits::KeyedLimit;
 pub use token::TokenClaims;
 use token::TokenKeys;
@@ -53,13 +55,24 @@ impl SessionSecret {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(Vec<u8>);
 
-/// A signed-in user and the sign-in.
+/// A user, and what proves it.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// Who.
     pub user: User,
-    /// Which sign-in.
+    /// The sign-in or the token.
     pub session: SessionId,
+    /// Which of both.
+    pub proof: Proof,
+}
+
+/// What proves who is asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A person's sign-in.
+    SignIn,
+    /// A program's token.
+    ApiToken,
 }
 
 /// A token for the socket.
@@ -181,7 +194,17 @@ impl SecurityService {
     /// Whose cookie it is.
     pub async fn identify(&self, secret: &SessionSecret) -> Result<Option<Identity>, ApiError> {
         let session = secret.digest();
-        Ok(self.store.session(&session.0).await?.map(|user| Identity { user, session }))
+        Ok(self.store.session(&session.0).await?.map(|user| Identity { user, session, proof: Proof::SignIn }))
+    }
+
+    /// Whose API token it is.
+    pub async fn identify_program(&self, token: &str) -> Result<Option<Identity>, ApiError> {
+        if !token.starts_with(api_token::PREFIX) {
+            return Ok(None);
+        }
+        let session = SessionSecret(token.to_owned()).digest();
+        let user = self.store.api_token_user(&session.0).await?;
+        Ok(user.map(|user| Identity { user, session, proof: Proof::ApiToken }))
     }
 
     /// Ends a sign-in.
@@ -203,8 +226,17 @@ impl SecurityService {
 
     /// Who a token stands for: it must be ours, alive, made for the socket, and its sign-in must not have ended.
     pub async fn verify_ws_token(&self, token: &str) -> Result<(User, Timestamp), ApiError> {
+        if token.starts_with(api_token::PREFIX) {
+            let identity = self.identify_program(token).await?;
+            let identity = identity.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "no such API token"))?;
+            return Ok((identity.user, Timestamp::now().plus(api_token::LIFE)));
+        }
         let claims = self.keys.verify(token)?;
-        let identity = self.store.session(&claims.session()).await?;
+        let proof = claims.session();
+        let identity = match self.store.session(&proof).await? {
+            Some(user) => Some(user),
+            None => self.store.api_token_user(&proof).await?,
+        };
         match identity {
             Some(user) if user.id == claims.sub => Ok((user, claims.expires_at())),
             Some(_) | None => Err(ApiError::new(ErrorCode::Unauthenticated, "the sign-in behind this token has ended")),

@@ -81,9 +81,10 @@ impl OptionalFromRequestParts<AppState> for Identity {
 
 /// Whose request it is.
 pub(crate) async fn identify(headers: &HeaderMap, state: &AppState) -> Result<Option<Identity>, ApiError> {
-    match session_secret(headers) {
-        Some(secret) => state.security.identify(&secret).await,
-        None => Ok(None),
+    match (session_secret(headers), bearer(headers)) {
+        (_, Some(token)) => state.security.identify_program(token).await,
+        (Some(secret), None) => state.security.identify(&secret).await,
+        (None, None) => Ok(None),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod openapi;
 pub mod page;
 pub mod socket;
 pub mod threads;
+pub mod tokens;
 
 pub use extract::{ApiJson, ApiPath, ApiQuery, session_cookie, signed_out_cookie};
 pub(crate) use extract::{bearer, identify};

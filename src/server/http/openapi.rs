@@ -9,8 +9,12 @@ use netra_ws::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{auth, discovery, threads};
-use crate::server::{auth::WsToken, error::ErrorBody, state::VERSION};
+use super::{auth, discovery, threads, tokens};
+use crate::server::{
+    auth::{NewApiToken, WsToken},
+    error::ErrorBody,
+    state::VERSION,
+};
 
 /// Types as requests hold them, and as answers do.
 struct Types {
@@ -31,11 +35,12 @@ impl Operation {
         Self { method, path, value }.id_in_path()
     }
 
-    /// `{id}` is a thread's.
+    /// `{id}` is what the path is about.
     fn id_in_path(mut self) -> Self {
         if self.path.contains("{id}") {
+            let what = if self.path.starts_with("/api/tokens") { "The token." } else { "The thread." };
             self.value["parameters"] = json!([{
-                "name": "id", "in": "path", "required": true, "description": "The thread.",
+                "name": "id", "in": "path", "required": true, "description": what,
                 "schema": { "type": "string", "format": "uuid" },
             }]);
         }
@@ -44,7 +49,7 @@ impl Operation {
 
     /// Needs a sign-in.
     fn signed_in(mut self) -> Self {
-        self.value["security"] = json!([{ "session": [] }]);
+        self.value["security"] = json!([{ "session": [] }, { "token": [] }]);
         self.fails(&[ErrorCode::Unauthenticated])
     }
 
@@ -118,6 +123,7 @@ impl Types {
 fn operations(types: &mut Types) -> Vec<Operation> {
     let mut all = before_sign_in(types);
     all.extend(account(types));
+    all.extend(for_programs(types));
     all.extend(conversations(types));
     all.extend(for_machines());
     all
@@ -164,6 +170,26 @@ fn account(types: &mut Types) -> Vec<Operation> {
             "The agents, the default first",
             types.written::<discovery::Agents>(),
         ),
+    ]
+}
+
+fn for_programs(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};
+    let on =
+        |method, path, id, summary| Operation::new(method, path, id, "tokens", summary).signed_in().fails(&[Forbidden]);
+    vec![
+        on(Method::GET, "/api/tokens", "listTokens", "Tokens for programs").answers(
+            200,
+            "The user's tokens, without their secrets",
+            types.written::<tokens::Tokens>(),
+        ),
+        on(Method::POST, "/api/tokens", "makeToken", "Makes a token for a program")
+            .body(types.read::<tokens::Wanted>())
+            .answers(201, "The token; its secret is shown this once", types.written::<NewApiToken>())
+            .fails(&[Conflict, OriginNotAllowed]),
+        on(Method::DELETE, "/api/tokens/{id}", "revokeToken", "Revokes a token and closes the user's sockets")
+            .done("Revoked")
+            .fails(&[NotFound, OriginNotAllowed]),
     ]
 }
 
@@ -257,13 +283,17 @@ pub fn openapi() -> Value {
         "tags": [
             { "name": "discovery", "description": "What there is" },
             { "name": "auth", "description": "Signing in and out" },
+            { "name": "tokens", "description": "Tokens for programs" },
             { "name": "threads", "description": "Conversations and their logs" },
             { "name": "operation", "description": "For those who run it" },
         ],
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": { "session": { "type": "apiKey", "in": "cookie", "name": "netra_session" } },
+            "securitySchemes": {
+                "session": { "type": "apiKey", "in": "cookie", "name": "netra_session" },
+                "token": { "type": "http", "scheme": "bearer", "description": "An API token: `netra_…`." },
+            },
         },
     })
 }

@@ -10,6 +10,7 @@ use netra_ws::{
     log::{EventLog, Fence},
     model::{Message, Role, Thread, User},
 };
+use uuid::Uuid;
 
 /// A store failed, or holds something that cannot be read back.
 pub type StoreError = sqlx::Error;
@@ -33,6 +34,17 @@ pub trait Store: EventLog {
     async fn session(&self, digest: &[u8]) -> Result<Option<User>, StoreError>;
     /// Ends a sign-in.
     async fn end_session(&self, digest: &[u8]) -> Result<(), StoreError>;
+
+    /// Keeps a program's token under its digest; `None` when the user has [`MAX_API_TOKENS`] already.
+    async fn add_api_token(&self, user: UserId, name: &str, digest: &[u8]) -> Result<Option<ApiToken>, StoreError>;
+    /// The user's tokens, oldest first.
+    async fn api_tokens(&self, user: UserId) -> Result<Vec<ApiToken>, StoreError>;
+    /// Revokes a token; `false` when it is not the user's.
+    async fn remove_api_token(&self, user: UserId, id: Uuid) -> Result<bool, StoreError>;
+    /// Whose token it is, if it was not revoked; notes that it was used.
+    async fn api_token_user(&self, digest: &[u8]) -> Result<Option<User>, StoreError>;
+    /// The user with this address.
+    async fn user_by_address(&self, email: &str) -> Result<Option<User>, StoreError>;
 
     /// Makes an empty thread.
     async fn add_thread(&self, user: UserId, title: &str, agent: &str) -> Result<Thread, StoreError>;
@@ -76,6 +88,24 @@ pub trait Store: EventLog {
 
 /// A store behind a pointer.
 pub type SharedStore = Arc<dyn Store>;
+
+/// Tokens that one user may have.
+pub const MAX_API_TOKENS: usize = 100;
+
+/// A program's token, as far as it is kept.
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize)]
+pub struct ApiToken {
+    /// Names it when it is to be revoked.
+    #[schemars(with = "String")]
+    pub id: Uuid,
+    /// What it is for.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was used last, to the minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
+}
 
 /// A user to be added.
 #[derive(Clone, Debug)]

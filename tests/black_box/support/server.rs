@@ -163,6 +163,12 @@ impl Server {
         self.base.trim_start_matches("http://")
     }
 
+    /// The process.
+    #[allow(dead_code, reason = "the tests in tests/faults look at its memory")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The folder that holds the data, the log and `netra.toml`.
     pub(crate) fn home(&self) -> Arc<TempDir> {
         Arc::clone(&self.home)

@@ -5,6 +5,7 @@ mod projection;
 mod rows;
 mod runs;
 mod threads;
+mod tokens;
 mod trim;
 mod users;
 
@@ -20,8 +21,9 @@ use sqlx::{
     Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use uuid::Uuid;
 
-use super::{ClaimedRun, Found, NewUser, Store, StoreError, ThreadChange, ThreadQuery, Trimmed};
+use super::{ApiToken, ClaimedRun, Found, NewUser, Store, StoreError, ThreadChange, ThreadQuery, Trimmed};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -125,6 +127,21 @@ impl Store for SqliteStore {
     }
     async fn end_session(&self, digest: &[u8]) -> Result<(), StoreError> {
         self.delete_session(digest).await
+    }
+    async fn add_api_token(&self, user: UserId, name: &str, digest: &[u8]) -> Result<Option<ApiToken>, StoreError> {
+        self.insert_api_token(user, name, digest).await
+    }
+    async fn api_tokens(&self, user: UserId) -> Result<Vec<ApiToken>, StoreError> {
+        self.select_api_tokens(user).await
+    }
+    async fn remove_api_token(&self, user: UserId, id: Uuid) -> Result<bool, StoreError> {
+        self.delete_api_token(user, id).await
+    }
+    async fn api_token_user(&self, digest: &[u8]) -> Result<Option<User>, StoreError> {
+        self.use_api_token(digest).await
+    }
+    async fn user_by_address(&self, email: &str) -> Result<Option<User>, StoreError> {
+        self.select_user_by_address(email).await
     }
     async fn add_thread(&self, user: UserId, title: &str, agent: &str) -> Result<Thread, StoreError> {
         self.insert_thread(user, title, agent).await
