@@ -41,3 +41,29 @@ fn plain_cargo_is_told_what_cargo_leptos_tells() {
         assert_eq!(config["env"].get(variable), build.get(name), "{variable}");
     }
 }
+
+/// Every promise has a row, every row a proof, and every file that a proof names exists.
+#[test]
+fn every_promise_names_its_proof() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/coherence.md")).expect("the page is there");
+    let mut seen = Vec::new();
+    for row in page.lines().filter(|line| line.starts_with("| R")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [name, promise, proof, _] = cells[..] else { panic!("four cells: {row}") };
+        assert!(!promise.is_empty() && !proof.is_empty(), "{name} is empty");
+        for quoted in proof.split('`').skip(1).step_by(2) {
+            let file = quoted.split(':').next().unwrap_or_default();
+            let path = match file.split_once('/') {
+                Some(("black_box", rest)) => root.join("tests/black_box").join(rest),
+                Some(("e2e", rest)) => root.join("end2end/tests").join(rest),
+                Some(_) => root.join(file),
+                None => continue,
+            };
+            assert!(path.exists(), "{name} names {file}, which is not there");
+        }
+        seen.push(name.to_owned());
+    }
+    let wanted: Vec<String> = (1..=27).map(|number| format!("R{number}")).collect();
+    assert_eq!(seen, wanted);
+}
