@@ -100,3 +100,25 @@ async fn an_id_belongs_to_its_user() {
     assert_eq!(other["payload"]["duplicate"], false, "{other}");
     assert_ne!(acked(&first, "thread_id"), acked(&other, "thread_id"));
 }
+
+#[tokio::test]
+async fn a_resent_stop_gets_the_first_answer_and_stops_nothing_else() {
+    let server = Setup::new().start().await;
+    let user = User::dev(&server).await;
+    let socket = user.connect().await;
+    let run = start_run(&socket, "guide", "What is 2 + 2?").await;
+    let stop = on(&run.thread, "stop_agent", json!({ "run_id": run.id }));
+    let first = socket.call(stop.clone()).await;
+    assert_eq!(acked(&first, "run_id"), run.id);
+    check_duplicate(&first, &socket.call(stop.clone()).await);
+    check_duplicate(&first, &user.connect().await.call(stop.clone()).await);
+    ended(&socket, &run).await;
+    check_duplicate(&first, &socket.call(stop.clone()).await);
+
+    let other = start_run(&socket, "guide", "What is 3 + 3?").await;
+    let mut clash = stop;
+    clash["payload"]["run_id"] = json!(other.id);
+    assert_eq!(error_code(&socket.call(clash).await), "id_conflict");
+    let end = ended(&socket, &other).await;
+    assert_eq!(end["payload"]["status"], "completed", "a refused stop stops nothing");
+}

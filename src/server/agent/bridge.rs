@@ -9,10 +9,14 @@ use netra_ws::{
     log::{Accept, Accepted},
     payload::{Ack, StartAgent, UserMessage},
 };
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Engine, Registry, engine::publish_thread};
-use crate::server::{error::ApiError, store::SharedStore};
+use crate::server::{
+    error::ApiError,
+    store::{Recorded, SharedStore},
+};
 
 /// The longest title, in characters.
 pub(crate) const MAX_TITLE: usize = 200;
@@ -85,9 +89,7 @@ impl Bridge {
         if message.content.trim().is_empty() {
             return Err(ApiError::new(ErrorCode::InvalidPayload, "`content` is empty"));
         }
-        let body =
-            serde_json::to_vec(&(kind, thread_id, &title, &message)).map_err(|error| ApiError::internal(&error))?;
-        let digest = Sha256::digest(&body).to_vec();
+        let digest = digest(&(kind, thread_id, &title, &message))?;
         let accept = Accept { user_id, command_id, digest, thread_id, title, agent, message };
         // In a task of its own: a connection that goes away between commit and hand-over must not lose the run.
         let this = self.clone();
@@ -107,13 +109,24 @@ impl Bridge {
     }
 
     /// Stops a run of the user. Stopping one that has ended changes nothing.
-    pub async fn stop_agent(&self, user: UserId, run: RunId) -> Result<Ack, ApiError> {
-        let (thread, active) = self.store.find_run(user, run).await?.ok_or_else(ApiError::not_found)?;
+    pub async fn stop_agent(&self, user_id: UserId, command_id: CommandId, run: RunId) -> Result<Ack, ApiError> {
+        let (thread_id, active) = self.store.find_run(user_id, run).await?.ok_or_else(ApiError::not_found)?;
+        let ack = Ack { thread_id: Some(thread_id), run_id: Some(run), ..Ack::default() };
+        let digest = digest(&("stop_agent", run))?;
+        let command = Recorded { user_id, command_id, digest: &digest, thread_id, ack: &ack };
+        let ack = self.store.record_command(command).await?;
         if active {
+            // A resend stops it, too: the process may have died between the record and the stop.
             self.engine.stop(run);
         }
-        Ok(Ack { thread_id: Some(thread), run_id: Some(run), ..Ack::default() })
+        Ok(ack)
     }
+}
+
+/// Tells a resend of a command from another command under the same id.
+fn digest(body: &impl Serialize) -> Result<Vec<u8>, ApiError> {
+    let body = serde_json::to_vec(body).map_err(|error| ApiError::internal(&error))?;
+    Ok(Sha256::digest(&body).to_vec())
 }
 
 /// A title from a message: its first line, cut at a word.

@@ -6,9 +6,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use netra_ws::{
-    MessageId, RunId, ThreadId, Timestamp, UserId,
-    log::{EventLog, Fence},
+    CommandId, MessageId, RunId, ThreadId, Timestamp, UserId,
+    log::{EventLog, Fence, LogError},
     model::{Message, Role, Thread, User},
+    payload::Ack,
 };
 use uuid::Uuid;
 
@@ -70,6 +71,9 @@ pub trait Store: EventLog {
     ) -> Result<Vec<Message>, StoreError>;
     /// The user's messages that match, best first.
     async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError>;
+
+    /// Keeps what a command became, once per `(user, command)`: the first answer when it was carried out before.
+    async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError>;
 
     /// Claims the thread's next run, if none is being worked on.
     async fn claim_run(&self, thread: ThreadId, owner: &str, lease: Duration)
@@ -142,6 +146,21 @@ pub struct ThreadChange {
     pub archived: Option<bool>,
     /// The agent that answers.
     pub agent: Option<String>,
+}
+
+/// A command that adds no message, and its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded<'a> {
+    /// Who gave it.
+    pub user_id: UserId,
+    /// The idempotency key.
+    pub command_id: CommandId,
+    /// A digest of its body, to tell a resend from a clash.
+    pub digest: &'a [u8],
+    /// The thread that it is about; the record lives as long.
+    pub thread_id: ThreadId,
+    /// The answer.
+    pub ack: &'a Ack,
 }
 
 /// A message that matched a search.

@@ -27,7 +27,9 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
         ClientMessage::StartAgent(start) => {
             state.bridge.start_agent(user, id, thread_id, start).await.map(acknowledged).map(Some)
         }
-        ClientMessage::StopAgent(stop) => state.bridge.stop_agent(user, stop.run_id).await.map(acknowledged).map(Some),
+        ClientMessage::StopAgent(stop) => {
+            state.bridge.stop_agent(user, id, stop.run_id).await.map(acknowledged).map(Some)
+        }
         ClientMessage::ToolApproval(_) => {
             Err(ApiError::new(ErrorCode::NotFound, "no tool call of yours waits for a decision"))
         }

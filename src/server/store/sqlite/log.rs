@@ -10,12 +10,12 @@ use netra_ws::{
     payload::{Ack, ThreadMessage, ThreadSnapshot},
 };
 use serde_json::value::RawValue;
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction, query, query_as, query_scalar};
+use sqlx::{Row, SqliteConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{
-    super::StoreError,
-    SqliteStore, corrupt, now,
+    super::{Recorded, StoreError},
+    SqliteStore, commands, corrupt, now,
     projection::{fold_run, project},
     rows::EventRow,
     seq, threads, timestamp, to_i64,
@@ -24,7 +24,7 @@ use super::{
 /// Messages in a snapshot.
 const SNAPSHOT_MESSAGES: usize = 200;
 
-fn store(error: StoreError) -> LogError {
+pub(super) fn store(error: StoreError) -> LogError {
     LogError::Store(Box::new(error))
 }
 
@@ -51,8 +51,8 @@ impl EventLog for SqliteStore {
 
     async fn accept(&self, command: Accept) -> Result<Accepted, LogError> {
         let mut tx = self.write().await.map_err(store)?;
-        if let Some(ack) = earlier(&mut tx, &command).await? {
-            return Ok(Accepted { ack: Ack { duplicate: true, ..ack }, thread: None, events: Vec::new() });
+        if let Some(ack) = commands::earlier(&mut tx, command.user_id, command.command_id, &command.digest).await? {
+            return Ok(Accepted { ack, thread: None, events: Vec::new() });
         }
         let at = now();
         let thread_id = match command.thread_id {
@@ -110,15 +110,8 @@ impl EventLog for SqliteStore {
             seq: events.first().map(|event| event.seq),
             duplicate: false,
         };
-        query("INSERT INTO commands (user_id, id, digest, thread_id, ack) VALUES (?, ?, ?, ?, ?)")
-            .bind(command.user_id.uuid())
-            .bind(command.command_id.uuid())
-            .bind(&command.digest)
-            .bind(thread_id.uuid())
-            .bind(serde_json::to_string(&ack).map_err(|error| store(corrupt(error)))?)
-            .execute(&mut *tx)
-            .await
-            .map_err(store)?;
+        let (user_id, command_id, digest) = (command.user_id, command.command_id, &*command.digest);
+        commands::insert(&mut tx, Recorded { user_id, command_id, digest, thread_id, ack: &ack }).await?;
         let thread = threads::select_thread(&mut *tx, command.user_id, thread_id).await.map_err(store)?;
         tx.commit().await.map_err(store)?;
         Ok(Accepted { ack, thread: thread.map(|thread| (thread, command.thread_id.is_none())), events })
@@ -246,21 +239,6 @@ async fn insert<'m>(
         stored.push(event);
     }
     Ok(stored)
-}
-
-/// The answer that this command got before.
-async fn earlier(tx: &mut Transaction<'_, Sqlite>, command: &Accept) -> Result<Option<Ack>, LogError> {
-    let row: Option<(Vec<u8>, String)> = query_as("SELECT digest, ack FROM commands WHERE user_id = ? AND id = ?")
-        .bind(command.user_id.uuid())
-        .bind(command.command_id.uuid())
-        .fetch_optional(&mut **tx)
-        .await
-        .map_err(store)?;
-    match row {
-        None => Ok(None),
-        Some((digest, _)) if digest != command.digest => Err(LogError::IdConflict),
-        Some((_, ack)) => serde_json::from_str(&ack).map(Some).map_err(|error| store(corrupt(error))),
-    }
 }
 
 /// The runs that answer messages from `first_seq` on, and every unfinished one.

@@ -1,5 +1,6 @@
 //! SQLite: one file, one writer, many readers (WAL).
 
+mod commands;
 mod log;
 mod projection;
 mod rows;
@@ -14,8 +15,9 @@ use std::{path::Path, str::FromStr, time::Duration};
 use async_trait::async_trait;
 use netra_ws::{
     RunId, ThreadId, Timestamp, UserId,
-    log::Fence,
+    log::{Fence, LogError},
     model::{Message, Thread, User},
+    payload::Ack,
 };
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
@@ -23,7 +25,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{ApiToken, ClaimedRun, Found, NewUser, Store, StoreError, ThreadChange, ThreadQuery, Trimmed};
+use super::{ApiToken, ClaimedRun, Found, NewUser, Recorded, Store, StoreError, ThreadChange, ThreadQuery, Trimmed};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -173,6 +175,9 @@ impl Store for SqliteStore {
     }
     async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError> {
         self.match_messages(user, query, limit).await
+    }
+    async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError> {
+        self.record(command).await
     }
     async fn claim_run(
         &self,

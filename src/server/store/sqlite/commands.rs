@@ -1,0 +1,55 @@
+//! What commands became: a resend gets the first answer, for as long as the thread lives.
+
+use netra_ws::{CommandId, UserId, log::LogError, payload::Ack};
+use sqlx::{SqliteConnection, query, query_as};
+
+use super::{super::Recorded, SqliteStore, corrupt, log::store};
+
+/// The answer that this command got before, marked as a duplicate.
+pub(super) async fn earlier(
+    tx: &mut SqliteConnection,
+    user: UserId,
+    command: CommandId,
+    digest: &[u8],
+) -> Result<Option<Ack>, LogError> {
+    let row: Option<(Vec<u8>, String)> = query_as("SELECT digest, ack FROM commands WHERE user_id = ? AND id = ?")
+        .bind(user.uuid())
+        .bind(command.uuid())
+        .fetch_optional(tx)
+        .await
+        .map_err(store)?;
+    match row {
+        None => Ok(None),
+        Some((kept, _)) if kept != digest => Err(LogError::IdConflict),
+        Some((_, ack)) => {
+            let ack: Ack = serde_json::from_str(&ack).map_err(|error| store(corrupt(error)))?;
+            Ok(Some(Ack { duplicate: true, ..ack }))
+        }
+    }
+}
+
+/// Keeps the answer.
+pub(super) async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> Result<(), LogError> {
+    query("INSERT INTO commands (user_id, id, digest, thread_id, ack) VALUES (?, ?, ?, ?, ?)")
+        .bind(command.user_id.uuid())
+        .bind(command.command_id.uuid())
+        .bind(command.digest)
+        .bind(command.thread_id.uuid())
+        .bind(serde_json::to_string(command.ack).map_err(|error| store(corrupt(error)))?)
+        .execute(tx)
+        .await
+        .map(drop)
+        .map_err(store)
+}
+
+impl SqliteStore {
+    pub(super) async fn record(&self, command: Recorded<'_>) -> Result<Ack, LogError> {
+        let mut tx = self.write().await.map_err(store)?;
+        if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
+            return Ok(ack);
+        }
+        insert(&mut tx, command).await?;
+        tx.commit().await.map_err(store)?;
+        Ok(command.ack.clone())
+    }
+}
