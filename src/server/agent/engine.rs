@@ -64,6 +64,25 @@ struct Stops {
     working: HashMap<RunId, watch::Sender<Option<Halt>>>,
     /// Stopped before they began.
     early: HashSet<RunId>,
+    /// Threads that this process works on, and whether there may be more to do than was seen. A process never claims what it
+    /// works on itself, whatever a clock that was set says about its leases.
+    threads: HashMap<ThreadId, bool>,
+}
+
+/// Takes the thread out again, whatever ends the work.
+struct AtWork<'a> {
+    shared: &'a Shared,
+    thread: ThreadId,
+    /// It was taken out already, and another may have put it in again.
+    given_up: bool,
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        if !self.given_up {
+            self.shared.stops().threads.remove(&self.thread);
+        }
+    }
 }
 
 /// What the engine is made of.
@@ -112,7 +131,7 @@ impl Engine {
                     () = engine.shared.closing.cancelled() => return,
                     _ = ticks.tick() => {}
                 }
-                match engine.shared.store.threads_with_work().await {
+                match engine.shared.store.threads_with_work(engine.shared.lease).await {
                     Ok(threads) => threads.into_iter().for_each(|thread| engine.schedule(thread)),
                     Err(error) => tracing::error!(%error, "the look for unfinished runs failed"),
                 }
@@ -165,16 +184,37 @@ impl Shared {
 
     /// Works on the thread's runs until there are none.
     async fn work(&self, thread: ThreadId) {
+        if let Some(more) = self.stops().threads.get_mut(&thread) {
+            *more = true;
+            return;
+        }
+        self.stops().threads.insert(thread, false);
+        let mut at_work = AtWork { shared: self, thread, given_up: false };
         while !self.closing.is_cancelled() {
             match self.store.claim_run(thread, &self.owner, self.lease).await {
                 Ok(Some(run)) => self.execute(run).await,
-                Ok(None) => return,
+                // Whoever scheduled more meanwhile relies on this loop.
+                Ok(None) if self.take_more(thread) => {}
+                Ok(None) => {
+                    at_work.given_up = true;
+                    return;
+                }
                 Err(error) => {
                     tracing::error!(%error, thread_id = %thread, "a run could not be claimed");
                     return;
                 }
             }
         }
+    }
+
+    /// Whether more was scheduled since the last look. If not, the thread is given up, under the same lock.
+    fn take_more(&self, thread: ThreadId) -> bool {
+        let mut stops = self.stops();
+        let more = stops.threads.get_mut(&thread).is_some_and(std::mem::take);
+        if !more {
+            stops.threads.remove(&thread);
+        }
+        more
     }
 
     /// One run, from its first event to its last.

@@ -83,7 +83,7 @@ pub trait Store: EventLog {
     /// Gives a run back, so that any process can claim it at once.
     async fn release_lease(&self, fence: Fence) -> Result<(), StoreError>;
     /// Threads with runs that wait for a worker or whose worker is gone.
-    async fn threads_with_work(&self) -> Result<Vec<ThreadId>, StoreError>;
+    async fn threads_with_work(&self, lease: Duration) -> Result<Vec<ThreadId>, StoreError>;
     /// Removes deltas of runs that ended before `before`, of `limit` runs at most; cursors inside then get a snapshot.
     async fn trim(&self, before: Timestamp, limit: usize) -> Result<Trimmed, StoreError>;
     /// The run's thread and whether the run has yet to end, if it is the user's.

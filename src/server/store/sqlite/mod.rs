@@ -193,8 +193,8 @@ impl Store for SqliteStore {
     async fn release_lease(&self, fence: Fence) -> Result<(), StoreError> {
         self.release(fence).await
     }
-    async fn threads_with_work(&self) -> Result<Vec<ThreadId>, StoreError> {
-        self.select_threads_with_work().await
+    async fn threads_with_work(&self, lease: Duration) -> Result<Vec<ThreadId>, StoreError> {
+        self.select_threads_with_work(lease).await
     }
     async fn trim(&self, before: Timestamp, limit: usize) -> Result<Trimmed, StoreError> {
         self.trim_runs(before, limit).await

@@ -11,6 +11,17 @@ use super::{
     SqliteStore, now, seq, to_i64,
 };
 
+/// The latest end that a lease can have which somebody renews. One that ends later was taken before the clock was set back,
+/// and its owner, if there is one, is stopped by the fence.
+fn longest(lease: Duration) -> i64 {
+    now() + 2 * to_i64(lease.as_millis())
+}
+
+/// Whether someone still works under a lease that ends then.
+fn is_held(expires_at: i64, lease: Duration) -> bool {
+    expires_at > now() && expires_at <= longest(lease)
+}
+
 impl SqliteStore {
     pub(super) async fn claim(
         &self,
@@ -30,9 +41,8 @@ impl SqliteStore {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = next else { return Ok(None) };
-        let owned =
-            row.try_get::<&str, _>("status")? == "running" && row.try_get::<i64, _>("lease_expires_at")? > now();
-        if owned {
+        let expires_at: i64 = row.try_get("lease_expires_at")?;
+        if row.try_get::<&str, _>("status")? == "running" && is_held(expires_at, lease) {
             return Ok(None);
         }
         let id: Uuid = row.try_get("id")?;
@@ -73,12 +83,13 @@ impl SqliteStore {
         Ok(changed.rows_affected() > 0)
     }
 
-    pub(super) async fn select_threads_with_work(&self) -> Result<Vec<ThreadId>, StoreError> {
+    pub(super) async fn select_threads_with_work(&self, lease: Duration) -> Result<Vec<ThreadId>, StoreError> {
         let ids: Vec<Uuid> = query_scalar(
             "SELECT DISTINCT thread_id FROM runs
-             WHERE status = 'queued' OR (status = 'running' AND lease_expires_at <= ?)",
+             WHERE status = 'queued' OR (status = 'running' AND lease_expires_at NOT BETWEEN ? AND ?)",
         )
-        .bind(now())
+        .bind(now() + 1)
+        .bind(longest(lease))
         .fetch_all(&self.readers)
         .await?;
         Ok(ids.into_iter().map(Into::into).collect())
@@ -96,3 +107,7 @@ impl SqliteStore {
         Ok(row.map(|(thread, active)| (thread.into(), active)))
     }
 }
+
+#[cfg(test)]
+#[path = "runs_tests.rs"]
+mod tests;
