@@ -5,7 +5,7 @@ SHELL := bash
 export PATH := $(CURDIR)/node_modules/.bin:$(HOME)/.cargo/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run build watch test setup browser lint unit e2e fmt clean
+.PHONY: run build watch test test-long setup browser lint unit e2e fmt clean
 
 run: build ## Build and serve on 127.0.0.1:3000
 	./target/release/netra serve
@@ -19,6 +19,12 @@ watch: setup ## Rebuild and reload on every change
 	cargo leptos watch
 
 test: setup browser lint e2e unit ## Everything; ends with the Rust tests
+
+test-long: setup browser ## The same faults for longer, with figures
+	@echo "netra: the long tests; about 30 minutes"
+	cargo leptos build
+	NETRA_TEST_LONG=1 npm run --silent e2e
+	NETRA_TEST_LONG=1 NETRA_SIM_HISTORIES=100000 cargo test --workspace --features ssr -- --nocapture
 
 setup: node_modules/.package-lock.json
 	@./tools/setup.sh

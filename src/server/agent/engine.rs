@@ -35,7 +35,7 @@ use crate::server::{
 /// Messages of the thread that a model is shown.
 const CONTEXT_MESSAGES: usize = 60;
 
-/// How often threads are looked through for work that nobody does.
+/// How often threads are looked through for work that nobody does, at the least; a third of a lease when that is shorter.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// A cheap handle on the engine.
@@ -124,7 +124,7 @@ impl Engine {
     pub fn start(&self) {
         let engine = self.clone();
         self.shared.tasks.spawn(async move {
-            let mut ticks = interval(SWEEP);
+            let mut ticks = interval(SWEEP.min(engine.shared.lease / 3));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
