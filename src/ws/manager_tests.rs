@@ -19,6 +19,8 @@ use crate::{
 mod census;
 #[path = "manager_tests/convergence.rs"]
 mod convergence;
+#[path = "manager_tests/histories.rs"]
+mod histories;
 #[path = "manager_tests/pressure.rs"]
 mod pressure;
 #[path = "manager_tests/replay.rs"]

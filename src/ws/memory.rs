@@ -39,6 +39,10 @@ struct Kept {
     epoch: String,
     trimmed_seq: u64,
     events: Vec<StoredEvent>,
+    /// What trimmed events came to.
+    base: ThreadState,
+    /// Every event that ever was, trimmed or not.
+    ids: Vec<FrameId>,
     fences: HashMap<RunId, i64>,
     ended: HashSet<RunId>,
 }
@@ -75,13 +79,27 @@ impl MemoryLog {
     pub(crate) fn trim(&self, thread: ThreadId, seq: u64) {
         let mut tables = self.tables();
         let kept = tables.threads.get_mut(&thread).expect("a thread of this log");
+        for event in kept.events.iter().filter(|event| event.seq <= seq) {
+            kept.base.apply(&event.decode().expect("what was stored can be read"));
+        }
         kept.events.retain(|event| event.seq > seq);
-        kept.trimmed_seq = seq;
+        kept.trimmed_seq = kept.trimmed_seq.max(seq);
     }
 
     /// Every event of a thread.
     pub(crate) fn events(&self, thread: ThreadId) -> Vec<StoredEvent> {
         self.tables().threads[&thread].events.clone()
+    }
+
+    /// The event at a place, trimmed or not.
+    pub(crate) fn id_at(&self, thread: ThreadId, seq: u64) -> Option<FrameId> {
+        let at = usize::try_from(seq).ok()?.checked_sub(1)?;
+        self.tables().threads[&thread].ids.get(at).copied()
+    }
+
+    /// The newest event of a thread.
+    pub(crate) fn head_of(&self, thread: ThreadId) -> u64 {
+        self.tables().threads[&thread].thread.head_seq
     }
 
     /// The thread's state as its events tell it.
@@ -106,8 +124,9 @@ impl Tables {
             updated_at: at,
         };
         let epoch = format!("{:08x}", fastrand::u32(..));
-        let (events, fences, ended) = <(Vec<_>, HashMap<_, _>, HashSet<_>)>::default();
-        self.threads.insert(id, Kept { user_id, thread, epoch, trimmed_seq: 0, events, fences, ended });
+        let (events, ids, fences, ended) = <(Vec<_>, Vec<_>, HashMap<_, _>, HashSet<_>)>::default();
+        let base = ThreadState { epoch: epoch.clone(), ..ThreadState::default() };
+        self.threads.insert(id, Kept { user_id, thread, epoch, trimmed_seq: 0, events, base, ids, fences, ended });
         id
     }
 
@@ -139,12 +158,13 @@ impl Kept {
             payload: payload.expect("every payload is JSON"),
         };
         self.events.push(event.clone());
+        self.ids.push(event.id);
         self.ended.extend(run_id.filter(|_| message.is_terminal()));
         event
     }
 
     fn fold(&self) -> ThreadState {
-        let mut state = ThreadState { thread: Some(self.thread.clone()), ..ThreadState::default() };
+        let mut state = ThreadState { thread: Some(self.thread.clone()), ..self.base.clone() };
         for event in &self.events {
             state.apply(&event.decode().expect("what was stored can be read"));
         }

@@ -90,7 +90,7 @@ async fn a_thousand_streaming_sockets_lose_nothing_in_a_deploy() {
     for run in &runs {
         let watcher = user.connect().await;
         watcher.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
-        ended_within(&watcher, run, Duration::from_secs(60)).await;
+        ended_within(&watcher, run, Duration::from_mins(1)).await;
         let log = user.get(&format!("/api/threads/{}/events?limit=1000", run.thread)).await.ok();
         let log = log["events"].as_array().expect("events").clone();
         check_run(&log, run);

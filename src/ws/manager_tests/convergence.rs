@@ -163,7 +163,7 @@ impl Page {
     }
 }
 
-fn greeting(user: &User) -> ServerFrame {
+pub(super) fn greeting(user: &User) -> ServerFrame {
     Frame {
         ts: Some(Timestamp::from_millis(0)),
         ..Frame::new(ServerMessage::Connect(p::Connect {
