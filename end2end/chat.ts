@@ -4,6 +4,8 @@ import { type Locator, type Page, expect } from "@playwright/test";
 export type LinkState = "connecting" | "live" | "reconnecting" | "offline" | "unreachable" | "signed-out";
 export type CardStatus = "queued" | "running" | "completed" | "stopped" | "failed";
 
+export type PendingStatus = "queued" | "sent" | "failed";
+
 export class Chat {
   readonly status: Locator;
   readonly retry: Locator;
@@ -16,7 +18,11 @@ export class Chat {
   /** The newest answer. */
   readonly card: Locator;
   readonly answer: Locator;
+  /** What is said of each message that is not in the thread yet. */
+  readonly pending: Locator;
   readonly sidebar: Locator;
+  /** The sidebar's entry that asks whether to delete. */
+  readonly asking: Locator;
   readonly search: Locator;
 
   constructor(readonly page: Page) {
@@ -30,7 +36,11 @@ export class Chat {
     this.cards = page.locator("article.card");
     this.card = this.cards.last();
     this.answer = this.card.locator(".answer.markdown");
+    this.pending = page.locator("article.message-user .message-state");
     this.sidebar = page.getByRole("navigation", { name: "Conversations" });
+    this.asking = this.sidebar
+      .locator("li.thread-item")
+      .filter({ has: page.getByRole("button", { name: "Keep", exact: true }) });
     this.search = page.getByLabel("Search conversations", { exact: true });
   }
 
@@ -47,6 +57,51 @@ export class Chat {
 
   async linkIs(state: LinkState | RegExp, timeout?: number): Promise<void> {
     await expect(this.status).toHaveAttribute("data-state", state, { timeout });
+  }
+
+  /** Keeps what the link says from here on; call it before the page loads. */
+  async watchLink(): Promise<() => Promise<string[]>> {
+    await this.page.addInitScript(() => {
+      const states: string[] = [];
+      Object.assign(window, { linkStates: states });
+      new MutationObserver(() => {
+        const state = document.querySelector(".link-status")?.getAttribute("data-state");
+        if (state && state !== states.at(-1)) states.push(state);
+      }).observe(document, { subtree: true, childList: true, attributeFilter: ["data-state"] });
+    });
+    return () => this.page.evaluate(() => (window as unknown as { linkStates: string[] }).linkStates);
+  }
+
+  /** The messages that are not in the thread yet are exactly these many, in this state. */
+  async waiting(state: PendingStatus, count = 1): Promise<void> {
+    await expect(this.pending).toHaveCount(count);
+    for (let at = 0; at < count; at++) await expect(this.pending.nth(at)).toHaveAttribute("data-state", state);
+  }
+
+  /**
+   * The conversation as it is drawn: elements with their attributes in order, and their words. Icons count by their class,
+   * because the framework writes their insides differently on either side.
+   */
+  async conversation(): Promise<string> {
+    return this.page.getByRole("log").evaluate((log) => {
+      const drawn = (node: Node): string => {
+        if (node instanceof Text) return node.data;
+        if (!(node instanceof Element)) return "";
+        const attributes = [...node.attributes].map(({ name, value }) => `${name}="${value}"`).sort();
+        const inside = node instanceof SVGElement ? "" : [...node.childNodes].map(drawn).join("");
+        return `<${[node.localName, ...attributes].join(" ")}>${inside}</${node.localName}>\n`;
+      };
+      return [...log.childNodes].map(drawn).join("");
+    });
+  }
+
+  /** Nothing in the page claims that work is going on. */
+  async isAtRest(): Promise<void> {
+    const busy = this.page.locator(
+      "[aria-busy=true], [data-streaming=true], details.thought[data-active=true], details.tool[data-status=running], li.thread-item[data-running=true]",
+    );
+    await expect(busy).toHaveCount(0);
+    await expect(this.page.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0);
   }
 
   async ask(text: string): Promise<void> {

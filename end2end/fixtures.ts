@@ -1,9 +1,14 @@
 /** What every test has at hand: a real server, a real model server, a watched browser. */
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type BrowserContext, expect, test as base } from "@playwright/test";
+import { OwnBrowser } from "./browser.ts";
 import { Chat } from "./chat.ts";
 import { Guard } from "./guard.ts";
 import { Model } from "./model.ts";
+import { Proxy } from "./proxy.ts";
 import { Server } from "./server.ts";
 import { SocketLog } from "./sockets.ts";
 
@@ -27,7 +32,11 @@ export async function register(context: BrowserContext, account = newAccount()):
 }
 
 interface WorkerFixtures {
+  /** Settings of the server beyond those of every test: a file that needs some has a server of its own. */
+  settings: Record<string, string>;
   model: Model;
+  /** A second way to the server, for tests that break it: `test.use(throughProxy)`. */
+  network: Proxy;
   server: Server;
 }
 
@@ -36,6 +45,8 @@ interface TestFixtures {
   sockets: SocketLog;
   /** The page of a user who has just registered and has no threads. */
   chat: Chat;
+  /** Starts a Chromium of the test's own. Each call uses the same profile. */
+  startBrowser: () => Promise<OwnBrowser>;
   health: void;
 }
 
@@ -50,15 +61,29 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: "worker" },
   ],
 
+  settings: [{}, { scope: "worker", option: true }],
+
+  network: [
+    async ({}, use) => {
+      const proxy = await Proxy.create();
+      await use(proxy);
+      await proxy.close();
+    },
+    { scope: "worker" },
+  ],
+
   server: [
-    async ({ model }, use) => {
+    async ({ model, network, settings }, use) => {
       const server = await Server.create({
         NETRA_LLM_BASE_URL: model.url,
         NETRA_LLM_API_KEY: "test-key",
         NETRA_LLM_MODEL: "mock-model",
         // A crashed run is taken up again after its lease: the default is long to wait for.
         NETRA_RUN_LEASE_S: "5",
+        NETRA_ALLOWED_ORIGINS: network.url,
+        ...settings,
       });
+      network.target = Number(new URL(server.url).port);
       await server.start();
       await use(server);
       const code = await server.stop();
@@ -89,14 +114,28 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await use(new Chat(page));
   },
 
+  startBrowser: async ({ playwright, launchOptions, baseURL, guard }, use) => {
+    const profile = mkdtempSync(join(tmpdir(), "netra-e2e-profile-"));
+    const started: OwnBrowser[] = [];
+    await use(async () => {
+      const browser = await OwnBrowser.launch(playwright.chromium, profile, { ...launchOptions, baseURL });
+      started.push(browser);
+      await guard.watch(browser.context);
+      return browser;
+    });
+    for (const browser of started) await browser.close();
+    rmSync(profile, { recursive: true, force: true });
+  },
+
   /** Leaves a running server to the next test; one that ended by itself fails this test. */
   health: [
-    async ({ server, model }, use, testInfo) => {
+    async ({ server, model, network }, use, testInfo) => {
       model.reset();
       await use();
       if (testInfo.status !== testInfo.expectedStatus) {
         await testInfo.attach("server.log", { path: server.logFile, contentType: "text/plain" });
       }
+      await network.pass();
       const crash = server.crash;
       await server.start();
       expect(crash).toBeUndefined();
@@ -104,5 +143,10 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { auto: true, timeout: 60_000 },
   ],
 });
+
+/** Makes every address of a test lead through the proxy. */
+export const throughProxy: Parameters<typeof test.use>[0] = {
+  baseURL: async ({ network }, use) => use(network.url),
+};
 
 export { expect };

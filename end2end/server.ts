@@ -8,9 +8,18 @@ import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const BINARY = resolve(ROOT, process.env.NETRA_BIN ?? "target/debug/netra");
+/** The files of the page; they belong to the same build as the binary. */
+const SITE = resolve(ROOT, process.env.NETRA_SITE ?? "target/site");
 const READY_MS = 30_000;
 /** Above the server's own drain time, so that a hang is told apart from a slow drain. */
 const STOP_MS = 30_000;
+
+/** For `start`: the server has no language model, and so no agent that needs one. */
+export const WITHOUT_MODEL = {
+  NETRA_LLM_BASE_URL: undefined,
+  NETRA_LLM_API_KEY: undefined,
+  NETRA_LLM_MODEL: undefined,
+};
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
@@ -44,7 +53,7 @@ export class Server {
       NETRA_ADDR: `127.0.0.1:${port}`,
       NETRA_DATA_DIR: dataDir,
       NETRA_AUTH: "dev,password",
-      LEPTOS_SITE_ROOT: "target/site",
+      LEPTOS_SITE_ROOT: SITE,
       LEPTOS_OUTPUT_NAME: "netra",
       ...env,
     };
@@ -67,11 +76,11 @@ export class Server {
     return `the server ended by itself (${this.child.exitCode ?? this.child.signalCode})\n${this.logTail()}`;
   }
 
-  /** Starts the server unless it runs, and resolves when it is ready. */
-  async start(): Promise<void> {
+  /** Starts the server unless it runs, with settings changed for this once, and resolves when it is ready. */
+  async start(changed: Record<string, string | undefined> = {}): Promise<void> {
     if (this.isUp()) return;
     const log = openSync(this.logFile, "a");
-    this.child = spawn(BINARY, ["serve"], { cwd: ROOT, env: this.env, stdio: ["ignore", log, log] });
+    this.child = spawn(BINARY, ["serve"], { cwd: ROOT, env: { ...this.env, ...changed }, stdio: ["ignore", log, log] });
     closeSync(log);
     // Without a listener a failed spawn would take the worker down; `crash` reports it instead.
     this.child.on("error", () => {});

@@ -46,16 +46,13 @@ test("a pinned thread stands first (R25)", async ({ chat, page }) => {
 test("deleting asks in place, and can be taken back (R17, R25)", async ({ chat, page }) => {
   await chat.open();
   const id = await startThread(chat);
-  const asking = chat.sidebar
-    .locator("li.thread-item")
-    .filter({ has: page.getByRole("button", { name: "Keep", exact: true }) });
   await chat.onThread(id, "Delete");
-  await asking.getByRole("button", { name: "Keep", exact: true }).click();
+  await chat.asking.getByRole("button", { name: "Keep", exact: true }).click();
   await expect(chat.thread(id)).toBeVisible();
   expect((await page.request.get(`/api/threads/${id}`)).status()).toBe(200);
 
   await chat.onThread(id, "Delete");
-  await asking.getByRole("button", { name: "Delete", exact: true }).click();
+  await chat.asking.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(chat.thread(id)).toHaveCount(0);
   await page.waitForURL((url) => url.pathname === "/");
   await expect.poll(async () => (await page.request.get(`/api/threads/${id}`)).status()).toBe(404);

@@ -72,6 +72,15 @@ pub async fn delete_thread(id: ThreadId) -> Result<(), ServerFnError> {
     state.threads.delete(user, id).await.map_err(backend::failed)
 }
 
+/// The newest threads, as the page lists them.
+#[server(prefix = "/fn", endpoint = "list-threads")]
+pub async fn list_threads() -> Result<Vec<Thread>, ServerFnError> {
+    let state = backend::state()?;
+    let user = backend::user(&state).await?;
+    let query = crate::server::http::page::sidebar_threads();
+    state.threads.list(user, &query).await.map(|(threads, _)| threads).map_err(backend::failed)
+}
+
 /// Threads with these words in their title or messages.
 #[server(prefix = "/fn", endpoint = "search-threads")]
 pub async fn search_threads(query: String) -> Result<Vec<Thread>, ServerFnError> {

@@ -148,6 +148,8 @@ impl Socket {
             Action::Deliver(frame) => {
                 if let netra_ws::ServerMessage::Connect(connect) = &frame.message {
                     self.greeted(&connect.server_version);
+                    // What happened to other threads while nobody listened was said once and is not said again.
+                    browser::refresh_threads(self.shared.store.clone());
                 }
                 self.shared.store.deliver(&frame);
             }
@@ -306,20 +308,20 @@ fn pending(queued: &netra_ws::session::Queued) -> Pending {
 /// A clock that never goes back, follows the wall clock through sleep, and survives a wall clock that is set back.
 #[derive(Default)]
 struct Clock {
-    at: Millis,
+    /// With its fractions: a clock that drops them stands still while frames come thick and fast.
+    at: f64,
     last: Option<(f64, f64)>,
 }
 
 impl Clock {
     fn advance(&mut self, (steady, wall): (f64, f64)) -> Millis {
         if let Some((last_steady, last_wall)) = self.last.replace((steady, wall)) {
-            let passed = (steady - last_steady).max(wall - last_wall).max(0.0);
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            {
-                self.at += passed as Millis;
-            }
+            self.at += (steady - last_steady).max(wall - last_wall).max(0.0);
         }
-        self.at
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        {
+            self.at as Millis
+        }
     }
 }
 
@@ -344,5 +346,12 @@ mod tests {
         assert_eq!(clock.advance((100.0, 1_060_100.0)), 60_100);
         // Set back by an hour: the steady clock goes on.
         assert_eq!(clock.advance((150.0, -2_500_000.0)), 60_150);
+    }
+
+    #[test]
+    fn the_clock_counts_fractions() {
+        let mut clock = Clock::default();
+        let last = (0..=4_000).map(|step| clock.advance((f64::from(step) / 4.0, 0.0))).last();
+        assert_eq!(last, Some(1_000));
     }
 }

@@ -1,6 +1,13 @@
 //! What the socket needs of a browser: clocks, timers, events, storage, and server functions.
 
-use std::time::Duration;
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    pin::pin,
+    rc::Rc,
+    task::{Poll, Waker},
+    time::Duration,
+};
 
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use netra_ws::{
@@ -12,6 +19,9 @@ use wasm_bindgen::JsCast;
 
 use super::{Pending, Socket};
 use crate::app::{api, kept, store::AppStore};
+
+/// How long the server may take to hand out a token.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn seed() -> u64 {
     js_sys::Math::random().to_bits()
@@ -83,15 +93,47 @@ fn listen(socket: &Socket) {
 
 pub(super) fn fetch_token(socket: Socket) {
     spawn_local(async move {
-        let outcome = match api::ws_token().await {
-            Ok(Some(token)) => Ok(token),
-            Ok(None) => Err(TokenError::SignedOut),
-            Err(ServerFnError::Request(_)) => Err(TokenError::Unreachable("it does not answer".to_owned())),
-            Err(error) => Err(TokenError::Unreachable(reason(&error))),
+        let outcome = match within(TOKEN_TIMEOUT, api::ws_token()).await {
+            Some(Ok(Some(token))) => Ok(token),
+            Some(Ok(None)) => Err(TokenError::SignedOut),
+            Some(Err(ServerFnError::Request(_))) | None => {
+                Err(TokenError::Unreachable("it does not answer".to_owned()))
+            }
+            Some(Err(error)) => Err(TokenError::Unreachable(reason(&error))),
         };
         let now = socket.now();
         socket.drive(|session| session.token(now, outcome));
     });
+}
+
+/// What the work came to, unless it takes too long: then it is dropped, which also takes its request back.
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let late = Rc::new(Cell::new(false));
+    let waker = Rc::new(Cell::new(None::<Waker>));
+    let ring = {
+        let (late, waker) = (Rc::clone(&late), Rc::clone(&waker));
+        move || {
+            late.set(true);
+            if let Some(waker) = waker.take() {
+                waker.wake();
+            }
+        }
+    };
+    let timer = set_timeout_with_handle(ring, limit).ok();
+    let mut work = pin!(work);
+    let outcome = poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if late.get() => Poll::Ready(None),
+        Poll::Pending => {
+            waker.set(Some(context.waker().clone()));
+            Poll::Pending
+        }
+    })
+    .await;
+    if let Some(timer) = timer {
+        timer.clear();
+    }
+    outcome
 }
 
 fn reason(error: &ServerFnError) -> String {
@@ -106,6 +148,20 @@ pub(super) fn refresh_discovery(store: AppStore) {
         match api::read_discovery().await {
             Ok(discovery) => store.discovery.set(discovery),
             Err(error) => leptos::logging::warn!("discovery could not be read: {error}"),
+        }
+    });
+}
+
+/// Reads the list of threads anew. Should an event change it meanwhile, what was read may be older, and is read again.
+pub(super) fn refresh_threads(store: AppStore) {
+    spawn_local(async move {
+        for _ in 0..3 {
+            let before = store.threads_version();
+            match api::list_threads().await {
+                Ok(threads) if store.threads_version() == before => return store.replace_threads(threads),
+                Ok(_) => {}
+                Err(error) => return leptos::logging::warn!("the list of threads could not be read: {error}"),
+            }
         }
     });
 }

@@ -24,6 +24,8 @@ pub(super) fn fetch_token(_: Socket) {}
 
 pub(super) fn refresh_discovery(_: AppStore) {}
 
+pub(super) fn refresh_threads(_: AppStore) {}
+
 pub(super) fn keep_outbox(_: &AppStore, _: &[Pending]) {}
 
 pub(super) fn keep_refused(_: &AppStore, _: &ClientFrame, _: &ErrorMessage) {}

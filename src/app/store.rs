@@ -5,7 +5,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use leptos::prelude::*;
@@ -41,6 +44,8 @@ pub(crate) struct AppStore {
 
 struct Shared {
     boot: Boot,
+    /// Counts what events did to the list of threads.
+    threads_version: AtomicU64,
     open: Mutex<HashMap<ThreadId, ThreadStore>>,
 }
 
@@ -105,7 +110,7 @@ impl AppStore {
             threads: ArcRwSignal::new(boot.threads.clone()),
             pending: ArcRwSignal::new(Vec::new()),
             notices: ArcRwSignal::new(Vec::new()),
-            shared: Arc::new(Shared { open: Mutex::new(open.collect()), boot }),
+            shared: Arc::new(Shared { open: Mutex::new(open.collect()), threads_version: AtomicU64::new(0), boot }),
         }
     }
 
@@ -143,10 +148,12 @@ impl AppStore {
     pub(crate) fn deliver(&self, frame: &ServerFrame) {
         match &frame.message {
             ServerMessage::ThreadCreated(thread) | ServerMessage::ThreadUpdate(thread) => {
+                self.shared.threads_version.fetch_add(1, Ordering::Relaxed);
                 self.put_thread(thread.clone());
                 self.apply(thread.id, frame);
             }
             ServerMessage::ThreadDeleted(deleted) => {
+                self.shared.threads_version.fetch_add(1, Ordering::Relaxed);
                 self.threads.update(|threads| threads.retain(|thread| thread.id != deleted.id));
                 if let Some(thread) = self.open().remove(&deleted.id) {
                     thread.gone.set(true);
@@ -203,6 +210,24 @@ impl AppStore {
             }
             threads.sort_by_key(|thread| std::cmp::Reverse((thread.pinned, thread.updated_at, thread.id)));
         });
+    }
+
+    /// Changes whenever an event changes the list of threads.
+    #[cfg(not(feature = "ssr"))]
+    pub(crate) fn threads_version(&self) -> u64 {
+        self.shared.threads_version.load(Ordering::Relaxed)
+    }
+
+    /// Takes the list of threads as the server has it, for events that this page did not hear.
+    #[cfg(not(feature = "ssr"))]
+    pub(crate) fn replace_threads(&self, threads: Vec<Thread>) {
+        if self.threads.with_untracked(|known| *known == threads) {
+            return;
+        }
+        for thread in &threads {
+            self.apply(thread.id, &netra_ws::frame::Frame::new(ServerMessage::ThreadUpdate(thread.clone())));
+        }
+        self.threads.set(threads);
     }
 
     /// A command was refused; a message among them stays visible.

@@ -165,6 +165,7 @@ pub struct Session {
     refresh_at: Option<Millis>,
     last_heard: Millis,
     silence_limit: Millis,
+    max_frame_bytes: usize,
     paused_until: Millis,
     retry_after: Option<Millis>,
     cursors: HashMap<ThreadId, Cursor>,
@@ -186,6 +187,7 @@ impl Session {
             refresh_at: None,
             last_heard: 0,
             silence_limit: silence_limit(&limits),
+            max_frame_bytes: limits.max_frame_bytes,
             paused_until: 0,
             retry_after: None,
             cursors: HashMap::new(),
@@ -306,6 +308,7 @@ impl Session {
         match &frame.message {
             ServerMessage::Connect(connect) => {
                 self.silence_limit = silence_limit(&connect.limits);
+                self.max_frame_bytes = connect.limits.max_frame_bytes;
                 self.refresh_at = Some(now.saturating_add(life(frame.ts, connect.token_expires_at) / 5 * 4));
                 self.greeted();
                 self.deliver(frame);
@@ -583,6 +586,16 @@ impl Session {
             self.ask(thread);
         }
         let generation = self.generation;
+        // The server would close the socket over a frame that is too large, and again after every reconnect.
+        let too_large = |queued: &&Queued| {
+            queued.sent_on != Some(generation)
+                && queued.frame.encode().is_ok_and(|text| text.len() > self.max_frame_bytes)
+        };
+        let too_large: Vec<_> = self.outbox.iter().filter(too_large).map(|queued| queued.frame.id).collect();
+        for id in too_large {
+            let error = p::ErrorMessage::new(ErrorCode::FrameTooLarge, "this message is too large for the server");
+            self.settle(id, Err(error));
+        }
         let mut changed = false;
         for queued in self.outbox.iter_mut().filter(|queued| queued.sent_on != Some(generation)) {
             queued.sent_on = Some(generation);

@@ -38,8 +38,7 @@ pub(crate) fn Composer(
             let _ = field.focus();
         }
     });
-    // In JSON a line break or a quote takes two bytes.
-    let too_long = move || text.with(|text| text.len() + text.matches(['\n', '"', '\\']).count()) > max_bytes;
+    let too_long = move || text.with(|text| text.bytes().map(in_json).sum::<usize>()) > max_bytes;
     let submit = move || {
         let content = text.get_untracked();
         if content.trim().is_empty() || too_long() {
@@ -103,6 +102,15 @@ pub(crate) fn Composer(
         </form>
     }
     .erase()
+}
+
+/// How many bytes a byte of text takes in JSON.
+const fn in_json(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    }
 }
 
 #[cfg(feature = "hydrate")]

@@ -45,6 +45,19 @@ fn a_refused_command_is_settled_with_its_error() {
 }
 
 #[test]
+fn a_command_that_no_socket_would_survive_is_refused_here() {
+    let mut client = Client::live();
+    let (large, small) = (say(&"x".repeat(limits().max_frame_bytes)), say("hello"));
+    client.session.command(client.now, large.clone());
+    let outcome = Err(p::ErrorMessage::new(ErrorCode::FrameTooLarge, "this message is too large for the server"));
+    let settled = Action::Settled { id: large.id, outcome };
+    assert_eq!(client.actions(), [Action::OutboxChanged, Action::OutboxChanged, settled]);
+    client.session.command(client.now, small.clone());
+    assert_eq!(client.sent(), std::slice::from_ref(&small), "what fits still goes out");
+    assert_eq!(waiting(&client), [(small.id, true)]);
+}
+
+#[test]
 fn a_command_that_comes_too_fast_is_kept_and_sent_after_the_pause() {
     let mut client = Client::live();
     let (first, second, third) = (say("one"), say("two"), say("three"));
