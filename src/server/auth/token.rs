@@ -73,7 +73,7 @@ impl TokenKeys {
 
     pub(super) fn verify(&self, token: &str) -> Result<TokenClaims, ApiError> {
         let decoded = decode::<TokenClaims>(token, &self.verifying, &self.validation);
-        decoded.map(|token| token.claims).map_err(|error| {
+        let claims = decoded.map(|token| token.claims).map_err(|error| {
             let (code, message) = match error.kind() {
                 ErrorKind::ExpiredSignature => (ErrorCode::TokenExpired, "the token has expired"),
                 ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => {
@@ -83,6 +83,11 @@ impl TokenKeys {
                 _ => (ErrorCode::Unauthenticated, "the token is not valid"),
             };
             ApiError::new(code, message)
-        })
+        })?;
+        // The library counts in whole seconds and lets a token live through the one in which it ends.
+        if claims.expires_at() <= Timestamp::now() {
+            return Err(ApiError::new(ErrorCode::TokenExpired, "the token has expired"));
+        }
+        Ok(claims)
     }
 }
