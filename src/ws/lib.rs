@@ -30,6 +30,7 @@
 //!
 //! The specification (feature `schema`): `schema`, made from the types.
 
+mod allowance;
 pub mod close;
 pub mod discovery;
 pub mod error;

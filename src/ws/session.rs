@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    allowance::Allowance,
     close::{CloseCode, Retry},
     error::ErrorCode,
     frame::{ClientFrame, Frame, ServerFrame},
@@ -167,6 +168,10 @@ pub struct Session {
     silence_limit: Millis,
     max_frame_bytes: usize,
     paused_until: Millis,
+    /// What may still be sent on this socket without being refused for its rate.
+    allowance: Allowance,
+    /// The newest moment that the owner told.
+    now: Millis,
     retry_after: Option<Millis>,
     cursors: HashMap<ThreadId, Cursor>,
     outbox: VecDeque<Queued>,
@@ -189,6 +194,8 @@ impl Session {
             silence_limit: silence_limit(&limits),
             max_frame_bytes: limits.max_frame_bytes,
             paused_until: 0,
+            allowance: Allowance::new(0, limits.commands_per_minute),
+            now: 0,
             retry_after: None,
             cursors: HashMap::new(),
             outbox: VecDeque::new(),
@@ -298,6 +305,7 @@ impl Session {
 
     /// A frame came.
     pub fn frame(&mut self, now: Millis, generation: u64, frame: ServerFrame) {
+        self.now = self.now.max(now);
         if generation != self.generation || !matches!(self.phase, Phase::Opening { .. } | Phase::Open) {
             return;
         }
@@ -309,6 +317,7 @@ impl Session {
             ServerMessage::Connect(connect) => {
                 self.silence_limit = silence_limit(&connect.limits);
                 self.max_frame_bytes = connect.limits.max_frame_bytes;
+                self.allowance = Allowance::new(now, connect.limits.commands_per_minute);
                 self.refresh_at = Some(now.saturating_add(life(frame.ts, connect.token_expires_at) / 5 * 4));
                 self.greeted();
                 self.deliver(frame);
@@ -376,6 +385,7 @@ impl Session {
 
     /// Time passed.
     pub fn tick(&mut self, now: Millis) {
+        self.now = self.now.max(now);
         match self.phase {
             Phase::Open if now.saturating_sub(self.last_heard) > self.silence_limit => self.dead(now),
             Phase::Opening { since } if now.saturating_sub(since) >= OPEN_TIMEOUT => self.dead(now),
@@ -562,6 +572,11 @@ impl Session {
             return;
         }
         let Some(cursor) = self.cursors.get_mut(&thread_id) else { return };
+        if self.paused_until == 0
+            && let Err(next) = self.allowance.take(self.now)
+        {
+            self.paused_until = next;
+        }
         if self.paused_until > 0 {
             cursor.deferred = true;
             return;
@@ -598,6 +613,13 @@ impl Session {
         }
         let mut changed = false;
         for queued in self.outbox.iter_mut().filter(|queued| queued.sent_on != Some(generation)) {
+            if self.paused_until > 0 {
+                break;
+            }
+            if let Err(next) = self.allowance.take(self.now) {
+                self.paused_until = next;
+                break;
+            }
             queued.sent_on = Some(generation);
             changed = true;
             self.actions.push_back(Action::Send(Box::new(queued.frame.clone())));
