@@ -1,14 +1,22 @@
 //! A deploy under streaming clients: everyone is sent away in batches, comes back with a cursor, and has lost nothing (§6, §7,
 //! R14, R16).
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::{
     PATIENCE,
-    frame::{is_event_of, on},
+    frame::{ends, is_event_of, on},
+    handshake::Handshake,
     provider::Provider,
     rules::{Run, check_answer, check_run, ended_within, event, start_run},
     script::{Stream, numbered},
@@ -19,7 +27,10 @@ use crate::support::{
 
 const SOCKETS: usize = 1_000;
 const THREADS: usize = 5;
-const WORDS: usize = 400;
+const WORDS: usize = 200;
+
+/// The least time between the first and the last farewell: five batches of 200 with pauses of 50 ms, and some slack.
+const SPREAD: Duration = Duration::from_millis(150);
 
 /// What a socket brought of a thread.
 fn of_thread(frames: Vec<Value>, thread: &str) -> Vec<Value> {
@@ -44,13 +55,20 @@ async fn watch_all(base: &str, token: &str, wanted: Vec<(String, Value)>) -> Vec
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_streaming_sockets_lose_nothing_in_a_deploy() {
-    let provider =
-        Provider::start(|_| Stream::new().texts(WORDS, "w{k} ", Duration::from_millis(25)).end("stop")).await;
+    let asked = AtomicUsize::new(0);
+    // What is told before the deploy takes longer than the deploy needs to come.
+    let provider = Provider::start(move |_| {
+        let words = if asked.fetch_add(1, Ordering::SeqCst) < THREADS { 20 * WORDS } else { WORDS };
+        Stream::new().texts(words, "w{k} ", Duration::from_millis(25)).end("stop")
+    })
+    .await;
     let setup = |home| {
         let setup = Setup::at(home).assistant(&provider).set("NETRA_DRAIN_S", 1).set("NETRA_RUN_LEASE_S", 1);
         setup.set("NETRA_HANDSHAKES_PER_MINUTE", 100_000).set("NETRA_LOG", "warn,netra=info")
     };
-    let mut server = setup(std::sync::Arc::new(tempfile::tempdir().expect("a folder"))).start().await;
+    let first = setup(Arc::new(tempfile::tempdir().expect("a folder")));
+    let port = first.port();
+    let mut server = first.start().await;
     let user = User::dev(&server).await;
     let starter = user.connect().await;
     let mut runs: Vec<Run> = Vec::new();
@@ -64,25 +82,37 @@ async fn a_thousand_streaming_sockets_lose_nothing_in_a_deploy() {
     let wanted = (0..SOCKETS).map(|index| (thread_of(index), json!({ "after_seq": 0 }))).collect();
     let sockets = watch_all(&server.base, &token, wanted).await;
 
+    for socket in &sockets {
+        socket.wait("a word", |frame| frame["type"] == "partial_result").await;
+    }
+
     server.signal("TERM");
-    let mut moments = BTreeSet::new();
+    let mut moments: Vec<Timestamp> = Vec::new();
     for socket in &sockets {
         socket.closed_with(1012, PATIENCE).await;
         let frames = socket.frames();
-        moments.insert(frames.last().expect("a frame")["ts"].as_str().expect("ts").to_owned());
+        let farewell = frames.last().expect("a frame");
+        assert!(farewell["payload"]["retry_after_ms"].as_u64().is_some_and(|wait| wait > 0), "{farewell}");
+        moments.push(farewell["ts"].as_str().and_then(|ts| ts.parse().ok()).expect("ts"));
     }
-    assert!(moments.len() > 3, "everyone was sent away at once: {moments:?}");
+    moments.sort();
+    let spread = moments[SOCKETS - 1].duration_since(moments[0]).unsigned_abs();
+    assert!(spread >= SPREAD, "everyone was sent away at once, within {spread:?}");
     assert_eq!(server.exit(Duration::from_secs(10)).await, 0);
 
     let before: Vec<Vec<Value>> =
         sockets.iter().enumerate().map(|(index, socket)| of_thread(socket.frames(), &thread_of(index))).collect();
+    for (index, seen) in before.iter().enumerate() {
+        let run = &runs[index % THREADS].id;
+        assert!(!seen.iter().any(|event| ends(event, run)), "socket {index}: the deploy came too late");
+    }
     drop(sockets);
-    let server = setup(server.home()).start().await;
+    let server = setup(server.home()).on(port).start().await;
     let user = user.moved(&server);
     let token = user.token().await;
     let cursor = |index: usize| {
-        let last = before[index].last();
-        last.map_or_else(|| json!({ "after_seq": 0 }), |e| json!({ "after_seq": e["seq"], "epoch": e["epoch"] }))
+        let last = before[index].last().expect("something was seen");
+        json!({ "after_seq": last["seq"], "epoch": last["epoch"] })
     };
     let wanted = (0..SOCKETS).map(|index| (thread_of(index), cursor(index))).collect();
     let sockets = watch_all(&server.base, &token, wanted).await;
@@ -107,7 +137,7 @@ async fn a_thousand_streaming_sockets_lose_nothing_in_a_deploy() {
         assert_eq!(&seen, log, "socket {index} saw the log, once and in order");
         applied += seen.len();
     }
-    println!("{SOCKETS} sockets, {applied} events; lost 0, repeated 0");
+    println!("{SOCKETS} sockets, sent away within {spread:?}, {applied} events; lost 0, repeated 0");
 }
 
 #[tokio::test]
@@ -124,7 +154,7 @@ async fn a_draining_server_says_so_to_newcomers() {
     socket.closed_with(1012, PATIENCE).await;
     let ready = user.get("/readyz").await;
     assert_eq!(ready.status, 503, "{}", ready.body);
-    let refused = crate::support::handshake::Handshake::with_token(&token).send(&server).await;
+    let refused = Handshake::with_token(&token).send(&server).await;
     assert_eq!(refused.error(), (503, "draining".into()));
     assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1));
     assert_eq!(server.exit(Duration::from_secs(10)).await, 0);

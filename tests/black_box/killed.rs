@@ -7,18 +7,19 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::support::{
-    frame::{ends, is_event_of, on},
+    frame::{ends, frame, is_event_of, on},
     provider::{Provider, Request},
-    rules::{Run, check_answer, check_run, ended_within, event, start_run},
+    rules::{Run, acked, check_answer, check_run, ended, ended_within, event, events_of, say, start_run},
     script::{Reply, Stream, numbered},
     server::{Server, Setup},
     socket::Socket,
     user::User,
 };
 
-/// Servers that are killed side by side, and how often each.
+/// Servers that are killed side by side, how often each must be hit in a word and in a tool, and the kills that may take.
 const SERVERS: u64 = 4;
-const KILLS: u64 = 13;
+const HITS: u64 = 13;
+const MOST_KILLS: u64 = 40;
 
 /// What a story says in the end.
 const WORDS: usize = 60;
@@ -60,9 +61,12 @@ impl Watched {
     }
 
     /// Comes back with the cursor, sees the end, and holds everything against the log.
-    async fn finish(mut self, user: &User, wanted: &str, seed: u64) {
-        let last = self.seen.last().expect("something was seen");
-        let cursor = json!({ "after_seq": last["seq"], "epoch": last["epoch"] });
+    /// Tells what the run was at when its process died.
+    async fn finish(mut self, user: &User, wanted: &str, seed: u64) -> String {
+        let cursor = self.seen.last().map_or_else(
+            || json!({ "after_seq": 0 }),
+            |last| json!({ "after_seq": last["seq"], "epoch": last["epoch"] }),
+        );
         let socket = user.connect().await;
         let subscribed = socket.call(on(&self.run.thread, "subscribe", cursor)).await;
         assert_eq!(subscribed["payload"]["mode"], "resumed", "seed {seed}: {subscribed}");
@@ -77,48 +81,105 @@ impl Watched {
         assert_eq!(&self.seen, log, "seed {seed}: what was seen is the log, once and in order");
         let dense = log.iter().zip(1..).all(|(event, seq)| event["seq"] == seq);
         assert!(dense, "seed {seed}: {log:?}");
+        assert_eq!(log[0]["type"], "thread_message", "seed {seed}: the message that was acknowledged is there");
         check_run(log, &self.run);
         check_answer(log, &self.run, wanted);
+        cut_off_after(log, &self.run)
     }
 }
 
-/// Kills one server again and again; how often it hit a tool at work.
-async fn suffer(seed: u64) -> u64 {
+/// The last event of the run's first process, by the log; empty when one process saw the run through.
+fn cut_off_after(log: &[Value], run: &Run) -> String {
+    let events = events_of(log, run);
+    let again = events.iter().skip(1).position(|event| event["type"] == "agent_started");
+    again.map_or_else(String::new, |before| events[before]["type"].as_str().unwrap_or_default().to_owned())
+}
+
+/// What a server went through.
+#[derive(Default)]
+struct Hits {
+    kills: u64,
+    words: u64,
+    tools: u64,
+}
+
+/// Kills one server until it was hit often enough in the middle of a word, and of a tool at work.
+async fn suffer(seed: u64) -> Hits {
     let mut random = fastrand::Rng::with_seed(seed);
     let provider = Provider::start(model).await;
     let mut server: Server = Setup::new().assistant(&provider).set("NETRA_RUN_LEASE_S", 1).start().await;
     let mut user = User::dev(&server).await;
-    let mut in_tool = 0;
-    for _ in 0..KILLS {
+    let mut hits = Hits::default();
+    while hits.words < HITS || hits.tools < HITS {
+        assert!(hits.kills < MOST_KILLS, "seed {seed}: {} words and {} tools were hit", hits.words, hits.tools);
+        hits.kills += 1;
         let (story, story_socket) = start(&user, "Tell a story.", "partial_result").await;
         let (tool, tool_socket) = start(&user, "Calculate.", "tool_executing").await;
+        let late_socket = user.connect().await;
         sleep(Duration::from_millis(random.u64(0..150))).await;
+        // Acknowledged, and not a moment longer.
+        let ask = frame("start_agent", json!({ "agent": "assistant", "content": "Calculate." }));
+        let ack = late_socket.call(ask).await;
         server.signal("KILL");
+        let late = Run { thread: acked(&ack, "thread_id"), id: acked(&ack, "run_id") };
         let story = Watched::cut(story, story_socket).await;
         let tool = Watched::cut(tool, tool_socket).await;
-        in_tool += u64::from(tool.seen.iter().all(|frame| frame["type"] != "tool_completed"));
+        let late = Watched::cut(late, late_socket).await;
         server = server.restart("KILL").await;
         user = user.moved(&server);
         let words = numbered(WORDS, "w{k} ");
-        tokio::join!(story.finish(&user, &words, seed), tool.finish(&user, TOOL_ANSWER, seed),);
+        let (story, tool, _) = tokio::join!(
+            story.finish(&user, &words, seed),
+            tool.finish(&user, TOOL_ANSWER, seed),
+            late.finish(&user, TOOL_ANSWER, seed),
+        );
+        hits.words += u64::from(story == "partial_result");
+        hits.tools += u64::from(tool == "tool_executing");
     }
-    in_tool
+    hits
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_kills_lose_and_repeat_nothing() {
     let base = std::env::var("NETRA_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7_u64);
     println!("seeds {base} to {}; NETRA_TEST_SEED repeats them", base + SERVERS - 1);
-    let servers = (base..base + SERVERS).map(|seed| tokio::spawn(suffer(seed)));
-    let mut in_tool = 0;
+    let servers: Vec<_> = (base..base + SERVERS).map(|seed| tokio::spawn(suffer(seed))).collect();
+    let mut all = Hits::default();
     for server in servers {
-        in_tool += server.await.expect("a server's story");
+        let hits = server.await.expect("a server's story");
+        all = Hits { kills: all.kills + hits.kills, words: all.words + hits.words, tools: all.tools + hits.tools };
     }
     println!(
-        "{} kills in the middle of words, {in_tool} of them in the middle of a tool call; lost 0, repeated 0",
-        SERVERS * KILLS
+        "{} kills: {} runs cut off in the middle of words, {} in the middle of a tool call; lost 0, repeated 0",
+        all.kills, all.words, all.tools
     );
-    assert!(in_tool >= SERVERS * KILLS * 3 / 4, "{in_tool} tool calls were hit");
+}
+
+#[tokio::test]
+async fn a_stop_that_was_acknowledged_outlives_the_process() {
+    let provider =
+        Provider::start(|_| Stream::new().texts(3_000, "w{k} ", Duration::from_millis(10)).end("stop")).await;
+    let server = Setup::new().assistant(&provider).set("NETRA_RUN_LEASE_S", 1).start().await;
+    let user = User::dev(&server).await;
+    let (working, socket) = start(&user, "Tell a story.", "partial_result").await;
+    let waiting = say(&socket, &working.thread, "And another.").await;
+    for run in [&waiting, &working] {
+        let stop = on(&run.thread, "stop_agent", json!({ "run_id": run.id }));
+        assert_eq!(acked(&socket.call(stop).await, "run_id"), run.id);
+    }
+    server.signal("KILL");
+
+    let server = server.restart("KILL").await;
+    let user = user.moved(&server);
+    let socket = user.connect().await;
+    socket.call(on(&working.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+    for run in [&working, &waiting] {
+        let end = ended(&socket, run).await;
+        assert_eq!(end["payload"]["status"], "stopped", "{end}");
+        check_run(&socket.frames(), run);
+    }
+    let asked = provider.requests().iter().filter(|request| request.prompt().contains("another")).count();
+    assert_eq!(asked, 0, "nobody worked on what was stopped before it began");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod support;
 
 mod aimock;
 mod api_tokens;
+mod clock;
 mod config;
 mod deploy;
 mod fanout;

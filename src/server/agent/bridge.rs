@@ -113,13 +113,17 @@ impl Bridge {
         let (thread_id, active) = self.store.find_run(user_id, run).await?.ok_or_else(ApiError::not_found)?;
         let ack = Ack { thread_id: Some(thread_id), run_id: Some(run), ..Ack::default() };
         let digest = digest(&("stop_agent", run))?;
-        let command = Recorded { user_id, command_id, digest: &digest, thread_id, ack: &ack };
-        let ack = self.store.record_command(command).await?;
-        if active {
-            // A resend stops it, too: the process may have died between the record and the stop.
-            self.engine.stop(run);
-        }
-        Ok(ack)
+        // In a task of its own, as in `accept`: what is recorded is to be done.
+        let this = self.clone();
+        let done = tokio::spawn(async move {
+            let command = Recorded { user_id, command_id, digest: &digest, thread_id, ack: &ack };
+            let ack = this.store.record_stop(run, command).await?;
+            if active {
+                this.engine.stop(run);
+            }
+            Ok(ack)
+        });
+        done.await.map_err(|error| ApiError::internal(&error))?
     }
 }
 

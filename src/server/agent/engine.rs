@@ -1,7 +1,7 @@
 //! The execution engine: claims runs, works on them one after another per thread, and ends each with one terminal event.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -184,11 +184,9 @@ impl Shared {
 
     /// Works on the thread's runs until there are none.
     async fn work(&self, thread: ThreadId) {
-        if let Some(more) = self.stops().threads.get_mut(&thread) {
-            *more = true;
+        if !self.enter(thread) {
             return;
         }
-        self.stops().threads.insert(thread, false);
         let mut at_work = AtWork { shared: self, thread, given_up: false };
         while !self.closing.is_cancelled() {
             match self.store.claim_run(thread, &self.owner, self.lease).await {
@@ -203,6 +201,20 @@ impl Shared {
                     tracing::error!(%error, thread_id = %thread, "a run could not be claimed");
                     return;
                 }
+            }
+        }
+    }
+
+    /// Takes the thread, unless it is worked on here; then that work is told that there is more.
+    fn enter(&self, thread: ThreadId) -> bool {
+        match self.stops().threads.entry(thread) {
+            Entry::Occupied(mut more) => {
+                more.insert(true);
+                false
+            }
+            Entry::Vacant(free) => {
+                free.insert(false);
+                true
             }
         }
     }
@@ -224,7 +236,7 @@ impl Shared {
         let (halt, halted) = watch::channel(None);
         {
             let mut stops = self.stops();
-            if stops.early.remove(&run_id) {
+            if stops.early.remove(&run_id) || run.stopped {
                 halt.send_replace(Some(Halt::Stopped));
             }
             stops.working.insert(run_id, halt);
@@ -335,7 +347,8 @@ impl Shared {
         answer: &mut Answer,
     ) -> Outcome {
         if progress.answered {
-            return Outcome::Completed;
+            // A stop keeps what was said as the answer, too.
+            return if run.stopped { Outcome::Halted(Halt::Stopped) } else { Outcome::Completed };
         }
         let mut messages = match self.conversation(run).await {
             Ok(messages) => messages,

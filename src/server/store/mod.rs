@@ -72,8 +72,8 @@ pub trait Store: EventLog {
     /// The user's messages that match, best first.
     async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError>;
 
-    /// Keeps what a command became, once per `(user, command)`: the first answer when it was carried out before.
-    async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError>;
+    /// Keeps that a run is to stop, with the command that said so: the first answer when it was carried out before.
+    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError>;
 
     /// Claims the thread's next run, if none is being worked on.
     async fn claim_run(&self, thread: ThreadId, owner: &str, lease: Duration)
@@ -200,6 +200,8 @@ pub struct ClaimedRun {
     pub agent: String,
     /// The event that started it, when a worker before this one got that far.
     pub start_seq: Option<u64>,
+    /// Its user stopped it, perhaps in another process's time.
+    pub stopped: bool,
 }
 
 /// A role as the store keeps it.

@@ -54,11 +54,15 @@ async fn history(seed: u64, totals: &Totals) {
         }
         if world.random.u8(0..30) == 0 {
             world.restart();
-            pages.iter_mut().for_each(|page| page.lose(totals));
+            for page in &mut pages {
+                page.lose(totals);
+            }
         }
     }
     // The last words come while pages are still coming back; after them there is silence.
-    pages.iter_mut().for_each(|page| page.cut(&world, 1006));
+    for page in &mut pages {
+        page.cut(&world, 1006);
+    }
     world.heal();
     let mut last_words = world.last_words();
     for _ in 0..4_000 {
@@ -71,7 +75,9 @@ async fn history(seed: u64, totals: &Totals) {
         tokio::time::sleep(std::time::Duration::from_millis(3)).await;
     }
     assert!((&mut last_words).await.is_ok(), "the agents had their say");
-    pages.iter().for_each(|page| page.check(&world));
+    for page in &pages {
+        page.check(&world);
+    }
     world.check(&pages);
 }
 

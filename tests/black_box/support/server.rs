@@ -76,6 +76,12 @@ impl Setup {
             .set("NETRA_LLM_MODEL", super::provider::MODEL)
     }
 
+    /// Takes the address of a server that ran before, as a deploy does.
+    pub(crate) fn on(mut self, port: u16) -> Self {
+        self.port = port;
+        self.set("NETRA_ADDR", format!("127.0.0.1:{port}"))
+    }
+
     /// The port that the server is told to use.
     pub(crate) fn port(&self) -> u16 {
         self.port

@@ -1,6 +1,6 @@
 //! What commands became: a resend gets the first answer, for as long as the thread lives.
 
-use netra_ws::{CommandId, UserId, log::LogError, payload::Ack};
+use netra_ws::{CommandId, RunId, UserId, log::LogError, payload::Ack};
 use sqlx::{SqliteConnection, query, query_as};
 
 use super::{super::Recorded, SqliteStore, corrupt, log::store};
@@ -43,11 +43,16 @@ pub(super) async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> 
 }
 
 impl SqliteStore {
-    pub(super) async fn record(&self, command: Recorded<'_>) -> Result<Ack, LogError> {
+    pub(super) async fn insert_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
         let mut tx = self.write().await.map_err(store)?;
         if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
             return Ok(ack);
         }
+        query("UPDATE runs SET stop_requested = 1 WHERE id = ?")
+            .bind(run.uuid())
+            .execute(&mut *tx)
+            .await
+            .map_err(store)?;
         insert(&mut tx, command).await?;
         tx.commit().await.map_err(store)?;
         Ok(command.ack.clone())

@@ -176,8 +176,8 @@ impl Store for SqliteStore {
     async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError> {
         self.match_messages(user, query, limit).await
     }
-    async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError> {
-        self.record(command).await
+    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
+        self.insert_stop(run, command).await
     }
     async fn claim_run(
         &self,

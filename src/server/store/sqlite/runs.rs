@@ -32,7 +32,8 @@ impl SqliteStore {
         let mut tx = self.write().await?;
         // The oldest unfinished run of the thread, unless its owner is alive: runs of a thread work one after another.
         let next = query(
-            "SELECT r.id, r.message_id, r.agent, r.fence, r.start_seq, r.status, r.lease_expires_at, t.user_id
+            "SELECT r.id, r.message_id, r.agent, r.fence, r.start_seq, r.status, r.lease_expires_at, r.stop_requested,
+                 t.user_id
              FROM runs AS r JOIN threads AS t ON t.id = r.thread_id
              WHERE r.thread_id = ? AND r.status IN ('queued', 'running') AND r.parent_run_id IS NULL
              ORDER BY r.number LIMIT 1",
@@ -62,6 +63,7 @@ impl SqliteStore {
             message_id: row.try_get::<Option<Uuid>, _>("message_id")?.map(Into::into),
             agent: row.try_get("agent")?,
             start_seq: row.try_get::<Option<i64>, _>("start_seq")?.map(seq),
+            stopped: row.try_get("stop_requested")?,
         }))
     }
 

@@ -220,12 +220,11 @@ impl Page {
         for _ in 0..down {
             let Some(frame) = line.down.pop_front() else { break };
             let frame = ServerFrame::decode(&frame).expect("a frame");
-            match &frame.message {
-                ServerMessage::Subscribed(answer) => match answer.mode {
+            if let ServerMessage::Subscribed(answer) = &frame.message {
+                match answer.mode {
                     p::SubscribeMode::Resumed => count(&world.totals.resumed),
                     p::SubscribeMode::Snapshot => count(&world.totals.snapshots),
-                },
-                _ => {}
+                }
             }
             self.session.frame(now, generation, frame);
         }

@@ -239,7 +239,8 @@ impl<'t> World<'t> {
                 let given = pages.iter().filter(|page| page.user.id == *user).flat_map(|page| &page.given);
                 let mut given: Vec<MessageId> =
                     given.filter(|(to, _)| to == thread).map(|(_, id)| MessageId::from(*id)).collect();
-                (said.sort(), given.sort());
+                said.sort();
+                given.sort();
                 assert_eq!(said, given, "each command is stored once");
                 self.totals.events.fetch_add(self.log.head_of(*thread), super::Ordering::Relaxed);
             }
