@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 
 use crate::{
     bus::Encoded,
@@ -46,6 +49,8 @@ pub struct Peer {
     pub outbound: Outbound,
     /// What it watches.
     pub(crate) subscriptions: Mutex<HashMap<ThreadId, Arc<Subscription>>>,
+    /// Replays take turns, page by page: a reader that does not read holds one page, not one for each thread.
+    pub(crate) replays: Semaphore,
     token_expires_at: AtomicU64,
     heartbeat: Mutex<Option<(FrameId, Instant)>>,
 }
@@ -57,6 +62,7 @@ impl Peer {
             user,
             outbound: Outbound::new(limits),
             subscriptions: Mutex::default(),
+            replays: Semaphore::new(1),
             token_expires_at: AtomicU64::new(token_expires_at.as_millis()),
             heartbeat: Mutex::default(),
         }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::{
     id::{FrameId, RunId, UserId},
-    log::{EventLog, Head, Page},
+    log::{EventLog, Head, Page, PageLimit},
     memory::MemoryLog,
     payload::{CompletedStatus, ThreadSnapshot, UserMessage},
 };
@@ -71,7 +71,7 @@ impl EventLog for Moody {
         self.log.head(user, thread).await
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: usize) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
         self.log.read(thread, after_seq, limit).await
     }
 

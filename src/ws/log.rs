@@ -79,6 +79,22 @@ pub struct Accepted {
     pub events: Vec<StoredEvent>,
 }
 
+/// How much of a log is read at once.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimit {
+    /// Events.
+    pub events: usize,
+    /// Bytes of payload. The event that crosses it is the page's last, so that a page is never empty for its sake.
+    pub bytes: usize,
+}
+
+impl PageLimit {
+    /// So many events, however large.
+    pub const fn events(events: usize) -> Self {
+        Self { events, bytes: usize::MAX }
+    }
+}
+
 /// A part of a thread's log.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -118,7 +134,7 @@ pub trait EventLog: Send + Sync + 'static {
     async fn head(&self, user: UserId, thread: ThreadId) -> Result<Head, LogError>;
 
     /// Reads up to `limit` events after `after_seq`.
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: usize) -> Result<Page, LogError>;
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError>;
 
     /// The thread as it stands, read in one transaction.
     async fn snapshot(&self, user: UserId, thread: ThreadId) -> Result<ThreadSnapshot, LogError>;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::{
     frame::StoredEvent,
     id::{CommandId, FrameId, RunId, ThreadId, UserId},
-    log::{Accept, Accepted, EventLog, Fence, Head, LogError, NewEvent, Page},
+    log::{Accept, Accepted, EventLog, Fence, Head, LogError, NewEvent, Page, PageLimit},
     message::{Message as _, ServerMessage},
     model::{MessageRole, Thread},
     payload::{Ack, ThreadMessage, ThreadSnapshot},
@@ -232,10 +232,16 @@ impl EventLog for MemoryLog {
         Ok(Head { epoch: kept.epoch.clone(), head_seq: kept.thread.head_seq, trimmed_seq: kept.trimmed_seq })
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: usize) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
         let tables = self.tables();
         let kept = tables.threads.get(&thread).ok_or(LogError::NotFound)?;
-        let events = kept.events.iter().filter(|event| event.seq > after_seq).take(limit).cloned().collect();
+        let mut bytes = 0;
+        let events = kept.events.iter().filter(|event| event.seq > after_seq).take(limit.events).take_while(|event| {
+            let more = bytes < limit.bytes;
+            bytes += event.payload.get().len();
+            more
+        });
+        let events = events.cloned().collect();
         Ok(Page { epoch: kept.epoch.clone(), head_seq: kept.thread.head_seq, events })
     }
 

@@ -11,11 +11,11 @@ use crate::{
     close::CloseCode,
     connection::{Closing, Peer},
     id::ThreadId,
-    log::{EventLog, LogError},
+    log::{EventLog, LogError, PageLimit},
 };
 
-/// Events read from the log at a time.
-const PAGE: usize = 256;
+/// What is read from the log at a time. A connection holds one page, whatever it subscribed to.
+const PAGE: PageLimit = PageLimit { events: 256, bytes: 128 * 1024 };
 
 /// A connection that watches a thread.
 pub struct Subscription {
@@ -85,6 +85,8 @@ impl Subscription {
     /// Sends what the log holds after the cursor, in pages at the socket's pace, and goes live.
     pub async fn replay(&self, log: &dyn EventLog) -> Result<(), LogError> {
         loop {
+            // Never closed, so there is always a turn.
+            let _turn = self.peer.replays.acquire().await;
             let Gate::Replaying { after, .. } = *self.gate() else { return Ok(()) };
             let page = log.read(self.thread_id, after, PAGE).await?;
             let mut position = after;

@@ -2,7 +2,7 @@
 
 use netra_ws::{
     ErrorCode, MessageId, RunId,
-    log::LogError,
+    log::{LogError, PageLimit},
     message::ServerMessage,
     model::{Run, ToolCall},
 };
@@ -49,7 +49,7 @@ impl Progress {
         let Some(start) = claimed.start_seq else { return Ok(progress) };
         let mut after = start.saturating_sub(1);
         loop {
-            let page = store.read(claimed.thread_id, after, PAGE).await?;
+            let page = store.read(claimed.thread_id, after, PageLimit::events(PAGE)).await?;
             let Some(last) = page.events.last() else { return Ok(progress) };
             after = last.seq;
             for event in page.events.iter().filter(|event| event.run_id == Some(claimed.fence.run_id)) {

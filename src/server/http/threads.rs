@@ -4,6 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use netra_ws::{
     ErrorCode, ThreadId,
     frame::StoredEvent,
+    log::PageLimit,
     model::{Message, Thread},
 };
 use schemars::JsonSchema;
@@ -167,7 +168,7 @@ pub async fn events(
 ) -> Result<Json<Events>, ApiError> {
     let head = state.store.head(identity.user.id, id).await?;
     let trimmed_seq = Some(head.trimmed_seq).filter(|seq| *seq > 0);
-    let page = state.store.read(id, asked.after_seq, page_size(asked.limit, EVENTS)).await?;
+    let page = state.store.read(id, asked.after_seq, PageLimit::events(page_size(asked.limit, EVENTS))).await?;
     Ok(Json(Events { epoch: page.epoch, head_seq: page.head_seq, trimmed_seq, events: page.events }))
 }
 

@@ -8,7 +8,7 @@ use netra_ws::{
     ThreadId, UserId,
     bus::{Delivery, Sink},
     frame::StoredEvent,
-    log::{Accept, Accepted, EventLog, Head, LogError, NewEvent, Page, SharedLog},
+    log::{Accept, Accepted, EventLog, Head, LogError, NewEvent, Page, PageLimit, SharedLog},
     manager::Manager,
     message::ServerMessage,
     model::ToolStatus,
@@ -89,7 +89,7 @@ impl EventLog for MeasuredLog {
         self.inner.head(user, thread).await
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: usize) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
         self.inner.read(thread, after_seq, limit).await
     }
 

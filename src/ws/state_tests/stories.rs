@@ -110,7 +110,7 @@ proptest! {
 async fn the_logs_snapshot_is_the_fold_of_its_events() {
     use crate::{
         id::UserId,
-        log::{EventLog, NewEvent},
+        log::{EventLog, NewEvent, PageLimit},
         memory::MemoryLog,
     };
     let log = MemoryLog::new();
@@ -124,7 +124,7 @@ async fn the_logs_snapshot_is_the_fold_of_its_events() {
         log.append(&[event]).await.expect("appends");
         let snapshot = log.snapshot(user, thread_id).await.expect("the user's own");
         let mut fold = ThreadState { thread: Some(snapshot.thread.clone()), ..ThreadState::default() };
-        for event in log.read(thread_id, 0, usize::MAX).await.expect("reads").events {
+        for event in log.read(thread_id, 0, PageLimit::events(usize::MAX)).await.expect("reads").events {
             let text = event.encode().expect("encodes");
             assert_ne!(fold.apply(&ServerFrame::decode(&text).expect("decodes")), Applied::Gap);
         }

@@ -1,10 +1,11 @@
 //! The event log. `seq` is given inside the transaction that stores the event, so commit order is sequence order.
 
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use netra_ws::{
     FrameId, RunId, ThreadId, UserId,
     frame::StoredEvent,
-    log::{Accept, Accepted, EventLog, Fence, Head, LogError, NewEvent, Page},
+    log::{Accept, Accepted, EventLog, Fence, Head, LogError, NewEvent, Page, PageLimit},
     message::{Message as _, ServerMessage},
     model::{MessageRole, Run},
     payload::{Ack, ThreadMessage, ThreadSnapshot},
@@ -135,7 +136,7 @@ impl EventLog for SqliteStore {
         read().map_err(store)
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: usize) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
         let mut tx = self.readers.begin().await.map_err(store)?;
         let (epoch, head): (String, i64) = query_as("SELECT epoch, head_seq FROM threads WHERE id = ?")
             .bind(thread.uuid())
@@ -143,14 +144,19 @@ impl EventLog for SqliteStore {
             .await
             .map_err(store)?
             .ok_or(LogError::NotFound)?;
-        let rows: Vec<EventRow> = query_as("SELECT * FROM events WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?")
-            .bind(thread.uuid())
-            .bind(to_i64(after_seq))
-            .bind(to_i64(limit))
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(store)?;
-        let events = rows.into_iter().map(|row| row.into_event(&epoch)).collect::<Result<_, _>>().map_err(store)?;
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        let mut rows =
+            query_as::<_, EventRow>("SELECT * FROM events WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?")
+                .bind(thread.uuid())
+                .bind(to_i64(after_seq))
+                .bind(to_i64(limit.events))
+                .fetch(&mut *tx);
+        while bytes < limit.bytes {
+            let Some(row) = rows.try_next().await.map_err(store)? else { break };
+            let event = row.into_event(&epoch).map_err(store)?;
+            bytes += event.payload.get().len();
+            events.push(event);
+        }
         Ok(Page { epoch, head_seq: seq(head), events })
     }
 

@@ -16,7 +16,7 @@ use crate::{
     emitter::{EmitError, Emitter, EmitterPool},
     frame::StoredEvent,
     id::{MessageId, RunId, ThreadId, UserId},
-    log::{Accept, Accepted, EventLog, Head, LogError, NewEvent, Page as LogPage},
+    log::{Accept, Accepted, EventLog, Head, LogError, NewEvent, Page as LogPage, PageLimit},
     manager::{Manager, ManagerLimits},
     memory::MemoryLog,
     model::{Role, User},
@@ -59,10 +59,10 @@ impl EventLog for SlowLog {
         self.dawdle().await;
         head
     }
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: usize) -> Result<LogPage, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<LogPage, LogError> {
         self.dawdle().await;
         // Short pages, so that live events overtake a replay.
-        let page = self.inner.read(thread, after_seq, limit.min(3)).await;
+        let page = self.inner.read(thread, after_seq, PageLimit::events(limit.events.min(3))).await;
         self.dawdle().await;
         page
     }
