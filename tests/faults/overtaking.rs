@@ -59,6 +59,7 @@ async fn a_replay_that_live_events_overtake_has_no_seam() {
     client.was_never_lost();
 
     // The replay meets the live events while both go on.
+    proxy.heal();
     proxy.newest().expect("a connection").throttle(Way::Down, None);
     feed.until(|| (behind(&client) < 20).then_some(())).await;
     feed.during(Duration::from_secs(1)).await;

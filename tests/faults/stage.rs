@@ -40,6 +40,9 @@ pub(crate) async fn beside_others() -> RwLockReadGuard<'static, ()> {
     MACHINE.read().await
 }
 
+/// How long a feed waits for what it is to see.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// How much longer than usual: `NETRA_TEST_LONG=1` asks for ten times.
 pub(crate) fn longer() -> u64 {
     if std::env::var("NETRA_TEST_LONG").is_ok_and(|value| value == "1") { 10 } else { 1 }
@@ -157,10 +160,12 @@ impl<'a> Feed<'a> {
 
     /// Feeds until `over`, looked at often, gives something.
     pub(crate) async fn until<T>(&self, mut over: impl FnMut() -> Option<T>) -> T {
+        let (start, patience) = (Instant::now(), PATIENCE.saturating_mul(u32::try_from(longer()).unwrap_or(1)));
         loop {
             if let Some(over) = over() {
                 return over;
             }
+            assert!(start.elapsed() < patience, "nothing came of it: {}", self.client.book());
             self.top_up();
             sleep(Duration::from_millis(50)).await;
         }
