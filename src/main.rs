@@ -7,10 +7,11 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use netra::server::{
-    self, RunError,
+    self, RunError, command,
     config::{Config, Flags},
     specification, telemetry,
 };
+use netra_ws::payload::Level;
 
 /// A self-hosted chat for AI agents.
 #[derive(Parser)]
@@ -33,6 +34,22 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Show a notice on every open page, or on one user's.
+    Broadcast {
+        /// The text.
+        message: String,
+        /// How much it matters.
+        #[arg(long, value_enum, default_value_t = NoticeLevel::Info)]
+        level: NoticeLevel,
+        /// The one user who is to see it.
+        #[arg(long)]
+        email: Option<String>,
+        /// Where the server is; its own address when absent.
+        #[arg(long)]
+        url: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
     },
     /// Write the protocol's specification: AsyncAPI, JSON Schema and OpenAPI.
     Schema {
@@ -57,6 +74,24 @@ enum TokenCommand {
     },
 }
 
+/// How much a notice matters.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum NoticeLevel {
+    Info,
+    Warn,
+    Danger,
+}
+
+impl From<NoticeLevel> for Level {
+    fn from(level: NoticeLevel) -> Self {
+        match level {
+            NoticeLevel::Info => Self::Info,
+            NoticeLevel::Warn => Self::Warn,
+            NoticeLevel::Danger => Self::Danger,
+        }
+    }
+}
+
 /// Exit code for settings that are wrong.
 const BAD_CONFIGURATION: u8 = 2;
 
@@ -67,6 +102,11 @@ fn main() -> ExitCode {
         Some(Command::Schema { folder }) => return schema(&folder),
         Some(Command::Token { command: TokenCommand::Create { name, email, flags } }) => {
             return create_token(&flags, &name, email.as_deref());
+        }
+        Some(Command::Broadcast { message, level, email, url, flags }) => {
+            let announcement = command::Announcement { message, level: level.into(), email, url };
+            use_tls();
+            return with_config(&flags, |config| command::broadcast(config, announcement));
         }
         None => cli.flags,
     };
@@ -114,14 +154,18 @@ where
 
 fn create_token(flags: &Flags, name: &str, email: Option<&str>) -> ExitCode {
     with_config(flags, |config| async move {
-        let token = server::create_token(config, name, email).await?;
+        let token = command::create_token(config, name, email).await?;
         println!("{token}");
         Ok(())
     })
 }
 
 fn serve(flags: &Flags) -> ExitCode {
-    // TLS for outgoing requests: one provider for the process.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    use_tls();
     with_config(flags, server::run)
+}
+
+/// TLS for outgoing requests: one provider for the process.
+fn use_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -4,7 +4,12 @@
 #![allow(missing_docs)]
 
 use leptos::prelude::*;
-use netra_ws::{ThreadId, discovery::Discovery, model::Thread, session::Token};
+use netra_ws::{
+    ThreadId,
+    discovery::Discovery,
+    model::{Member, Thread},
+    session::Token,
+};
 
 /// Discovery as it stands now.
 #[allow(clippy::unused_async)]
@@ -88,6 +93,35 @@ pub async fn search_threads(query: String) -> Result<Vec<Thread>, ServerFnError>
     let user = backend::user(&state).await?;
     let query = crate::server::store::ThreadQuery { text: Some(query), limit: 50, ..Default::default() };
     state.threads.list(user, &query).await.map(|(threads, _)| threads).map_err(backend::failed)
+}
+
+/// Who takes part in a thread.
+#[server(prefix = "/fn", endpoint = "members")]
+pub async fn members(id: ThreadId) -> Result<Vec<Member>, ServerFnError> {
+    let state = backend::state()?;
+    let user = backend::user(&state).await?;
+    state.threads.members(user, id).await.map_err(backend::failed)
+}
+
+/// Adds a member; who takes part then.
+#[server(prefix = "/fn", endpoint = "add-member")]
+pub async fn add_member(id: ThreadId, email: String) -> Result<Vec<Member>, ServerFnError> {
+    let state = backend::state()?;
+    let user = backend::user(&state).await?;
+    state.threads.add_member(user, id, &email).await.map_err(backend::failed)?;
+    state.threads.members(user, id).await.map_err(backend::failed)
+}
+
+/// Removes a member, the caller when none is named; who takes part then, as far as the caller may still know.
+#[server(prefix = "/fn", endpoint = "remove-member")]
+pub async fn remove_member(id: ThreadId, email: Option<String>) -> Result<Vec<Member>, ServerFnError> {
+    let state = backend::state()?;
+    let user = backend::user(&state).await?;
+    state.threads.remove_member(user, id, email.as_deref()).await.map_err(backend::failed)?;
+    if email.is_none() {
+        return Ok(Vec::new());
+    }
+    state.threads.members(user, id).await.map_err(backend::failed)
 }
 
 #[cfg(feature = "ssr")]

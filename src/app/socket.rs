@@ -18,10 +18,17 @@ use netra_ws::{
     frame::Frame,
     message::ClientMessage,
     payload as p,
+    room::typing_body,
     session::{Action, Link, Millis},
 };
 
-use super::store::{AppStore, Pending, PendingState};
+use super::{
+    room::RoomView,
+    store::{AppStore, Pending, PendingState},
+};
+
+/// How often a page says that its user types, in milliseconds.
+const TYPING_INTERVAL: Millis = 3_000;
 
 /// The page's link to the server. Cloning it clones a handle.
 #[derive(Clone)]
@@ -42,6 +49,8 @@ struct Shared {
     waiting: Mutex<Vec<(FrameId, Settled)>>,
     timer: Mutex<Option<TimeoutHandle>>,
     clock: Mutex<Clock>,
+    /// When this page last said that its user types.
+    typed: Mutex<Option<Millis>>,
 }
 
 struct Transport {
@@ -63,6 +72,7 @@ pub(crate) fn provide_socket(store: AppStore) {
         waiting: Mutex::default(),
         timer: Mutex::default(),
         clock: Mutex::default(),
+        typed: Mutex::default(),
     });
     let socket = Socket { shared };
     let (opened, heard, closed) = (socket.clone(), socket.clone(), socket.clone());
@@ -227,6 +237,46 @@ impl Socket {
     /// Stops watching a thread; what is known of it stays.
     pub(crate) fn leave(&self, thread: ThreadId) {
         self.drive(|session| session.unsubscribe(thread));
+    }
+
+    /// Comes into a thread's room. To be asked again whenever the link is back.
+    pub(crate) fn join(&self, thread: ThreadId) {
+        self.shared.store.room.set(RoomView { thread: Some(thread), ..RoomView::default() });
+        self.say_once(ClientMessage::JoinRoom(p::Room { room: thread.to_string() }));
+    }
+
+    /// Goes out of it.
+    pub(crate) fn leave_room(&self, thread: ThreadId) {
+        if self.shared.store.room.with_untracked(|room| room.thread == Some(thread)) {
+            self.shared.store.room.set(RoomView::default());
+            self.say_once(ClientMessage::LeaveRoom(p::Room { room: thread.to_string() }));
+        }
+    }
+
+    /// Tells the thread's room that the user types, or no longer does; at most every few seconds.
+    pub(crate) fn types(&self, thread: ThreadId, typing: bool) {
+        if self.shared.store.room.with_untracked(|room| room.thread != Some(thread)) {
+            return;
+        }
+        let now = self.now();
+        {
+            let mut typed = self.shared.typed.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = match *typed {
+                Some(last) => !typing || now.saturating_sub(last) >= TYPING_INTERVAL,
+                None => typing,
+            };
+            if !due {
+                return;
+            }
+            *typed = typing.then_some(now);
+        }
+        let say = p::RoomSay { room: thread.to_string(), body: typing_body(typing) };
+        self.say_once(ClientMessage::RoomMessage(say));
+    }
+
+    fn say_once(&self, message: ClientMessage) {
+        let now = self.now();
+        self.drive(|session| session.say_once(now, Frame::new(message)));
     }
 
     /// Sends a message to a thread.

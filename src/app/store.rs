@@ -22,7 +22,10 @@ use netra_ws::{
     state::Applied,
 };
 
-use super::boot::Boot;
+use super::{
+    boot::Boot,
+    room::{self, RoomView},
+};
 
 /// The application's state. Cloning it clones a handle.
 #[derive(Clone)]
@@ -38,6 +41,8 @@ pub(crate) struct AppStore {
     pub(crate) threads: ArcRwSignal<Vec<Thread>>,
     /// Messages that are not in their thread yet.
     pub(crate) pending: ArcRwSignal<Vec<Pending>>,
+    /// Who is in the room of the thread that is shown.
+    pub(crate) room: ArcRwSignal<RoomView>,
     /// The server's notices that the user has not put away.
     pub(crate) notices: ArcRwSignal<Vec<Notice>>,
 }
@@ -109,6 +114,7 @@ impl AppStore {
             clock: ArcRwSignal::new(0),
             threads: ArcRwSignal::new(boot.threads.clone()),
             pending: ArcRwSignal::new(Vec::new()),
+            room: ArcRwSignal::new(RoomView::default()),
             notices: ArcRwSignal::new(Vec::new()),
             shared: Arc::new(Shared { open: Mutex::new(open.collect()), threads_version: AtomicU64::new(0), boot }),
         }
@@ -178,7 +184,8 @@ impl AppStore {
             ServerMessage::SystemMessage(notice) | ServerMessage::Broadcast(notice) => {
                 self.notices.update(|notices| notices.push(notice.clone()));
             }
-            // The session handles the link's own frames; rooms and JSON-RPC have no view.
+            ServerMessage::RoomMessage(heard) => room::hear(self, heard),
+            // The session handles the link's own frames; JSON-RPC has no view.
             ServerMessage::Connect(_)
             | ServerMessage::Disconnect(_)
             | ServerMessage::Heartbeat(_)
@@ -188,7 +195,6 @@ impl AppStore {
             | ServerMessage::Ack(_)
             | ServerMessage::Unsubscribed(_)
             | ServerMessage::ErrorMessage(_)
-            | ServerMessage::RoomMessage(_)
             | ServerMessage::JsonrpcResponse(_)
             | ServerMessage::JsonrpcNotification(_) => {}
         }

@@ -1,10 +1,13 @@
 //! The backend: build the services, serve, drain.
 
 pub mod agent;
+mod announcer;
 pub mod auth;
+pub mod command;
 pub mod config;
 pub mod error;
 pub mod http;
+mod members;
 pub mod metrics;
 mod router;
 pub mod specification;
@@ -35,6 +38,7 @@ use netra_ws::{
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 
 use agent::{Bridge, Engine, EngineParts, Registry};
+use announcer::Announcer;
 use auth::SecurityService;
 use config::{AuthMode, Config};
 use metrics::{MeasuredLog, MeasuredSink, metrics};
@@ -77,6 +81,9 @@ pub enum RunError {
     /// A token cannot be made.
     #[error("the token: {0}")]
     Token(String),
+    /// The server did not do what a command asked.
+    #[error("the server refused: {0}")]
+    Refused(String),
     /// The listener failed.
     #[error("serving failed: {0}")]
     Serve(#[source] std::io::Error),
@@ -118,25 +125,6 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Makes an API token in the store, for the user with this address or the developer. A server may be running meanwhile.
-pub async fn create_token(config: Config, name: &str, email: Option<&str>) -> Result<String, RunError> {
-    let data_dir = config.data_dir.clone();
-    let in_data_dir = |error| RunError::DataDir(data_dir.display().to_string(), error);
-    tokio::fs::create_dir_all(&data_dir).await.map_err(in_data_dir)?;
-    let database = SqliteStore::open(&config.database_url, &data_dir).await?;
-    let store: SharedStore = Arc::new(database.clone());
-    let security = SecurityService::new(store.clone(), &config, &data_dir).map_err(in_data_dir)?;
-    let user = match email {
-        Some(email) => store.user_by_address(&email.trim().to_lowercase()).await?,
-        None if config.auth.contains(&AuthMode::Dev) => Some(store.dev_user().await?),
-        None => None,
-    };
-    let user = user.ok_or_else(|| RunError::NoSuchUser(email.unwrap_or("no --email was given").to_owned()))?;
-    let made = security.make_api_token_for(user.id, name).await.map_err(|error| RunError::Token(error.message))?;
-    database.close().await;
-    Ok(made.token)
-}
-
 /// Serves the metrics alone, for as long as the process lives.
 async fn serve_metrics(address: SocketAddr) -> Result<(), RunError> {
     let listener = TcpListener::bind(address).await.map_err(|error| RunError::Bind(address, error))?;
@@ -162,6 +150,7 @@ fn build(
     local.attach(Arc::new(MeasuredSink(manager.clone())));
     metrics().watch(&manager);
     let bus: Arc<dyn Bus> = local;
+    let announcer = Announcer::new(store.clone(), bus.clone());
     let tools = builtin::all(store.clone());
     let log = MeasuredLog::new(store.clone(), tools.iter().map(|tool| tool.spec().name).collect());
     let emitters = EmitterPool::new(Arc::new(log), bus.clone());
@@ -173,19 +162,20 @@ fn build(
         tools: ToolEngine::new(tools),
         store: store.clone(),
         emitters: emitters.clone(),
-        bus: bus.clone(),
+        announcer: announcer.clone(),
     });
     let state = AppState {
         leptos: leptos_options(bound)?,
         origins: config.origins(bound).into(),
-        bridge: Bridge::new(store.clone(), registry.clone(), emitters, engine.clone(), bus.clone()),
-        threads: Threads::new(store.clone(), registry.clone(), bus.clone()),
+        bridge: Bridge::new(store.clone(), registry.clone(), emitters, engine.clone(), announcer.clone()),
+        threads: Threads::new(store.clone(), registry.clone(), bus.clone(), announcer.clone()),
         config: Arc::new(config),
         security: Arc::new(security),
         ready: Arc::new(AtomicBool::new(true)),
         store,
         manager,
         bus,
+        announcer,
         registry,
     };
     Ok((state, engine))

@@ -14,7 +14,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
     error::ApiError,
-    http::{auth, discovery, guard, health, metrics, page, socket, threads, tokens},
+    http::{admin, auth, discovery, guard, health, members, metrics, page, socket, threads, tokens},
     specification,
     state::AppState,
 };
@@ -40,6 +40,8 @@ pub(super) fn router(state: AppState) -> Router {
         .route("/api/threads/{id}", get(threads::get).patch(threads::change).delete(threads::delete))
         .route("/api/threads/{id}/events", get(threads::events))
         .route("/api/threads/{id}/messages", get(threads::messages))
+        .route("/api/threads/{id}/members", get(members::list).post(members::add).delete(members::remove))
+        .route("/api/admin/broadcast", post(admin::broadcast))
         .layer(map_response(no_store));
     let context = {
         let state = state.clone();

@@ -16,6 +16,7 @@ use netra_ws::{
 
 use super::{
     agent::{Bridge, Registry},
+    announcer::Announcer,
     auth::SecurityService,
     config::Config,
     store::SharedStore,
@@ -42,6 +43,8 @@ pub struct AppState {
     pub manager: Manager,
     /// Tells every node.
     pub bus: Arc<dyn Bus>,
+    /// Tells people's pages.
+    pub announcer: Announcer,
     /// The agents.
     pub registry: Arc<Registry>,
     /// Carries commands to agents.

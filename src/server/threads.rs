@@ -5,14 +5,13 @@ use std::sync::Arc;
 use netra_ws::{
     ErrorCode, ThreadId, UserId,
     bus::{Bus, Delivery},
-    frame::Frame,
-    message::ServerMessage,
     model::{Message, Thread},
-    payload::{ThreadDeleted, ThreadSnapshot},
+    payload::ThreadSnapshot,
 };
 
 use super::{
-    agent::{MAX_TITLE, Registry, publish_thread, publish_to_user},
+    agent::{MAX_TITLE, Registry},
+    announcer::Announcer,
     error::ApiError,
     store::{SharedStore, ThreadChange, ThreadQuery},
 };
@@ -20,15 +19,16 @@ use super::{
 /// A cheap handle on the service.
 #[derive(Clone)]
 pub struct Threads {
-    store: SharedStore,
+    pub(super) store: SharedStore,
     registry: Arc<Registry>,
-    bus: Arc<dyn Bus>,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) announcer: Announcer,
 }
 
 impl Threads {
     /// A service over these.
-    pub fn new(store: SharedStore, registry: Arc<Registry>, bus: Arc<dyn Bus>) -> Self {
-        Self { store, registry, bus }
+    pub fn new(store: SharedStore, registry: Arc<Registry>, bus: Arc<dyn Bus>, announcer: Announcer) -> Self {
+        Self { store, registry, bus, announcer }
     }
 
     /// The user's threads: pinned first, then the newest; and whether there are more.
@@ -71,7 +71,7 @@ impl Threads {
         let title = title.map(valid_title).transpose()?.unwrap_or_default();
         let agent = self.agent(agent)?;
         let thread = self.store.add_thread(user, &title, &agent).await?;
-        publish_thread(self.bus.as_ref(), user, thread.clone(), true);
+        self.announcer.thread(thread.clone(), true).await;
         Ok(thread)
     }
 
@@ -79,19 +79,21 @@ impl Threads {
     pub async fn change(&self, user: UserId, id: ThreadId, mut change: ThreadChange) -> Result<Thread, ApiError> {
         change.title = change.title.as_deref().map(valid_title).transpose()?;
         change.agent = change.agent.as_deref().map(|agent| self.agent(Some(agent))).transpose()?;
+        self.owned(user, id).await?;
         let thread = self.store.change_thread(user, id, &change).await?.ok_or_else(ApiError::not_found)?;
-        publish_thread(self.bus.as_ref(), user, thread.clone(), false);
+        self.announcer.thread(thread.clone(), false).await;
         Ok(thread)
     }
 
     /// Deletes a thread and everything in it.
     pub async fn delete(&self, user: UserId, id: ThreadId) -> Result<(), ApiError> {
+        self.owned(user, id).await?;
+        let users = self.announcer.audience(id).await;
         if !self.store.remove_thread(user, id).await? {
             return Err(ApiError::not_found());
         }
         self.bus.publish(Delivery::Gone { thread_id: id });
-        let frame = Frame::new(ServerMessage::ThreadDeleted(ThreadDeleted { id })).in_thread(id);
-        publish_to_user(self.bus.as_ref(), user, frame);
+        self.announcer.gone(&users, id);
         Ok(())
     }
 

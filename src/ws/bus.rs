@@ -32,6 +32,25 @@ pub enum Delivery {
         /// The thread.
         thread_id: ThreadId,
     },
+    /// An ephemeral frame for everyone in a thread's room.
+    Room {
+        /// The room.
+        thread_id: ThreadId,
+        /// The frame.
+        frame: Encoded,
+    },
+    /// An ephemeral frame for every connection.
+    Everyone {
+        /// The frame.
+        frame: Encoded,
+    },
+    /// The user may no longer read the thread: subscriptions end, and the user is out of its room.
+    Revoked {
+        /// The thread.
+        thread_id: ThreadId,
+        /// Who.
+        user_id: UserId,
+    },
     /// The user's connections close.
     Close {
         /// Who.

@@ -1,9 +1,9 @@
 //! One peer of the manager: who it is, its bounded queue of frames to send, and its removal on drop.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -51,6 +51,7 @@ pub struct Peer {
     pub(crate) subscriptions: Mutex<HashMap<ThreadId, Arc<Subscription>>>,
     /// Replays take turns, page by page: a reader that does not read holds one page, not one for each thread.
     pub(crate) replays: Semaphore,
+    rooms: Mutex<HashSet<ThreadId>>,
     token_expires_at: AtomicU64,
     heartbeat: Mutex<Option<(FrameId, Instant)>>,
 }
@@ -63,6 +64,7 @@ impl Peer {
             outbound: Outbound::new(limits),
             subscriptions: Mutex::default(),
             replays: Semaphore::new(1),
+            rooms: Mutex::default(),
             token_expires_at: AtomicU64::new(token_expires_at.as_millis()),
             heartbeat: Mutex::default(),
         }
@@ -93,6 +95,10 @@ impl Peer {
         let mut waiting = self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, sent) = waiting.take_if(|(id, _)| Some(*id) == reply_to)?;
         Some(sent.elapsed())
+    }
+
+    pub(crate) fn rooms(&self) -> MutexGuard<'_, HashSet<ThreadId>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many threads it watches.
@@ -163,7 +169,7 @@ impl Outbound {
         Self { limits, queue: Mutex::default(), filled: Notify::new(), drained: Notify::new() }
     }
 
-    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

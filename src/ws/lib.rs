@@ -17,6 +17,7 @@
 //! - [`id`], [`time`]: newtype ids and the server's clock as it stands on the wire.
 //! - [`frame`]: the envelope; encoded once, decoded once.
 //! - [`message`], [`payload`], [`model`]: the one enum each way, what each variant carries, and the objects inside.
+//! - [`room`]: what is said in rooms.
 //! - [`discovery`]: what a client reads before it connects.
 //! - [`error`], [`close`]: error codes, and close codes that say what a client should do.
 //! - [`state`]: [`ThreadState::apply`], the reducer that both sides run.
@@ -26,6 +27,7 @@
 //! - `emitter`: the one emitter and its pool of ordered lanes.
 //! - `log`: the log that numbers events. `bus`: tells every node of new ones.
 //! - `manager`: the one connection manager. `subscription`: one peer watching one thread, without a seam.
+//! - `rooms`: who is in which room.
 //! - `connection`: one peer, its bounded queue and its removal on drop.
 //!
 //! The specification (feature `schema`): `schema`, made from the types.
@@ -39,6 +41,7 @@ pub mod id;
 pub mod message;
 pub mod model;
 pub mod payload;
+pub mod room;
 pub mod session;
 pub mod state;
 pub mod time;
@@ -55,6 +58,8 @@ pub mod log;
 pub mod manager;
 #[cfg(all(test, feature = "native"))]
 mod memory;
+#[cfg(feature = "native")]
+pub mod rooms;
 #[cfg(feature = "schema")]
 pub mod schema;
 #[cfg(feature = "native")]

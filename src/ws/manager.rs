@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -16,6 +16,7 @@ use crate::{
     error::ErrorCode,
     id::{ConnectionId, ThreadId, UserId},
     model::User,
+    rooms::Rooms,
     subscription::Subscription,
     time::Timestamp,
 };
@@ -29,7 +30,10 @@ pub struct Manager {
 struct Shared {
     limits: ManagerLimits,
     draining: AtomicBool,
+    /// Counts what took access away, so that whoever read it just before knows to read again.
+    revocations: AtomicU64,
     state: Mutex<State>,
+    rooms: Rooms,
 }
 
 /// How much the manager takes on.
@@ -68,11 +72,31 @@ pub struct Census {
 impl Manager {
     /// A manager without connections.
     pub fn new(limits: ManagerLimits) -> Self {
-        Self { shared: Arc::new(Shared { limits, draining: AtomicBool::new(false), state: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                limits,
+                draining: AtomicBool::new(false),
+                revocations: AtomicU64::new(0),
+                state: Mutex::default(),
+                rooms: Rooms::default(),
+            }),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.shared.rooms
+    }
+
+    pub(crate) fn is_connected(&self, peer: &Peer) -> bool {
+        self.state().connections.contains_key(&peer.id)
+    }
+
+    pub(crate) fn max_subscriptions(&self) -> usize {
+        self.shared.limits.subscriptions
     }
 
     /// Whether a handshake could be accepted now, and why not. Asked before the upgrade, when a refusal can still be an HTTP
@@ -117,6 +141,7 @@ impl Manager {
         }
         state.check_invariants();
         drop(state);
+        self.rooms().forget(peer);
         // Whoever still waits for room in its queue need not wait any longer.
         peer.outbound.close(CloseCode::GoingAway);
     }
@@ -173,6 +198,29 @@ impl Manager {
         for peer in self.peers_of(user) {
             peer.outbound.close(code);
         }
+    }
+
+    /// Sends a frame to every connection.
+    fn send_to_everyone(&self, frame: &Encoded) {
+        let peers: Vec<_> = self.state().connections.values().cloned().collect();
+        for peer in peers {
+            let _ = peer.outbound.push(frame.clone());
+        }
+    }
+
+    /// Changes whenever access to a thread was taken away. Whoever checks access and then subscribes or joins compares it
+    /// before and after, and checks again when it changed.
+    pub fn revocations(&self) -> u64 {
+        self.shared.revocations.load(Ordering::SeqCst)
+    }
+
+    /// Ends what a user's connections have to do with a thread.
+    fn revoke(&self, user: UserId, thread: ThreadId) {
+        self.shared.revocations.fetch_add(1, Ordering::SeqCst);
+        for peer in self.peers_of(user) {
+            self.unsubscribe(&peer, thread);
+        }
+        self.rooms().evict(thread, Some(user));
     }
 
     fn peers_of(&self, user: UserId) -> Vec<Arc<Peer>> {
@@ -243,11 +291,16 @@ impl Sink for Manager {
             }
             Delivery::User { user_id, frame } => self.send_to_user(*user_id, frame),
             Delivery::Gone { thread_id } => {
+                self.shared.revocations.fetch_add(1, Ordering::SeqCst);
                 let watchers = self.state().watchers.get(thread_id).cloned();
                 for subscription in watchers.iter().flat_map(|watchers| watchers.iter()) {
                     self.unsubscribe(&subscription.peer, *thread_id);
                 }
+                self.rooms().evict(*thread_id, None);
             }
+            Delivery::Room { thread_id, frame } => self.rooms().say(*thread_id, frame),
+            Delivery::Everyone { frame } => self.send_to_everyone(frame),
+            Delivery::Revoked { thread_id, user_id } => self.revoke(*user_id, *thread_id),
             Delivery::Close { user_id, code } => self.close_user(*user_id, *code),
         }
     }

@@ -116,6 +116,8 @@ impl Tables {
             id,
             title: title.to_owned(),
             agent: agent.to_owned(),
+            owner_id: user_id,
+            shared: false,
             pinned: false,
             archived: false,
             running: false,
@@ -211,6 +213,7 @@ impl EventLog for MemoryLog {
                 content: command.message.content,
                 answered_by: Some(run_id),
                 agent: Some(command.agent),
+                author: None,
                 attachments: command.message.attachments,
             }),
         );

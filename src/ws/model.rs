@@ -38,6 +38,31 @@ pub struct User {
     pub email: Option<String>,
 }
 
+/// Who said something, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Author {
+    /// Who.
+    pub id: UserId,
+    /// The name at that time.
+    pub name: String,
+}
+
+/// Someone who may read a thread and take part in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Member {
+    /// Who.
+    pub id: UserId,
+    /// The name shown.
+    pub name: String,
+    /// The sign-in address; absent for the development user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether the thread is this member's own.
+    pub owner: bool,
+}
+
 /// A thread without its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -48,9 +73,13 @@ pub struct Thread {
     pub title: String,
     /// The agent that answers unless a message names another.
     pub agent: String,
-    /// Whether the user keeps it on top.
+    /// Whose it is. The owner alone changes settings, adds and removes members, and deletes it.
+    pub owner_id: UserId,
+    /// Whether it has members besides its owner.
+    pub shared: bool,
+    /// Whether its owner keeps it on top.
     pub pinned: bool,
-    /// Whether the user put it away.
+    /// Whether its owner put it away.
     pub archived: bool,
     /// Whether a run is queued or running.
     pub running: bool,
@@ -102,6 +131,9 @@ pub struct Message {
     pub seq: u64,
     /// When it was added.
     pub created_at: Timestamp,
+    /// The person who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
     /// Files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     error::ErrorCode,
     id::{ConnectionId, MessageId, RunId, ThreadId},
-    model::{Attachment, Message, MessageRole, Object, Run, Thread, ToolStatus, Usage, User},
+    model::{Attachment, Author, Message, MessageRole, Object, Run, Thread, ToolStatus, Usage, User},
     time::Timestamp,
 };
 
@@ -283,6 +283,9 @@ pub struct ThreadMessage {
     /// Who should answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// The person who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
     /// Files.
     #[serde(default)]
     pub attachments: Vec<Attachment>,

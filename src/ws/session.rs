@@ -440,6 +440,17 @@ impl Session {
         self.flush();
     }
 
+    /// Sends a frame that matters now or not at all, such as that someone types: it is never kept and never sent again. Gone
+    /// when the link is down or the rate is spent; `true` when it was sent.
+    pub fn say_once(&mut self, now: Millis, frame: ClientFrame) -> bool {
+        self.tick(now);
+        let goes = self.phase == Phase::Open && self.allowance.take(self.now).is_ok();
+        if goes {
+            self.send(frame);
+        }
+        goes
+    }
+
     /// Takes a command back that was not answered.
     pub fn withdraw(&mut self, id: FrameId) {
         self.outbox.retain(|queued| queued.frame.id != id);

@@ -77,6 +77,8 @@ fn snapshot(id: ThreadId, epoch: &str, as_of_seq: u64) -> ServerFrame {
         id,
         title: "t".into(),
         agent: "guide".into(),
+        owner_id: UserId::new(),
+        shared: false,
         pinned: false,
         archived: false,
         running: false,

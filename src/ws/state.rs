@@ -124,6 +124,7 @@ impl ThreadState {
                 run_id: frame.run_id,
                 seq: self.seq,
                 created_at: at,
+                author: added.author.clone(),
                 attachments: added.attachments.clone(),
             });
             if let Some(run_id) = added.answered_by {
@@ -145,6 +146,7 @@ impl ThreadState {
                 run_id: Some(run_id),
                 seq: self.seq,
                 created_at: at,
+                author: None,
                 attachments: Vec::new(),
             });
         }

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     error::ErrorCode,
     frame::Frame,
-    id::ThreadId,
+    id::{ThreadId, UserId},
     payload::{self as p},
 };
 
@@ -54,6 +54,7 @@ fn asked(content: &str, answered_by: Option<RunId>) -> ServerMessage {
         content: content.to_owned(),
         answered_by,
         agent: Some("guide".to_owned()),
+        author: None,
         attachments: Vec::new(),
     })
 }
@@ -124,6 +125,8 @@ fn thread(title: &str) -> Thread {
         id: ThreadId::new(),
         title: title.to_owned(),
         agent: "guide".into(),
+        owner_id: UserId::new(),
+        shared: false,
         pinned: false,
         archived: false,
         running: false,

@@ -22,6 +22,9 @@ pub(crate) fn Composer(
     agent: Signal<String>,
     /// The reader's choice.
     chosen: RwSignal<Option<String>>,
+    /// Hears that the reader types, or no longer does.
+    #[prop(optional)]
+    typing: Option<Callback<bool>>,
     /// Takes the message.
     send: Callback<String>,
 ) -> impl IntoView {
@@ -45,6 +48,9 @@ pub(crate) fn Composer(
             return;
         }
         text.set(String::new());
+        if let Some(typing) = typing {
+            typing.run(false);
+        }
         send.run(content);
     };
     let agents = move || {
@@ -71,7 +77,13 @@ pub(crate) fn Composer(
                 placeholder="Ask something"
                 node_ref=field
                 prop:value=text
-                on:input=move |event| text.set(event_target_value(&event))
+                on:input=move |event| {
+                    let typed = event_target_value(&event);
+                    if let Some(typing) = typing {
+                        typing.run(!typed.is_empty());
+                    }
+                    text.set(typed);
+                }
                 on:keydown=move |event| {
                     // While an input method composes, Enter picks a candidate.
                     if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {

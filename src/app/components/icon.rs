@@ -24,6 +24,7 @@ pub(crate) enum Icon {
     Menu,
     Close,
     Down,
+    People,
 }
 
 impl Icon {
@@ -45,6 +46,9 @@ impl Icon {
             Self::Bin => "M2.5 4h11M6 4V2h4v2M4 4l.7 10h6.6L12 4M6.7 6.8v4.6M9.3 6.8v4.6",
             Self::Menu => "M2 4h12M2 8h12M2 12h12",
             Self::Close => "M10.5 3.5 6 8l4.5 4.5",
+            Self::People => {
+                "M6 7.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5ZM1.5 13.5a4.5 4.5 0 0 1 9 0M11 3a2.3 2.3 0 0 1 0 4.4M12 9.6a4 4 0 0 1 2.5 3.9"
+            }
             Self::Down => "M8 3v10M3.5 8.5 8 13l4.5-4.5",
         }
     }

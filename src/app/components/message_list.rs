@@ -28,6 +28,7 @@ enum Item {
 pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let app = use_store();
     let store = app.thread(thread);
+    let me = app.user().map(|user| user.id);
     let scroller = NodeRef::<html::Div>::new();
     let following = RwSignal::new(true);
     let items = {
@@ -58,7 +59,11 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let content = {
         let store = store.clone();
         move |id: MessageId| {
-            store.with_structure(|state| state.message(id).map(|message| message.content.clone())).unwrap_or_default()
+            store.with_structure(|state| {
+                let Some(message) = state.message(id) else { return (String::new(), None) };
+                let author = message.author.as_ref().filter(|author| Some(author.id) != me);
+                (message.content.clone(), author.map(|author| author.name.clone()))
+            })
         }
     };
     let to_end = move || {
@@ -107,7 +112,10 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
         let row = |item: Item| {
             let content = content.clone();
             match item {
-                Item::Message(id) => Row::new(Key::Id(id.uuid(), "message"), move || said(content(id))),
+                Item::Message(id) => Row::new(Key::Id(id.uuid(), "message"), move || {
+                    let (content, author) = content(id);
+                    said(content, author)
+                }),
                 Item::Card(run) => Row::new(Key::Id(run.uuid(), "run"), move || view! { <Card thread run /> }.erase()),
             }
         };

@@ -7,7 +7,13 @@ use crate::app::{pages::Layout, view::Erase};
 
 /// The bar.
 #[component]
-pub(crate) fn Topbar(#[prop(into)] title: Signal<String>, #[prop(into)] agent: Signal<String>) -> impl IntoView {
+pub(crate) fn Topbar(
+    #[prop(into)] title: Signal<String>,
+    #[prop(into)] agent: Signal<String>,
+    /// What stands before the link's state.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
     let layout = expect_context::<Layout>();
     view! {
         <header class="topbar">
@@ -22,6 +28,7 @@ pub(crate) fn Topbar(#[prop(into)] title: Signal<String>, #[prop(into)] agent: S
             </button>
             <h1 class="topbar-title">{title}</h1>
             <span class="topbar-agent">{agent}</span>
+            {children.map(|children| children())}
             <LinkStatus />
         </header>
     }

@@ -8,10 +8,12 @@ use crate::app::{
     view::{Erase, Key, Row},
 };
 
-/// What a person said.
-pub(crate) fn said(content: String) -> AnyView {
+/// What a person said; the author is named when it is someone else.
+pub(crate) fn said(content: String, author: Option<String>) -> AnyView {
+    let author = author.map(|name| view! { <span class="message-author">{name}</span> }.erase());
     view! {
         <article class="message message-user">
+            {author}
             <div class="bubble">{content}</div>
         </article>
     }

@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use netra_ws::ThreadId;
+use netra_ws::{ThreadId, session::Link};
 
 use super::NotFoundPage;
 use crate::app::{
-    components::{Composer, MessageList, Notices, Topbar},
+    components::{Composer, MessageList, Notices, Sharing, Topbar, Typing},
     socket::use_socket,
     store::use_store,
     view::{Erase, effect, memo, part},
@@ -49,6 +49,20 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     effect(move || watching.watch(thread));
     let leaving = socket.clone();
     on_cleanup(move || leaving.leave(thread));
+    let shared = memo(move || head.with(|head| head.as_ref().is_some_and(|thread| thread.shared)));
+    // A room is for those who are here: in it while the link is live and the thread has members.
+    let (room, link) = (socket.clone(), app.link.clone());
+    effect(move || {
+        if shared.get() && link.get() == Link::Live {
+            room.join(thread);
+        } else {
+            room.leave_room(thread);
+        }
+    });
+    let leaving = socket.clone();
+    on_cleanup(move || leaving.leave_room(thread));
+    let types = socket.clone();
+    let typing = Callback::new(move |typing| types.types(thread, typing));
     let chosen = RwSignal::new(None::<String>);
     let send = Callback::new(move |content: String| socket.say(thread, content, chosen.get_untracked()));
     let gone = store.gone.clone();
@@ -58,11 +72,14 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         }
         view! {
             <Title text=title />
-            <Topbar title=title agent=agent_title />
+            <Topbar title=title agent=agent_title>
+                <Sharing thread head />
+            </Topbar>
             <Notices />
             <MessageList thread />
             <div class="dock">
-                <Composer thread=Some(thread) agent chosen send />
+                <Typing />
+                <Composer thread=Some(thread) agent chosen typing send />
             </div>
         }
         .erase()

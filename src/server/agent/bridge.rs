@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use netra_ws::{
     CommandId, ErrorCode, RunId, ThreadId, UserId,
-    bus::Bus,
     emitter::EmitterPool,
     log::{Accept, Accepted},
     payload::{Ack, StartAgent, UserMessage},
@@ -12,8 +11,9 @@ use netra_ws::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Engine, Registry, engine::publish_thread};
+use super::{Engine, Registry};
 use crate::server::{
+    announcer::Announcer,
     error::ApiError,
     store::{Recorded, SharedStore},
 };
@@ -31,7 +31,7 @@ pub struct Bridge {
     registry: Arc<Registry>,
     emitters: EmitterPool,
     engine: Engine,
-    bus: Arc<dyn Bus>,
+    announcer: Announcer,
 }
 
 impl Bridge {
@@ -41,9 +41,9 @@ impl Bridge {
         registry: Arc<Registry>,
         emitters: EmitterPool,
         engine: Engine,
-        bus: Arc<dyn Bus>,
+        announcer: Announcer,
     ) -> Self {
-        Self { store, registry, emitters, engine, bus }
+        Self { store, registry, emitters, engine, announcer }
     }
 
     /// A person's message to a thread.
@@ -95,20 +95,20 @@ impl Bridge {
         let this = self.clone();
         let done = tokio::spawn(async move {
             let accepted = this.emitters.accept(accept).await?;
-            this.hand_over(user_id, &accepted);
+            this.hand_over(&accepted).await;
             Ok::<_, ApiError>(accepted.ack)
         });
         done.await.map_err(|error| ApiError::internal(&error))?
     }
 
-    fn hand_over(&self, user: UserId, accepted: &Accepted) {
+    async fn hand_over(&self, accepted: &Accepted) {
         if let Some((thread, made)) = &accepted.thread {
-            publish_thread(self.bus.as_ref(), user, thread.clone(), *made);
+            self.announcer.thread(thread.clone(), *made).await;
             self.engine.schedule(thread.id);
         }
     }
 
-    /// Stops a run of the user. Stopping one that has ended changes nothing.
+    /// Stops a run that the user may read. Stopping one that has ended changes nothing.
     pub async fn stop_agent(&self, user_id: UserId, command_id: CommandId, run: RunId) -> Result<Ack, ApiError> {
         let (thread_id, active) = self.store.find_run(user_id, run).await?.ok_or_else(ApiError::not_found)?;
         let ack = Ack { thread_id: Some(thread_id), run_id: Some(run), ..Ack::default() };

@@ -8,11 +8,9 @@ use std::{
 
 use netra_ws::{
     ErrorCode, RunId, ThreadId,
-    bus::{Bus, Delivery},
     emitter::{EmitError, EmitterPool},
-    frame::Frame,
     message::ServerMessage,
-    model::{MessageRole, Thread},
+    model::MessageRole,
     payload::{AgentCompleted, AgentStarted, CompletedStatus},
 };
 use tokio::{
@@ -28,6 +26,7 @@ use super::{
     turns::{self, Answer, Outcome},
 };
 use crate::server::{
+    announcer::Announcer,
     store::{ClaimedRun, SharedStore},
     tool::ToolEngine,
 };
@@ -52,7 +51,7 @@ struct Shared {
     tools: ToolEngine,
     store: SharedStore,
     emitters: EmitterPool,
-    bus: Arc<dyn Bus>,
+    announcer: Announcer,
     stops: Mutex<Stops>,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -98,7 +97,7 @@ pub struct EngineParts {
     /// Where events go.
     pub emitters: EmitterPool,
     /// Where changes of threads are told.
-    pub bus: Arc<dyn Bus>,
+    pub announcer: Announcer,
 }
 
 impl Engine {
@@ -112,7 +111,7 @@ impl Engine {
                 tools: parts.tools,
                 store: parts.store,
                 emitters: parts.emitters,
-                bus: parts.bus,
+                announcer: parts.announcer,
                 stops: Mutex::default(),
                 tasks: TaskTracker::new(),
                 closing: CancellationToken::new(),
@@ -251,7 +250,7 @@ impl Shared {
             // The store refused an event for good; the lease runs out and the sweep takes the run up again.
             tracing::error!("the run's events could not be stored");
         }
-        self.tell_thread(&run).await;
+        self.announcer.thread_as_stored(run.thread_id).await;
     }
 
     /// Renews the lease until the run is done; a lease that is lost ends the run.
@@ -390,15 +389,6 @@ impl Shared {
             })
             .collect())
     }
-
-    /// Tells the user's pages that the thread changed.
-    async fn tell_thread(&self, run: &ClaimedRun) {
-        match self.store.thread(run.user_id, run.thread_id).await {
-            Ok(Some(thread)) => publish_thread(self.bus.as_ref(), run.user_id, thread, false),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the thread could not be read"),
-        }
-    }
 }
 
 /// What the run knows of itself.
@@ -416,21 +406,5 @@ fn context_of(
         agent,
         emitter,
         halt,
-    }
-}
-
-/// Tells all of the user's connections that a thread was made or changed.
-pub(crate) fn publish_thread(bus: &dyn Bus, user_id: netra_ws::UserId, thread: Thread, made: bool) {
-    let thread_id = thread.id;
-    let message = if made { ServerMessage::ThreadCreated(thread) } else { ServerMessage::ThreadUpdate(thread) };
-    publish_to_user(bus, user_id, Frame::new(message).in_thread(thread_id));
-}
-
-/// Tells all of the user's connections.
-pub(crate) fn publish_to_user(bus: &dyn Bus, user_id: netra_ws::UserId, mut frame: netra_ws::ServerFrame) {
-    frame.ts = Some(netra_ws::Timestamp::now());
-    match frame.encode() {
-        Ok(text) => bus.publish(Delivery::User { user_id, frame: text.into() }),
-        Err(error) => tracing::error!(%error, "a frame does not encode"),
     }
 }

@@ -12,5 +12,4 @@ pub use bridge::Bridge;
 pub(crate) use bridge::MAX_TITLE;
 pub use context::{Halt, RunContext};
 pub use engine::{Engine, EngineParts};
-pub(crate) use engine::{publish_thread, publish_to_user};
 pub use registry::{Agent, Registry};

@@ -243,6 +243,16 @@ impl SecurityService {
         }
     }
 
+    /// A token that lives a minute, for a command of whoever runs the server.
+    pub fn issue_operator_token(&self) -> Result<String, ApiError> {
+        self.keys.sign_operator().map_err(|error| ApiError::internal(&error))
+    }
+
+    /// Whether a token came from [`Self::issue_operator_token`].
+    pub fn is_operator(&self, token: &str) -> bool {
+        self.keys.verify_operator(token)
+    }
+
     /// Counts a handshake; the pause in milliseconds when the user makes too many.
     pub fn count_handshake(&self, user: UserId) -> Result<(), u64> {
         self.handshakes.spend(&user).map_or(Ok(()), Err)

@@ -1,5 +1,7 @@
 //! Tokens for the socket: JWT (RFC 7519), HS256.
 
+use std::time::Duration;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind};
 use netra_ws::{ErrorCode, Timestamp, UserId};
@@ -10,6 +12,19 @@ use crate::server::error::ApiError;
 
 /// The audience of a token for the socket.
 const AUDIENCE: &str = "netra:ws";
+
+/// The audience of a word from whoever runs the server and holds its secret.
+const OPERATOR: &str = "netra:operator";
+
+/// How long such a word is good for.
+const OPERATOR_LIFE: Duration = Duration::from_mins(1);
+
+/// What an operator's token says.
+#[derive(Serialize, Deserialize)]
+struct OperatorClaims {
+    aud: String,
+    exp: u64,
+}
 
 /// What a token says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +58,7 @@ pub(super) struct TokenKeys {
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
+    operator: Validation,
 }
 
 impl TokenKeys {
@@ -51,7 +67,22 @@ impl TokenKeys {
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "aud", "sub"]);
         validation.leeway = 0;
-        Self { signing: EncodingKey::from_secret(secret), verifying: DecodingKey::from_secret(secret), validation }
+        let mut operator = Validation::new(Algorithm::HS256);
+        operator.set_audience(&[OPERATOR]);
+        operator.set_required_spec_claims(&["exp", "aud"]);
+        operator.leeway = 0;
+        let (signing, verifying) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
+        Self { signing, verifying, validation, operator }
+    }
+
+    pub(super) fn sign_operator(&self) -> Result<String, jsonwebtoken::errors::Error> {
+        let exp = Timestamp::now().plus(OPERATOR_LIFE).as_millis() / 1000;
+        let claims = OperatorClaims { aud: OPERATOR.to_owned(), exp };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
+    }
+
+    pub(super) fn verify_operator(&self, token: &str) -> bool {
+        decode::<OperatorClaims>(token, &self.verifying, &self.operator).is_ok()
     }
 
     pub(super) fn sign(

@@ -1,10 +1,12 @@
 //! HTTP: one file a concern.
 
+pub mod admin;
 pub mod auth;
 pub mod discovery;
 mod extract;
 pub mod guard;
 pub mod health;
+pub mod members;
 pub mod metrics;
 pub mod openapi;
 pub mod page;

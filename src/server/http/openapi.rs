@@ -4,12 +4,12 @@ use axum::http::Method;
 use netra_ws::{
     ErrorCode,
     discovery::Discovery,
-    model::{Thread, User},
+    model::{Member, Thread, User},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{auth, discovery, threads, tokens};
+use super::{admin, auth, discovery, members, threads, tokens};
 use crate::server::{
     auth::{NewApiToken, WsToken},
     error::ErrorBody,
@@ -125,6 +125,8 @@ fn operations(types: &mut Types) -> Vec<Operation> {
     all.extend(account(types));
     all.extend(for_programs(types));
     all.extend(conversations(types));
+    all.extend(taking_part(types));
+    all.push(notices(types));
     all.extend(for_machines());
     all
 }
@@ -225,6 +227,35 @@ fn conversations(types: &mut Types) -> Vec<Operation> {
     ]
 }
 
+fn taking_part(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};
+    let path = "/api/threads/{id}/members";
+    let on = |method, id, summary| Operation::new(method, path, id, "members", summary).signed_in();
+    vec![
+        on(Method::GET, "members", "Who may read the thread and take part in it")
+            .answers(200, "The members, the owner first", types.written::<members::Members>())
+            .fails(&[NotFound]),
+        on(Method::POST, "addMember", "Adds a member by e-mail address")
+            .body(types.read::<members::Invited>())
+            .answers(201, "The member", types.written::<Member>())
+            .fails(&[NotFound, Forbidden, Conflict, OriginNotAllowed]),
+        on(Method::DELETE, "removeMember", "Removes a member, on open sockets too")
+            .query(types.query::<members::Removed>())
+            .done("Removed")
+            .fails(&[NotFound, Forbidden, Conflict, OriginNotAllowed]),
+    ]
+}
+
+fn notices(types: &mut Types) -> Operation {
+    use ErrorCode::{Forbidden, NotFound, OriginNotAllowed};
+    let summary = "Shows a notice on open pages; for administrators";
+    Operation::new(Method::POST, "/api/admin/broadcast", "broadcast", "operation", summary)
+        .signed_in()
+        .body(types.read::<admin::Announcement>())
+        .done("Sent")
+        .fails(&[Forbidden, NotFound, OriginNotAllowed])
+}
+
 fn for_machines() -> Vec<Operation> {
     let get = |path, id, summary| Operation::new(Method::GET, path, id, "operation", summary);
     vec![
@@ -285,6 +316,7 @@ pub fn openapi() -> Value {
             { "name": "auth", "description": "Signing in and out" },
             { "name": "tokens", "description": "Tokens for programs" },
             { "name": "threads", "description": "Conversations and their logs" },
+            { "name": "members", "description": "Who takes part in a conversation" },
             { "name": "operation", "description": "For those who run it" },
         ],
         "paths": paths,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use netra_ws::{
     CommandId, MessageId, RunId, ThreadId, Timestamp, UserId,
     log::{EventLog, Fence, LogError},
-    model::{Message, Role, Thread, User},
+    model::{Member, Message, Role, Thread, User},
     payload::Ack,
 };
 use uuid::Uuid;
@@ -49,18 +49,18 @@ pub trait Store: EventLog {
 
     /// Makes an empty thread.
     async fn add_thread(&self, user: UserId, title: &str, agent: &str) -> Result<Thread, StoreError>;
-    /// The user's thread; `None` when it is not the user's.
+    /// The thread, if the user owns it or is a member.
     async fn thread(&self, user: UserId, id: ThreadId) -> Result<Option<Thread>, StoreError>;
-    /// The user's threads: pinned first, then the newest.
+    /// Threads that the user owns or is a member of: pinned first, then the newest.
     async fn threads(&self, user: UserId, query: &ThreadQuery) -> Result<Vec<Thread>, StoreError>;
-    /// Changes title and settings.
+    /// Changes title and settings; nothing changes when the thread is not the user's own.
     async fn change_thread(
         &self,
         user: UserId,
         id: ThreadId,
         change: &ThreadChange,
     ) -> Result<Option<Thread>, StoreError>;
-    /// Removes a thread with all that belongs to it; `false` when it is not the user's.
+    /// Removes a thread with all that belongs to it; `false` when it is not the user's own.
     async fn remove_thread(&self, user: UserId, id: ThreadId) -> Result<bool, StoreError>;
     /// Up to `limit` messages before the event `before_seq`, oldest first.
     async fn messages(
@@ -71,6 +71,15 @@ pub trait Store: EventLog {
     ) -> Result<Vec<Message>, StoreError>;
     /// The user's messages that match, best first.
     async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError>;
+
+    /// The thread's members, its owner first.
+    async fn members(&self, thread: ThreadId) -> Result<Vec<Member>, StoreError>;
+    /// Lets a user read the thread; `false` when the user may already, or the thread has [`MAX_MEMBERS`].
+    async fn add_member(&self, thread: ThreadId, user: UserId) -> Result<bool, StoreError>;
+    /// Takes that back; `false` when the user is no member.
+    async fn remove_member(&self, thread: ThreadId, user: UserId) -> Result<bool, StoreError>;
+    /// Everyone who may read the thread.
+    async fn audience(&self, thread: ThreadId) -> Result<Vec<UserId>, StoreError>;
 
     /// Keeps that a run is to stop, with the command that said so: the first answer when it was carried out before.
     async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError>;
@@ -86,12 +95,15 @@ pub trait Store: EventLog {
     async fn threads_with_work(&self, lease: Duration) -> Result<Vec<ThreadId>, StoreError>;
     /// Removes deltas of runs that ended before `before`, of `limit` runs at most; cursors inside then get a snapshot.
     async fn trim(&self, before: Timestamp, limit: usize) -> Result<Trimmed, StoreError>;
-    /// The run's thread and whether the run has yet to end, if it is the user's.
+    /// The run's thread and whether the run has yet to end, if the user may read it.
     async fn find_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError>;
 }
 
 /// A store behind a pointer.
 pub type SharedStore = Arc<dyn Store>;
+
+/// Members that a thread may have besides its owner.
+pub const MAX_MEMBERS: usize = 100;
 
 /// Tokens that one user may have.
 pub const MAX_API_TOKENS: usize = 100;
@@ -192,7 +204,7 @@ pub struct ClaimedRun {
     pub fence: Fence,
     /// Its thread.
     pub thread_id: ThreadId,
-    /// Whose thread.
+    /// For whom: whoever wrote the message, so that tools show nobody else's data.
     pub user_id: UserId,
     /// The message to answer.
     pub message_id: Option<MessageId>,

@@ -7,8 +7,8 @@ use crate::{
     id::{ConnectionId, MessageId, RunId, ThreadId, UserId},
     message::{ClientMessage as C, ServerMessage as S},
     model::{
-        Attachment, Message, MessageRole, Object, Role, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus,
-        Usage, User,
+        Attachment, Author, Message, MessageRole, Object, Role, Run, RunError, RunStatus, Step, Thread, ToolCall,
+        ToolStatus, Usage, User,
     },
     payload as p,
     time::Timestamp,
@@ -58,11 +58,17 @@ fn user(full: bool) -> User {
     User { id: UserId::new(), name: "Ada".into(), role: if full { Role::Admin } else { Role::User }, email: text(full) }
 }
 
+fn author(full: bool) -> Option<Author> {
+    full.then(|| Author { id: UserId::new(), name: "Ada".into() })
+}
+
 fn thread(full: bool) -> Thread {
     Thread {
         id: ThreadId::new(),
         title: text(full).unwrap_or_default(),
         agent: "guide".into(),
+        owner_id: UserId::new(),
+        shared: full,
         pinned: full,
         archived: full,
         running: full,
@@ -150,6 +156,7 @@ fn after_server(last: Option<&S>, full: bool) -> Option<S> {
             content: message,
             answered_by: full.then(RunId::new),
             agent: full.then_some(agent),
+            author: author(full),
             attachments: attachments(full),
         }),
         Some(S::ThreadMessage(_)) => S::AgentStarted(p::AgentStarted {
@@ -254,6 +261,7 @@ fn snapshot(full: bool) -> p::ThreadSnapshot {
         run_id: full.then(RunId::new),
         seq: 3,
         created_at: at(full),
+        author: author(full),
         attachments: attachments(full),
     };
     p::ThreadSnapshot {

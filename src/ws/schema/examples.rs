@@ -137,7 +137,8 @@ fn server(name: &str) -> Value {
 
 fn thread() -> Value {
     json!({
-        "id": THREAD, "title": "How much is 17.5 % of 2,480?", "agent": "guide", "pinned": false, "archived": false,
+        "id": THREAD, "title": "How much is 17.5 % of 2,480?", "agent": "guide", "owner_id": USER, "shared": false,
+        "pinned": false, "archived": false,
         "running": false, "head_seq": 9, "created_at": AT, "updated_at": AT,
     })
 }

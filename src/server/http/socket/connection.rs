@@ -15,7 +15,7 @@ use netra_ws::{
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::{inbound, subscribe};
+use super::{inbound, rooms, subscribe};
 use crate::server::{
     metrics::metrics,
     state::{AppState, VERSION},
@@ -58,6 +58,7 @@ pub(super) async fn run(
 async fn serve(state: AppState, socket: WebSocket, peer: Arc<Peer>) {
     tracing::info!("connected");
     let started = Instant::now();
+    let _presences = rooms::Presences { state: &state, peer: &peer };
     greet(&state, &peer);
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {

@@ -12,7 +12,7 @@ use netra_ws::{
 };
 use serde_json::{Value, json};
 
-use super::{connection::answer, inbound::refuse, subscribe};
+use super::{connection::answer, inbound::refuse, rooms, subscribe};
 use crate::server::{error::ApiError, metrics::metrics, state::AppState};
 
 /// Acts on a frame and answers it.
@@ -50,8 +50,9 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
             Ok(None)
         }
         ClientMessage::Ping(ping) => Ok(Some(Frame::new(ServerMessage::Pong(ping)))),
-        ClientMessage::JoinRoom(room) | ClientMessage::LeaveRoom(room) => Err(no_room(&room.room)),
-        ClientMessage::RoomMessage(say) => Err(no_room(&say.room)),
+        ClientMessage::JoinRoom(room) => rooms::join(state, peer, &room.room).await.map(Some),
+        ClientMessage::LeaveRoom(room) => rooms::leave_named(state, peer, &room.room).map(Some),
+        ClientMessage::RoomMessage(say) => rooms::say(state, peer, &say.room, say.body).map(|()| None),
         ClientMessage::JsonrpcRequest(request) => Ok(Some(jsonrpc(&request))),
         ClientMessage::JsonrpcNotification(_) => Ok(None),
     };
@@ -88,12 +89,6 @@ async fn authenticate(state: &AppState, peer: &Peer, token: &str) -> Result<Opti
     }
     peer.renew_token(expires_at);
     Ok(Some(Frame::new(ServerMessage::Authenticated(p::Authenticated { token_expires_at: expires_at }))))
-}
-
-/// Rooms belong to shared threads, and no thread is shared yet.
-fn no_room(room: &str) -> ApiError {
-    let name: String = room.chars().take(64).collect();
-    ApiError::new(ErrorCode::NotFound, format!("there is no room called {name:?}"))
 }
 
 /// JSON-RPC 2.0 over the socket: `ping` (as in MCP) is the one method so far.

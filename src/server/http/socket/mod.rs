@@ -4,6 +4,7 @@ mod connection;
 mod dispatch;
 mod handshake;
 mod inbound;
+mod rooms;
 mod subscribe;
 
 pub use handshake::upgrade;

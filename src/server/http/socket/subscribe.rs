@@ -24,9 +24,11 @@ pub(super) async fn subscribe(
     thread: ThreadId,
     wanted: Subscribe,
 ) -> Result<(), ApiError> {
+    let revocations = state.manager.revocations();
     let head = state.store.head(peer.user.id, thread).await?;
     if let Some(after) = resumable(&wanted, &head) {
         let subscription = state.manager.subscribe(peer, thread, after)?;
+        still_readable(state, peer, thread, revocations).await?;
         confirm(peer, id, thread, &head, SubscribeMode::Resumed);
         replay(state, subscription);
         return Ok(());
@@ -34,6 +36,7 @@ pub(super) async fn subscribe(
     let snapshot = state.store.snapshot(peer.user.id, thread).await?;
     let head = Head { epoch: snapshot.epoch.clone(), head_seq: snapshot.as_of_seq, trimmed_seq: 0 };
     let subscription = state.manager.subscribe(peer, thread, snapshot.as_of_seq)?;
+    still_readable(state, peer, thread, revocations).await?;
     confirm(peer, id, thread, &head, SubscribeMode::Snapshot);
     let mut frame = Frame::new(ServerMessage::ThreadSnapshot(snapshot)).in_thread(thread);
     frame.ts = Some(Timestamp::now());
@@ -48,6 +51,23 @@ pub(super) async fn subscribe(
         .in_current_span(),
     );
     Ok(())
+}
+
+/// Access that was taken away between the check and the subscription ends the subscription.
+async fn still_readable(
+    state: &AppState,
+    peer: &Arc<Peer>,
+    thread: ThreadId,
+    revocations: u64,
+) -> Result<(), ApiError> {
+    if state.manager.revocations() == revocations {
+        return Ok(());
+    }
+    let readable = state.store.head(peer.user.id, thread).await;
+    if readable.is_err() {
+        state.manager.unsubscribe(peer, thread);
+    }
+    readable.map(drop).map_err(ApiError::from)
 }
 
 /// The event to go on after, or nothing when only a snapshot is sure to be right.

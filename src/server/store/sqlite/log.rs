@@ -11,15 +11,15 @@ use netra_ws::{
     payload::{Ack, ThreadMessage, ThreadSnapshot},
 };
 use serde_json::value::RawValue;
-use sqlx::{Row, SqliteConnection, query, query_as, query_scalar};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{
     super::{Recorded, StoreError},
     SqliteStore, commands, corrupt, now,
     projection::{fold_run, project},
-    rows::EventRow,
-    seq, threads, timestamp, to_i64,
+    rows::{EventRow, READABLE},
+    seq, threads, timestamp, to_i64, users,
 };
 
 /// Messages in a snapshot.
@@ -69,6 +69,7 @@ impl EventLog for SqliteStore {
                 id
             }
         };
+        let author = users::select_author(&mut tx, command.user_id).await.map_err(store)?;
         let run_id = RunId::new();
         let message_id = command.command_id.into();
         query(
@@ -89,6 +90,7 @@ impl EventLog for SqliteStore {
             content: command.message.content.clone(),
             answered_by: Some(run_id),
             agent: Some(command.agent.clone()),
+            author,
             attachments: command.message.attachments.clone(),
         });
         let events = insert(&mut tx, thread_id, std::iter::once((None, &message))).await?;
@@ -119,8 +121,10 @@ impl EventLog for SqliteStore {
     }
 
     async fn head(&self, user: UserId, thread: ThreadId) -> Result<Head, LogError> {
-        let row = query("SELECT epoch, head_seq, trimmed_seq FROM threads WHERE id = ? AND user_id = ?")
+        let sql = format!("SELECT t.epoch, t.head_seq, t.trimmed_seq FROM threads AS t WHERE t.id = ? AND {READABLE}");
+        let row = query(AssertSqlSafe(sql))
             .bind(thread.uuid())
+            .bind(user.uuid())
             .bind(user.uuid())
             .fetch_optional(&self.readers)
             .await

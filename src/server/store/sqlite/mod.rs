@@ -2,6 +2,7 @@
 
 mod commands;
 mod log;
+mod members;
 mod projection;
 mod rows;
 mod runs;
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 use netra_ws::{
     RunId, ThreadId, Timestamp, UserId,
     log::{Fence, LogError},
-    model::{Message, Thread, User},
+    model::{Member, Message, Thread, User},
     payload::Ack,
 };
 use sqlx::{
@@ -175,6 +176,18 @@ impl Store for SqliteStore {
     }
     async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError> {
         self.match_messages(user, query, limit).await
+    }
+    async fn members(&self, thread: ThreadId) -> Result<Vec<Member>, StoreError> {
+        self.select_members(thread).await
+    }
+    async fn add_member(&self, thread: ThreadId, user: UserId) -> Result<bool, StoreError> {
+        self.insert_member(thread, user).await
+    }
+    async fn remove_member(&self, thread: ThreadId, user: UserId) -> Result<bool, StoreError> {
+        self.delete_member(thread, user).await
+    }
+    async fn audience(&self, thread: ThreadId) -> Result<Vec<UserId>, StoreError> {
+        self.select_audience(thread).await
     }
     async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
         self.insert_stop(run, command).await

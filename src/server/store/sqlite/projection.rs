@@ -4,7 +4,7 @@ use netra_ws::{
     RunId, ThreadId,
     frame::StoredEvent,
     message::ServerMessage,
-    model::{Attachment, MessageRole, Run, RunStatus},
+    model::{Attachment, Author, MessageRole, Run, RunStatus},
     payload::CompletedStatus,
 };
 use sqlx::{Row, SqliteConnection, query, query_as};
@@ -20,7 +20,15 @@ pub(super) async fn project(
 ) -> Result<(), StoreError> {
     match message {
         ServerMessage::ThreadMessage(added) => {
-            add_message(tx, event, added.message_id.uuid(), added.role, &added.content, None, &added.attachments).await
+            let message = NewMessage {
+                id: added.message_id.uuid(),
+                role: added.role,
+                content: &added.content,
+                run_id: None,
+                author: added.author.as_ref(),
+                attachments: &added.attachments,
+            };
+            add_message(tx, event, message).await
         }
         ServerMessage::AgentStarted(_) => {
             // A run that is taken up again keeps its first start.
@@ -32,8 +40,15 @@ pub(super) async fn project(
             Ok(())
         }
         ServerMessage::AgentResponse(answer) => {
-            let id = answer.message_id.uuid();
-            add_message(tx, event, id, MessageRole::Assistant, &answer.content, run_id, &[]).await
+            let message = NewMessage {
+                id: answer.message_id.uuid(),
+                role: MessageRole::Assistant,
+                content: &answer.content,
+                run_id,
+                author: None,
+                attachments: &[],
+            };
+            add_message(tx, event, message).await
         }
         ServerMessage::AgentCompleted(done) => {
             let status = match done.status {
@@ -70,31 +85,40 @@ pub(super) async fn project(
     }
 }
 
+/// A message as an event tells of it.
+struct NewMessage<'a> {
+    id: Uuid,
+    role: MessageRole,
+    content: &'a str,
+    run_id: Option<RunId>,
+    author: Option<&'a Author>,
+    attachments: &'a [Attachment],
+}
+
 async fn add_message(
     tx: &mut SqliteConnection,
     event: &StoredEvent,
-    id: Uuid,
-    role: MessageRole,
-    content: &str,
-    run_id: Option<RunId>,
-    attachments: &[Attachment],
+    message: NewMessage<'_>,
 ) -> Result<(), StoreError> {
-    let role = match role {
+    let role = match message.role {
         MessageRole::User => "user",
         MessageRole::Assistant => "assistant",
     };
     query(
-        "INSERT INTO messages (thread_id, id, seq, role, content, run_id, attachments, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO messages (thread_id, id, seq, role, content, run_id, attachments, created_at, author_id,
+             author_name)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(event.thread_id.uuid())
-    .bind(id)
+    .bind(message.id)
     .bind(to_i64(event.seq))
     .bind(role)
-    .bind(content)
-    .bind(run_id.map(RunId::uuid))
-    .bind(serde_json::to_string(attachments).map_err(corrupt)?)
+    .bind(message.content)
+    .bind(message.run_id.map(RunId::uuid))
+    .bind(serde_json::to_string(message.attachments).map_err(corrupt)?)
     .bind(millis(event.ts))
+    .bind(message.author.map(|author| author.id.uuid()))
+    .bind(message.author.map(|author| &author.name))
     .execute(&mut *tx)
     .await?;
     query("UPDATE threads SET updated_at = ? WHERE id = ?")

@@ -2,7 +2,7 @@
 
 use netra_ws::{
     frame::StoredEvent,
-    model::{Message, MessageRole, Role, Thread, User},
+    model::{Author, Message, MessageRole, Role, Thread, User},
 };
 use serde_json::value::RawValue;
 use sqlx::{FromRow, Row, sqlite::SqliteRow};
@@ -24,8 +24,13 @@ impl FromRow<'_, SqliteRow> for UserRow {
 }
 
 /// The columns of [`ThreadRow`], for a query over `threads AS t`.
-pub(super) const THREAD_COLUMNS: &str = "t.id, t.title, t.agent, t.pinned, t.archived, t.head_seq, t.created_at, t.updated_at, \
-     EXISTS (SELECT 1 FROM runs AS r WHERE r.thread_id = t.id AND r.status IN ('queued', 'running')) AS running";
+pub(super) const THREAD_COLUMNS: &str = "t.id, t.title, t.agent, t.user_id, t.pinned, t.archived, t.head_seq, t.created_at, t.updated_at, \
+     EXISTS (SELECT 1 FROM runs AS r WHERE r.thread_id = t.id AND r.status IN ('queued', 'running')) AS running, \
+     EXISTS (SELECT 1 FROM members AS m WHERE m.thread_id = t.id) AS shared";
+
+/// The threads that a user may read, for a query over `threads AS t`; takes the user's id twice.
+pub(super) const READABLE: &str =
+    "(t.user_id = ? OR t.id IN (SELECT m.thread_id FROM members AS m WHERE m.user_id = ?))";
 
 pub(super) struct ThreadRow(pub(super) Thread);
 
@@ -35,6 +40,8 @@ impl FromRow<'_, SqliteRow> for ThreadRow {
             id: row.try_get::<Uuid, _>("id")?.into(),
             title: row.try_get("title")?,
             agent: row.try_get("agent")?,
+            owner_id: row.try_get::<Uuid, _>("user_id")?.into(),
+            shared: row.try_get("shared")?,
             pinned: row.try_get("pinned")?,
             archived: row.try_get("archived")?,
             running: row.try_get("running")?,
@@ -43,6 +50,12 @@ impl FromRow<'_, SqliteRow> for ThreadRow {
             updated_at: timestamp(row.try_get("updated_at")?),
         }))
     }
+}
+
+fn author(row: &SqliteRow) -> Result<Option<Author>, StoreError> {
+    let id = row.try_get::<Option<Uuid>, _>("author_id")?;
+    let name = row.try_get::<Option<String>, _>("author_name")?;
+    Ok(id.zip(name).map(|(id, name)| Author { id: id.into(), name }))
 }
 
 pub(super) struct MessageRow(pub(super) Message);
@@ -56,6 +69,7 @@ impl FromRow<'_, SqliteRow> for MessageRow {
             run_id: row.try_get::<Option<Uuid>, _>("run_id")?.map(Into::into),
             seq: seq(row.try_get("seq")?),
             created_at: timestamp(row.try_get("created_at")?),
+            author: author(row)?,
             attachments: serde_json::from_str(row.try_get("attachments")?).map_err(corrupt)?,
         }))
     }

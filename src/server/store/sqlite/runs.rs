@@ -33,7 +33,8 @@ impl SqliteStore {
         // The oldest unfinished run of the thread, unless its owner is alive: runs of a thread work one after another.
         let next = query(
             "SELECT r.id, r.message_id, r.agent, r.fence, r.start_seq, r.status, r.lease_expires_at, r.stop_requested,
-                 t.user_id
+                 COALESCE((SELECT s.author_id FROM messages AS s WHERE s.thread_id = r.thread_id AND s.id = r.message_id),
+                     t.user_id) AS user_id
              FROM runs AS r JOIN threads AS t ON t.id = r.thread_id
              WHERE r.thread_id = ? AND r.status IN ('queued', 'running') AND r.parent_run_id IS NULL
              ORDER BY r.number LIMIT 1",
@@ -100,7 +101,7 @@ impl SqliteStore {
     pub(super) async fn select_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError> {
         let row: Option<(Uuid, bool)> = query_as(
             "SELECT r.thread_id, r.status IN ('queued', 'running') FROM runs AS r JOIN threads AS t ON t.id = r.thread_id
-             WHERE r.id = ? AND t.user_id = ?",
+             WHERE r.id = ?1 AND (t.user_id = ?2 OR t.id IN (SELECT m.thread_id FROM members AS m WHERE m.user_id = ?2))",
         )
         .bind(run.uuid())
         .bind(user.uuid())

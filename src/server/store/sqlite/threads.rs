@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     super::{Found, StoreError, ThreadChange, ThreadQuery},
     SqliteStore, now,
-    rows::{MessageRow, THREAD_COLUMNS, ThreadRow},
+    rows::{MessageRow, READABLE, THREAD_COLUMNS, ThreadRow},
     timestamp, to_i64,
 };
 
@@ -31,8 +31,9 @@ impl SqliteStore {
         } else {
             "AND (?3 IS NULL OR ?4 IS NULL OR TRUE)"
         };
+        let readable = "(t.user_id = ?1 OR t.id IN (SELECT m.thread_id FROM members AS m WHERE m.user_id = ?1))";
         let sql = format!(
-            "SELECT {THREAD_COLUMNS} FROM threads AS t WHERE t.user_id = ?1 AND t.archived = ?2 {filter}
+            "SELECT {THREAD_COLUMNS} FROM threads AS t WHERE {readable} AND t.archived = ?2 {filter}
              ORDER BY t.pinned DESC, t.updated_at DESC, t.id DESC LIMIT ?5 OFFSET ?6"
         );
         let rows: Vec<ThreadRow> = query_as(AssertSqlSafe(sql))
@@ -88,16 +89,18 @@ impl SqliteStore {
         if expression.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = query(
-            "SELECT m.thread_id, t.title, m.created_at, snippet(messages_fts, 0, '', '', ' … ', 24) AS excerpt
-             FROM messages_fts JOIN messages AS m ON m.rowid = messages_fts.rowid JOIN threads AS t ON t.id = m.thread_id
-             WHERE messages_fts MATCH ? AND t.user_id = ? ORDER BY bm25(messages_fts), m.rowid DESC LIMIT ?",
-        )
-        .bind(expression)
-        .bind(user.uuid())
-        .bind(to_i64(limit))
-        .fetch_all(&self.readers)
-        .await?;
+        let sql = format!(
+            "SELECT s.thread_id, t.title, s.created_at, snippet(messages_fts, 0, '', '', ' … ', 24) AS excerpt
+             FROM messages_fts JOIN messages AS s ON s.rowid = messages_fts.rowid JOIN threads AS t ON t.id = s.thread_id
+             WHERE messages_fts MATCH ? AND {READABLE} ORDER BY bm25(messages_fts), s.rowid DESC LIMIT ?"
+        );
+        let rows = query(AssertSqlSafe(sql))
+            .bind(expression)
+            .bind(user.uuid())
+            .bind(user.uuid())
+            .bind(to_i64(limit))
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(Found {
@@ -141,9 +144,13 @@ pub(super) async fn select_thread<'e>(
     user: UserId,
     id: ThreadId,
 ) -> Result<Option<Thread>, StoreError> {
-    let sql = format!("SELECT {THREAD_COLUMNS} FROM threads AS t WHERE t.id = ? AND t.user_id = ?");
-    let row: Option<ThreadRow> =
-        query_as(AssertSqlSafe(sql)).bind(id.uuid()).bind(user.uuid()).fetch_optional(executor).await?;
+    let sql = format!("SELECT {THREAD_COLUMNS} FROM threads AS t WHERE t.id = ? AND {READABLE}");
+    let row: Option<ThreadRow> = query_as(AssertSqlSafe(sql))
+        .bind(id.uuid())
+        .bind(user.uuid())
+        .bind(user.uuid())
+        .fetch_optional(executor)
+        .await?;
     Ok(row.map(|ThreadRow(thread)| thread))
 }
 
@@ -154,7 +161,7 @@ pub(super) async fn select_messages<'e>(
     limit: usize,
 ) -> Result<Vec<Message>, StoreError> {
     let rows: Vec<MessageRow> = query_as(
-        "SELECT id, seq, role, content, run_id, attachments, created_at FROM messages
+        "SELECT id, seq, role, content, run_id, attachments, created_at, author_id, author_name FROM messages
          WHERE thread_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
     )
     .bind(thread.uuid())

@@ -2,9 +2,9 @@
 
 use netra_ws::{
     Timestamp, UserId,
-    model::{Role, User},
+    model::{Author, Role, User},
 };
-use sqlx::{Row, query, query_as, query_scalar};
+use sqlx::{Row, SqliteConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{
@@ -15,6 +15,12 @@ use super::{
 
 /// The developer's id, the same on every machine, so that a copied database keeps its owner.
 const DEV_USER: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
+
+pub(super) async fn select_author(tx: &mut SqliteConnection, user: UserId) -> Result<Option<Author>, StoreError> {
+    let name: Option<String> =
+        query_scalar("SELECT name FROM users WHERE id = ?").bind(user.uuid()).fetch_optional(tx).await?;
+    Ok(name.map(|name| Author { id: user, name }))
+}
 
 impl SqliteStore {
     pub(super) async fn insert_user(&self, user: NewUser) -> Result<Option<User>, StoreError> {

@@ -1,0 +1,94 @@
+//! Tells people's pages what no log keeps: threads that come, change and go, rooms, and words of the administrator.
+
+use std::sync::Arc;
+
+use netra_ws::{
+    ServerFrame, ThreadId, Timestamp, UserId,
+    bus::{Bus, Delivery, Encoded},
+    frame::Frame,
+    message::ServerMessage,
+    model::Thread,
+    payload::ThreadDeleted,
+};
+
+use super::store::SharedStore;
+
+/// A cheap handle.
+#[derive(Clone)]
+pub struct Announcer {
+    store: SharedStore,
+    bus: Arc<dyn Bus>,
+}
+
+impl Announcer {
+    /// An announcer over these.
+    pub fn new(store: SharedStore, bus: Arc<dyn Bus>) -> Self {
+        Self { store, bus }
+    }
+
+    /// Tells everyone who may read the thread that it was made or changed.
+    pub async fn thread(&self, thread: Thread, made: bool) {
+        let (id, owner) = (thread.id, thread.owner_id);
+        let users = if thread.shared { self.audience(id).await } else { vec![owner] };
+        let message = if made { ServerMessage::ThreadCreated(thread) } else { ServerMessage::ThreadUpdate(thread) };
+        self.to_users(&users, Frame::new(message).in_thread(id));
+    }
+
+    /// The same of a thread as the store has it now.
+    pub async fn thread_as_stored(&self, id: ThreadId) {
+        let Some(owner) = self.audience(id).await.first().copied() else { return };
+        match self.store.thread(owner, id).await {
+            Ok(Some(thread)) => self.thread(thread, false).await,
+            // Deleted meanwhile.
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the thread could not be read"),
+        }
+    }
+
+    /// Tells users that a thread is gone, for them at least.
+    pub fn gone(&self, users: &[UserId], id: ThreadId) {
+        self.to_users(users, Frame::new(ServerMessage::ThreadDeleted(ThreadDeleted { id })).in_thread(id));
+    }
+
+    /// Tells all connections of these users.
+    pub fn to_users(&self, users: &[UserId], frame: ServerFrame) {
+        let Some(frame) = encoded(frame) else { return };
+        for user_id in users {
+            self.bus.publish(Delivery::User { user_id: *user_id, frame: frame.clone() });
+        }
+    }
+
+    /// Tells everyone in a room.
+    pub fn to_room(&self, thread_id: ThreadId, message: ServerMessage) {
+        if let Some(frame) = encoded(Frame::new(message).in_thread(thread_id)) {
+            self.bus.publish(Delivery::Room { thread_id, frame });
+        }
+    }
+
+    /// Tells every connection.
+    pub fn to_everyone(&self, message: ServerMessage) {
+        if let Some(frame) = encoded(Frame::new(message)) {
+            self.bus.publish(Delivery::Everyone { frame });
+        }
+    }
+
+    /// Everyone who may read a thread, its owner first; nobody when the store fails: pages read the list again when they
+    /// connect.
+    pub async fn audience(&self, id: ThreadId) -> Vec<UserId> {
+        self.store.audience(id).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the thread's readers could not be read");
+            Vec::new()
+        })
+    }
+}
+
+fn encoded(mut frame: ServerFrame) -> Option<Encoded> {
+    frame.ts = Some(Timestamp::now());
+    match frame.encode() {
+        Ok(text) => Some(text.into()),
+        Err(error) => {
+            tracing::error!(%error, "a frame does not encode");
+            None
+        }
+    }
+}
