@@ -10,6 +10,7 @@ mod components;
 mod kept;
 mod markdown;
 mod pages;
+mod room;
 mod socket;
 mod store;
 mod time;

@@ -27,6 +27,11 @@ pub(crate) struct RoomView {
 }
 
 impl RoomView {
+    /// The room of a thread, of which nothing is known yet.
+    pub(crate) fn of(thread: ThreadId) -> Self {
+        Self { thread: Some(thread), ..Self::default() }
+    }
+
     /// The names of everyone but this user.
     pub(crate) fn others(&self, me: Option<UserId>) -> Vec<String> {
         self.users.iter().filter(|user| Some(user.id) != me).map(|user| user.name.clone()).collect()

@@ -241,7 +241,7 @@ impl Socket {
 
     /// Comes into a thread's room. To be asked again whenever the link is back.
     pub(crate) fn join(&self, thread: ThreadId) {
-        self.shared.store.room.set(RoomView { thread: Some(thread), ..RoomView::default() });
+        self.shared.store.room.set(RoomView::of(thread));
         self.say_once(ClientMessage::JoinRoom(p::Room { room: thread.to_string() }));
     }
 

@@ -64,6 +64,8 @@ pub struct Member {
 }
 
 /// A thread without its content.
+// Each is a fact of its own on the wire.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thread {

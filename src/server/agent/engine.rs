@@ -9,7 +9,6 @@ use std::{
 use netra_ws::{
     ErrorCode, RunId, ThreadId,
     emitter::{EmitError, EmitterPool},
-    message::ServerMessage,
     model::MessageRole,
     payload::{AgentCompleted, AgentStarted, CompletedStatus},
 };
