@@ -124,6 +124,15 @@ pub async fn remove_member(id: ThreadId, email: Option<String>) -> Result<Vec<Me
     state.threads.members(user, id).await.map_err(backend::failed)
 }
 
+/// A failure as people read it: the server's own sentence when there is one.
+pub(crate) fn reason(error: &ServerFnError) -> String {
+    match error {
+        ServerFnError::ServerError(message) => message.clone(),
+        ServerFnError::Request(_) => "the server does not answer; try again".to_owned(),
+        error => error.to_string(),
+    }
+}
+
 #[cfg(feature = "ssr")]
 mod backend {
     use axum::http::{HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};

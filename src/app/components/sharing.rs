@@ -74,7 +74,7 @@ fn Panel(thread: ThreadId, own: Memo<bool>, open: RwSignal<bool>) -> impl IntoVi
                 let _ = status.try_set(String::new());
                 let _ = members.try_set(found);
             }
-            Err(error) => _ = status.try_set(error.to_string()),
+            Err(error) => _ = status.try_set(api::reason(&error)),
         }
     };
     effect(move || spawn_local(async move { show(api::members(thread).await) }));

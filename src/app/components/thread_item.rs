@@ -44,7 +44,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         spawn_local(async move {
             match api::change_thread(id, title, pinned).await {
                 Ok(thread) => store.put_thread(thread),
-                Err(error) => _ = failure.try_set(Some(error.to_string())),
+                Err(error) => _ = failure.try_set(Some(api::reason(&error))),
             }
         });
     };
@@ -59,7 +59,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                         navigate("/", leptos_router::NavigateOptions::default());
                     }
                 }
-                Err(error) => _ = failure.try_set(Some(error.to_string())),
+                Err(error) => _ = failure.try_set(Some(api::reason(&error))),
             }
         });
     };

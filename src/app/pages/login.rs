@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::app::{
-    api::{DevLogin, Login, Register},
+    api::{DevLogin, Login, Register, reason},
     components::Mark,
     store::use_store,
     view::{Erase, effect, live, memo, part, when},
@@ -54,9 +54,7 @@ fn enter_when_done<T: Send + Sync + 'static>(done: Signal<Option<Result<T, Serve
 fn FormError<T: Send + Sync + 'static>(done: Signal<Option<Result<T, ServerFnError>>>) -> impl IntoView {
     part(move || {
         let words = done.with(|done| match done {
-            Some(Err(ServerFnError::ServerError(message))) => Some(message.clone()),
-            Some(Err(ServerFnError::Request(_))) => Some("the server does not answer; try again".to_owned()),
-            Some(Err(error)) => Some(error.to_string()),
+            Some(Err(error)) => Some(reason(error)),
             Some(Ok(_)) | None => None,
         });
         match words {
