@@ -5,7 +5,7 @@ SHELL := bash
 export PATH := $(CURDIR)/node_modules/.bin:$(HOME)/.cargo/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run build watch test test-long setup browser lint unit e2e fmt clean
+.PHONY: run build watch test test-long setup browser lint unit e2e clients fmt clean
 
 run: build ## Build and serve on 127.0.0.1:3000
 	./target/release/netra serve
@@ -18,7 +18,7 @@ build: setup ## Release build: target/release/netra and target/site
 watch: setup ## Rebuild and reload on every change
 	cargo leptos watch
 
-test: setup browser lint e2e unit ## Everything; ends with the Rust tests
+test: setup browser lint e2e clients unit ## Everything; ends with the Rust tests
 
 test-long: setup browser ## The same faults for longer, with figures
 	@echo "netra: the long tests; about 30 minutes"
@@ -50,6 +50,14 @@ e2e:
 	@echo "netra: development build of both sides; about 4 minutes the first time"
 	cargo leptos build
 	npm run --silent e2e
+
+clients: clients/typescript/node_modules/.package-lock.json
+	@echo "netra: the TypeScript client and the Python example against a real server; about 1 minute"
+	cargo build --features ssr
+	cd clients/typescript && npm test --silent
+
+clients/typescript/node_modules/.package-lock.json: clients/typescript/package.json clients/typescript/package-lock.json
+	cd clients/typescript && npm ci --no-audit --no-fund
 
 unit:
 	@echo "netra: Rust tests; about 2 minutes to build, 2 to run"
