@@ -1,9 +1,12 @@
-//! Netra: a self-hosted chat for AI agents. `app` is the page, on both sides; `server` is the backend.
+//! Netra: a self-hosted chat for AI agents. `app` is the page, on both sides; `server` is the backend,
+//! `conform` holds any server to the protocol.
 
 // Views are nested types.
 #![recursion_limit = "512"]
 
 pub mod app;
+#[cfg(feature = "ssr")]
+pub mod conform;
 #[cfg(feature = "ssr")]
 pub mod server;
 

@@ -3,9 +3,11 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
+use netra::conform;
 use netra::server::{
     self, RunError, command,
     config::{Config, Flags},
@@ -34,6 +36,26 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Hold a server to the protocol, from outside, and print what holds and what does not.
+    Conform {
+        /// Where it is: `ws://host:port/ws`.
+        url: String,
+        /// An API token; without one the server must allow dev sign-in.
+        #[arg(long, env = "NETRA_TOKEN", hide_env_values = true)]
+        token: Option<String>,
+        /// Who answers; the server's first agent when absent.
+        #[arg(long)]
+        agent: Option<String>,
+        /// Wait for heartbeats, too: about three of the server's intervals.
+        #[arg(long)]
+        slow: bool,
+        /// How long the server may take for one answer, in milliseconds.
+        #[arg(long, default_value_t = 10_000)]
+        patience_ms: u64,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
     },
     /// Show a notice on every open page, or on one user's.
     Broadcast {
@@ -103,6 +125,10 @@ fn main() -> ExitCode {
         Some(Command::Token { command: TokenCommand::Create { name, email, flags } }) => {
             return create_token(&flags, &name, email.as_deref());
         }
+        Some(Command::Conform { url, token, agent, slow, patience_ms, json }) => {
+            let patience = Duration::from_millis(patience_ms);
+            return conform(conform::Options { url, token, agent, slow, patience }, json);
+        }
         Some(Command::Broadcast { message, level, email, url, flags }) => {
             let announcement = command::Announcement { message, level: level.into(), email, url };
             use_tls();
@@ -148,6 +174,37 @@ where
         Err(error) => {
             eprintln!("netra: {error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn conform(options: conform::Options, json: bool) -> ExitCode {
+    use_tls();
+    let held = async {
+        let target = conform::Target::find(options).await?;
+        let tell = |outcome: &conform::Outcome| {
+            if !json {
+                println!("{}", outcome.row());
+            }
+        };
+        Ok::<_, String>(conform::run(&target, tell).await)
+    };
+    let report = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(held),
+        Err(error) => Err(format!("the runtime could not be started: {error}")),
+    };
+    match report {
+        Ok(report) => {
+            if json {
+                println!("{:#}", report.to_json());
+            } else {
+                println!("{} hold, {} do not", report.held(), report.outcomes.len() - report.held());
+            }
+            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("netra: {error}");
+            ExitCode::from(BAD_CONFIGURATION)
         }
     }
 }

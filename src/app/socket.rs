@@ -163,6 +163,7 @@ impl Socket {
                 }
                 self.shared.store.deliver(&frame);
             }
+            Action::Skip(place) => self.shared.store.skip(&place),
             Action::Settled { id, outcome } => {
                 let waiting = {
                     let mut waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,8 +192,11 @@ impl Socket {
                 let (now, generation) = (self.now(), self.generation());
                 self.drive(|session| session.frame(now, generation, (**frame).clone()));
             }
-            // A newer server's message: this page has no use for it.
-            Incoming::Unknown => {}
+            // A newer server's message: this page has no use for what it says.
+            Incoming::Unknown(place) => {
+                let (now, generation) = (self.now(), self.generation());
+                self.drive(|session| session.unknown(now, generation, place.clone()));
+            }
             Incoming::Bad(error) => leptos::logging::error!("a frame could not be read: {error}"),
         }
     }

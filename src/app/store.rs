@@ -15,6 +15,7 @@ use leptos::prelude::*;
 use netra_ws::{
     ClientFrame, FrameId, RunId, ServerFrame, ThreadId, ThreadState, Timestamp,
     discovery::Discovery,
+    frame::Place,
     message::{ClientMessage, ServerMessage},
     model::{Run, Thread, User},
     payload::{ErrorMessage, Notice},
@@ -204,6 +205,14 @@ impl AppStore {
         let store = self.open().get(&thread).cloned();
         if let Some(store) = store {
             store.apply(frame);
+        }
+    }
+
+    /// Moves over an event that this page does not know.
+    pub(crate) fn skip(&self, place: &Place) {
+        let store = self.open().get(&place.thread_id).cloned();
+        if let Some(store) = store {
+            store.inner.state.write().unwrap_or_else(PoisonError::into_inner).skip(place);
         }
     }
 

@@ -179,17 +179,34 @@ impl<'de, M: Message> Deserialize<'de> for Frame<M> {
 pub enum Incoming {
     /// A frame that this build knows.
     Frame(Box<ServerFrame>),
-    /// A frame of a later server; a client ignores it.
-    Unknown,
+    /// A frame of a later server; a client ignores what it says. An event still counts: the next one follows it.
+    Unknown(Option<Place>),
     /// No frame at all.
     Bad(FrameError),
 }
 
+/// Where an event stands.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Place {
+    /// The thread whose log it is in.
+    pub thread_id: ThreadId,
+    /// The log's epoch.
+    pub epoch: String,
+    /// Its place in the log.
+    pub seq: u64,
+}
+
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match ServerFrame::from_value(Value::deserialize(deserializer)?) {
+        let value = Value::deserialize(deserializer)?;
+        let known = value
+            .get("type")
+            .and_then(Value::as_str)
+            .is_some_and(|name| ServerMessage::TYPES.iter().any(|info| info.name == name));
+        let place = if known { None } else { Place::deserialize(&value).ok() };
+        Ok(match ServerFrame::from_value(value) {
             Ok(frame) => Self::Frame(Box::new(frame)),
-            Err(error) if error.code == ErrorCode::UnknownType => Self::Unknown,
+            Err(error) if error.code == ErrorCode::UnknownType => Self::Unknown(place),
             Err(error) => Self::Bad(error),
         })
     }

@@ -225,7 +225,10 @@ fn incoming(text: &str) -> Incoming {
 #[test]
 fn a_client_ignores_what_it_does_not_know() {
     let frame = |name: &str, payload: Value| json!({ "v": 1, "type": name, "id": ID, "payload": payload }).to_string();
-    assert_eq!(incoming(&frame("agent_dreaming", json!({}))), Incoming::Unknown);
+    assert_eq!(incoming(&frame("agent_dreaming", json!({}))), Incoming::Unknown(None));
+    let event = json!({ "v": 1, "type": "agent_dreaming", "id": ID, "payload": {}, "thread_id": ID, "epoch": "0000aaaa", "seq": 7 });
+    let Incoming::Unknown(Some(place)) = incoming(&event.to_string()) else { panic!("an event") };
+    assert_eq!((place.epoch.as_str(), place.seq), ("0000aaaa", 7));
     assert!(matches!(incoming(&frame("heartbeat", json!({}))), Incoming::Frame(_)));
     let check = |text: &str, code: ErrorCode| match incoming(text) {
         Incoming::Bad(error) => assert_eq!(error.code, code, "{text}"),

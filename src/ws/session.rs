@@ -12,7 +12,7 @@ use crate::{
     allowance::Allowance,
     close::{CloseCode, Retry},
     error::ErrorCode,
-    frame::{ClientFrame, Frame, ServerFrame},
+    frame::{ClientFrame, Frame, Place, ServerFrame},
     id::{FrameId, ThreadId},
     message::{ClientMessage, ServerMessage},
     payload as p,
@@ -98,6 +98,8 @@ pub enum Action {
     FetchToken,
     /// A frame for the application, filtered and in order.
     Deliver(Box<ServerFrame>),
+    /// An event of a type that this build does not know: the thread's state moves over it.
+    Skip(Place),
     /// A command was answered and left the outbox.
     Settled {
         /// The command.
@@ -288,11 +290,11 @@ impl Session {
                 self.token = None;
                 self.connect(now);
             }
-            Retry::Change => {
+            Retry::Stop | Retry::Change => {
                 self.phase = Phase::Stopped;
                 self.set_link(Link::Unreachable { reason: refusal(code).to_owned(), retry_at: None });
             }
-            Retry::Stop | Retry::BackOff => {
+            Retry::BackOff => {
                 // A handshake that fails may mean a token that the server no longer takes.
                 if !was_open {
                     self.token = None;
@@ -487,24 +489,46 @@ impl Session {
         self.cursors.get(&thread_id)?.at.as_ref().map(|(epoch, seq)| (epoch.as_str(), *seq))
     }
 
+    /// A frame came whose type this build does not know.
+    pub fn unknown(&mut self, now: Millis, generation: u64, place: Option<Place>) {
+        self.now = self.now.max(now);
+        if generation != self.generation || self.phase != Phase::Open {
+            return;
+        }
+        self.last_heard = now;
+        if let Some(place) = place
+            && self.is_next(place.thread_id, Some(&place.epoch), place.seq)
+        {
+            self.actions.push_back(Action::Skip(place));
+        }
+    }
+
     fn durable(&mut self, frame: ServerFrame) {
         let (Some(thread), Some(seq)) = (frame.thread_id, frame.seq) else { return };
-        let Some(cursor) = self.cursors.get_mut(&thread) else { return };
+        if self.is_next(thread, frame.epoch.as_deref(), seq) {
+            self.deliver(frame);
+        }
+    }
+
+    /// Moves the cursor over the event that is next in line; asks again for what is missing before another.
+    fn is_next(&mut self, thread: ThreadId, epoch: Option<&str>, seq: u64) -> bool {
+        let Some(cursor) = self.cursors.get_mut(&thread) else { return false };
         if cursor.asked.is_some() {
             // These belong to the subscription that was given up; the new one starts from the cursor.
-            return;
+            return false;
         }
-        let Some((epoch, last)) = &mut cursor.at else { return };
-        let same_epoch = frame.epoch.as_deref() == Some(epoch);
+        let Some((known, last)) = &mut cursor.at else { return false };
+        let same_epoch = epoch == Some(known);
         if same_epoch && seq <= *last {
-            return;
+            return false;
         }
-        if same_epoch && seq == *last + 1 {
+        let next = same_epoch && last.checked_add(1) == Some(seq);
+        if next {
             *last = seq;
-            self.deliver(frame);
         } else {
             self.ask(thread);
         }
+        next
     }
 
     fn refused(&mut self, now: Millis, frame: ServerFrame, error: p::ErrorMessage) {
@@ -704,6 +728,7 @@ fn life(now: Option<Timestamp>, expires_at: Timestamp) -> Millis {
 /// What a 44xx close means to the user.
 fn refusal(code: u16) -> &'static str {
     match code {
+        1000 | 1001 => "the server ended the connection",
         4400 => "the server did not understand this page; reload it",
         4403 => "this account may not connect",
         4409 => "another connection took this one's place",

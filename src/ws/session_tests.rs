@@ -208,6 +208,7 @@ fn names(actions: &[Action]) -> Vec<&'static str> {
         Action::Send(_) => "send",
         Action::FetchToken => "fetch",
         Action::Deliver(_) => "deliver",
+        Action::Skip(_) => "skip",
         Action::Settled { .. } => "settled",
         Action::Refused { .. } => "refused",
         Action::LinkChanged => "link",

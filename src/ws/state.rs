@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    frame::ServerFrame,
+    frame::{Place, ServerFrame},
     id::{MessageId, RunId},
     message::ServerMessage,
     model::{Message, MessageRole, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus},
@@ -56,24 +56,39 @@ impl ThreadState {
         }
     }
 
+    /// Moves over an event of a type that this build does not know.
+    pub fn skip(&mut self, place: &Place) -> Applied {
+        match self.step(&place.epoch, place.seq) {
+            Ok(()) => Applied::Nothing,
+            Err(applied) => applied,
+        }
+    }
+
+    /// Moves the cursor over an event, if it is next in line.
+    fn step(&mut self, epoch: &str, seq: u64) -> Result<(), Applied> {
+        if self.epoch.is_empty() {
+            epoch.clone_into(&mut self.epoch);
+        }
+        if epoch != self.epoch || seq.checked_sub(1).is_some_and(|before| before > self.seq) {
+            return Err(Applied::Gap);
+        }
+        if seq <= self.seq {
+            return Err(Applied::Nothing);
+        }
+        self.seq = seq;
+        if let Some(thread) = &mut self.thread {
+            thread.head_seq = thread.head_seq.max(seq);
+        }
+        Ok(())
+    }
+
     /// Applies a frame of this thread. Applying a durable event again changes nothing.
     pub fn apply(&mut self, frame: &ServerFrame) -> Applied {
         if let Some(seq) = frame.seq {
-            let epoch = frame.epoch.as_deref().unwrap_or_default();
-            if self.epoch.is_empty() {
-                epoch.clone_into(&mut self.epoch);
-            }
-            if epoch != self.epoch || seq > self.seq + 1 {
-                return Applied::Gap;
-            }
-            if seq <= self.seq {
-                return Applied::Nothing;
-            }
-            self.seq = seq;
-            if let Some(thread) = &mut self.thread {
-                thread.head_seq = thread.head_seq.max(seq);
-            }
-            return self.fold(frame);
+            return match self.step(frame.epoch.as_deref().unwrap_or_default(), seq) {
+                Ok(()) => self.fold(frame),
+                Err(applied) => applied,
+            };
         }
         match &frame.message {
             ServerMessage::ThreadSnapshot(snapshot) => {

@@ -126,6 +126,7 @@ impl Page {
                     Action::FetchToken
                     | Action::Settled { .. }
                     | Action::Refused { .. }
+                    | Action::Skip(_)
                     | Action::LinkChanged
                     | Action::OutboxChanged => {}
                 }

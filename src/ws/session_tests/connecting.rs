@@ -273,3 +273,17 @@ fn what_an_old_socket_says_changes_nothing() {
     assert_eq!(client.session.cursor(thread), Some((EPOCH, 3)));
     assert_eq!(client.session.outbox().count(), 1);
 }
+
+#[test]
+fn a_normal_end_is_not_undone_until_the_user_asks() {
+    for code in [1000, 1001] {
+        let mut client = Client::live();
+        let generation = client.generation;
+        client.session.closed(client.now, generation, code);
+        client.actions();
+        assert!(matches!(client.session.link(), Link::Unreachable { retry_at: None, .. }), "{code}");
+        assert_eq!(client.session.wake_at(), None, "{code}");
+        client.session.wake(client.now + 1);
+        assert!(!client.actions().is_empty(), "the user may ask for it: {code}");
+    }
+}

@@ -227,3 +227,21 @@ fn what_is_not_numbered_but_should_be_is_no_event() {
     client.hear(from_server(ServerMessage::AgentResponse(answer)).in_thread(thread));
     assert_eq!(client.actions(), []);
 }
+
+#[test]
+fn an_event_of_an_unknown_type_counts() {
+    let (mut client, thread) = Client::watching(3);
+    let place = |epoch: &str, seq| Some(Place { thread_id: thread, epoch: epoch.to_owned(), seq });
+    let generation = client.generation;
+    client.session.unknown(client.now, generation, place(EPOCH, 4));
+    assert_eq!(names(&client.actions()), ["skip"]);
+    client.hear(event(thread, EPOCH, 5));
+    assert_eq!(client.delivered_seqs(), [5], "the next one is no gap");
+    client.session.unknown(client.now, generation, place(EPOCH, 5));
+    client.session.unknown(client.now, generation + 1, place(EPOCH, 6));
+    client.session.unknown(client.now, generation, None);
+    assert_eq!(client.actions(), [], "neither an old one nor one of another socket");
+    client.session.unknown(client.now, generation, place(EPOCH, 9));
+    assert_eq!(names(&client.actions()), ["send"], "a gap before it is asked for");
+    assert_eq!(client.session.cursor(thread), Some((EPOCH, 5)));
+}

@@ -110,7 +110,11 @@ impl Outside {
                 }
                 Action::Deliver(frame) => self.apply(&frame),
                 Action::Refused { thread_id, .. } => drop(self.applied.remove(&thread_id)),
-                Action::FetchToken | Action::Settled { .. } | Action::LinkChanged | Action::OutboxChanged => {}
+                Action::Skip(_)
+                | Action::FetchToken
+                | Action::Settled { .. }
+                | Action::LinkChanged
+                | Action::OutboxChanged => {}
             }
         }
         let live = self.client.session.link() == &Link::Live;

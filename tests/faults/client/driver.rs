@@ -157,6 +157,8 @@ impl Driver {
                 Action::Deliver(frame) => self.note(|book| book.deliver(&frame)),
                 Action::Settled { id, outcome } => self.note(|book| book.settled.push((id, outcome))),
                 Action::Refused { thread_id, error } => self.note(|book| book.refused.push((thread_id, error))),
+                // Server and client are of one build.
+                Action::Skip(place) => self.note(|book| book.bad.push(format!("{place:?}"))),
                 Action::LinkChanged => {
                     let (link, at) = (self.session.link().clone(), self.started.elapsed());
                     self.note(|book| book.links.push((at, link)));

@@ -91,7 +91,7 @@ async fn serve(
             let report = match message {
                 Message::Text(text) => match serde_json::from_str(&text) {
                     Ok(Incoming::Frame(frame)) => Report::Frame(frame),
-                    Ok(Incoming::Unknown) => continue,
+                    Ok(Incoming::Unknown(_)) => continue,
                     Ok(Incoming::Bad(error)) => Report::Bad(format!("{error:?} in {text}")),
                     Err(error) => Report::Bad(format!("{error} in {text}")),
                 },

@@ -162,7 +162,7 @@ impl Page {
                     self.settled += 1;
                 }
                 Action::Refused { error, .. } => panic!("a subscription was refused: {error:?}"),
-                Action::LinkChanged | Action::OutboxChanged => {}
+                Action::Skip(_) | Action::LinkChanged | Action::OutboxChanged => {}
             }
         }
     }

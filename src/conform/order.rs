@@ -1,0 +1,157 @@
+//! The rules of a log and of a run.
+
+use std::collections::HashSet;
+
+use netra_ws::{
+    RunId, ServerFrame, ThreadId,
+    message::{Message as _, ServerMessage},
+};
+
+use super::Fault;
+
+/// The durable events of a thread among the frames, as they came.
+pub(super) fn events_of(frames: &[ServerFrame], thread: ThreadId) -> Vec<ServerFrame> {
+    frames.iter().filter(|frame| frame.seq.is_some() && frame.thread_id == Some(thread)).cloned().collect()
+}
+
+/// Each event follows the one before it, after `after`, in one epoch.
+pub(super) fn dense(events: &[ServerFrame], after: u64) -> Result<(), Fault> {
+    for (event, seq) in events.iter().zip(after + 1..) {
+        if event.seq != Some(seq) {
+            return Err(format!("event {:?} came where {seq} was next", event.seq.unwrap_or_default()));
+        }
+        if event.epoch != events[0].epoch {
+            return Err(format!("event {seq} has another epoch than those before it"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the event ends the run.
+pub(super) fn ends(event: &ServerFrame, run: RunId) -> bool {
+    event.run_id == Some(run)
+        && matches!(event.message, ServerMessage::AgentCompleted(_) | ServerMessage::AgentError(_))
+}
+
+/// A run that has ended: started first, every tool call completed once, one end, nothing after it.
+pub(super) fn whole_run(events: &[ServerFrame], run: RunId) -> Result<usize, Fault> {
+    let own: Vec<&ServerFrame> = events.iter().filter(|event| event.run_id == Some(run)).collect();
+    let name = |event: &ServerFrame| event.message.info().name;
+    let first = own.first().ok_or("the run has no events")?;
+    if !matches!(first.message, ServerMessage::AgentStarted(_)) {
+        return Err(format!("the run begins with `{}`, not with `agent_started`", name(first)));
+    }
+    let (mut calls, mut text) = (HashSet::new(), String::new());
+    for (place, event) in own.iter().enumerate() {
+        let last = place + 1 == own.len();
+        match &event.message {
+            ServerMessage::ToolExecuting(call) => {
+                let fresh = calls.insert(call.tool_call_id.clone());
+                fresh.then_some(()).ok_or_else(|| format!("the call {} begins twice", call.tool_call_id))?;
+            }
+            ServerMessage::ToolCompleted(call) => {
+                let open = calls.remove(&call.tool_call_id);
+                open.then_some(()).ok_or_else(|| {
+                    format!("the call {} completes without having begun, or twice", call.tool_call_id)
+                })?;
+            }
+            ServerMessage::PartialResult(piece) => {
+                if piece.reset {
+                    text.clear();
+                }
+                if piece.pos != text.len() as u64 {
+                    return Err(format!("a piece for byte {} came at byte {}", piece.pos, text.len()));
+                }
+                text.push_str(&piece.delta);
+            }
+            ServerMessage::AgentCompleted(_) | ServerMessage::AgentError(_) if !last => {
+                return Err(format!("`{}` comes after the run's end", name(own[place + 1])));
+            }
+            _ => {}
+        }
+    }
+    if let Some(call) = calls.iter().next() {
+        return Err(format!("the call {call} never completes"));
+    }
+    match own.last().filter(|event| ends(event, run)) {
+        Some(_) => Ok(own.len()),
+        None => Err("the run has no end".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netra_ws::{frame::Frame, model::ToolStatus, payload as p};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn run_of(messages: Vec<ServerMessage>) -> (Vec<ServerFrame>, RunId) {
+        let (run, thread) = (RunId::new(), ThreadId::new());
+        let frame = |(message, seq)| {
+            let mut frame = Frame::new(message).in_thread(thread);
+            (frame.run_id, frame.seq, frame.epoch) = (Some(run), Some(seq), Some("0000aaaa".to_owned()));
+            frame
+        };
+        (messages.into_iter().zip(1..).map(frame).collect(), run)
+    }
+
+    fn started() -> ServerMessage {
+        let agent = "guide".to_owned();
+        ServerMessage::AgentStarted(p::AgentStarted {
+            agent,
+            answers: None,
+            parent_run_id: None,
+            model: None,
+            iteration: 1,
+        })
+    }
+
+    fn calls(id: &str) -> ServerMessage {
+        let (tool, agent) = ("calculate".to_owned(), "guide".to_owned());
+        let arguments = netra_ws::model::Object::new();
+        ServerMessage::ToolExecuting(p::ToolExecuting { tool_call_id: id.to_owned(), tool, agent, arguments })
+    }
+
+    fn returns(id: &str) -> ServerMessage {
+        let (tool_call_id, tool) = (id.to_owned(), "calculate".to_owned());
+        let (status, result) = (ToolStatus::Ok, Value::from(42));
+        ServerMessage::ToolCompleted(p::ToolCompleted { tool_call_id, tool, status, result, duration_ms: 1 })
+    }
+
+    fn done() -> ServerMessage {
+        let (agent, status) = ("guide".to_owned(), p::CompletedStatus::Completed);
+        ServerMessage::AgentCompleted(p::AgentCompleted { agent, status, duration_ms: 1, usage: None })
+    }
+
+    #[test]
+    fn runs_that_keep_or_break_the_rules() {
+        for (messages, fault) in [
+            (vec![started(), calls("a"), returns("a"), done()], ""),
+            (vec![calls("a"), returns("a"), done()], "begins with `tool_executing`"),
+            (vec![started(), calls("a"), done()], "never completes"),
+            (vec![started(), calls("a"), returns("a"), returns("a"), done()], "or twice"),
+            (vec![started(), done(), started()], "after the run's end"),
+            (vec![started(), done(), done()], "after the run's end"),
+            (vec![started()], "has no end"),
+        ] {
+            let (events, run) = run_of(messages);
+            match whole_run(&events, run) {
+                Ok(_) => assert_eq!(fault, ""),
+                Err(why) => assert!(!fault.is_empty() && why.contains(fault), "{why}"),
+            }
+        }
+    }
+
+    #[test]
+    fn logs_with_holes_doubles_and_two_epochs() {
+        let (events, _) = run_of(vec![started(), calls("a"), returns("a"), done()]);
+        assert_eq!(dense(&events, 0), Ok(()));
+        assert!(dense(&events, 1).is_err(), "an event that was there before");
+        assert!(dense(&[events[0].clone(), events[2].clone()], 0).is_err(), "a hole");
+        assert!(dense(&[events[0].clone(), events[0].clone()], 0).is_err(), "a double");
+        let mut other = events.clone();
+        other[2].epoch = Some("0000bbbb".to_owned());
+        assert!(dense(&other, 0).is_err_and(|why| why.contains("epoch")));
+    }
+}
