@@ -9,6 +9,7 @@ pub mod error;
 pub mod http;
 mod members;
 pub mod metrics;
+mod reference;
 mod router;
 pub mod specification;
 mod state;

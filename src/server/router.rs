@@ -15,7 +15,7 @@ use tower_http::{compression::CompressionLayer, services::ServeDir};
 use super::{
     error::ApiError,
     http::{admin, auth, discovery, guard, health, members, metrics, page, socket, threads, tokens},
-    specification,
+    reference, specification,
     state::AppState,
 };
 use crate::app::{App, shell};
@@ -66,6 +66,7 @@ pub(super) fn router(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CompressionLayer::new())
         .route("/ws", get(socket::upgrade))
+        .route("/docs", get(reference::serve))
         .route("/asyncapi.json", get(specification::serve_asyncapi))
         .route("/openapi.json", get(specification::serve_openapi))
         .route("/metrics", get(metrics::guarded))

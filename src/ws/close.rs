@@ -46,6 +46,22 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Every code.
+    pub const ALL: &[Self] = &[
+        Self::Normal,
+        Self::GoingAway,
+        Self::ServiceRestart,
+        Self::Malformed,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::Replaced,
+        Self::FrameTooLarge,
+        Self::RateLimited,
+        Self::Internal,
+        Self::HeartbeatTimeout,
+        Self::SlowConsumer,
+    ];
+
     /// The number on the wire.
     pub const fn as_u16(self) -> u16 {
         self as u16

@@ -61,6 +61,12 @@ pub(crate) fn HomePage() -> impl IntoView {
                 {list(examples)}
             </ul>
             {list(waiting)}
+            <p class="welcome-more">
+                "Building something on it? "
+                <a href="/docs" rel="external">
+                    "The protocol"
+                </a>
+            </p>
         </div>
         <div class="dock">
             <Composer thread=None agent=Signal::derive(move || field(|agent| agent.name)) chosen send />

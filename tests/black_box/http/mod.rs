@@ -5,6 +5,7 @@ mod discovery;
 mod list;
 mod messages;
 mod page;
+mod reference;
 mod refusals;
 mod security;
 mod specification;
