@@ -131,7 +131,6 @@ fn main() -> ExitCode {
         }
         Some(Command::Broadcast { message, level, email, url, flags }) => {
             let announcement = command::Announcement { message, level: level.into(), email, url };
-            use_tls();
             return with_config(&flags, |config| command::broadcast(config, announcement));
         }
         None => cli.flags,
@@ -161,7 +160,8 @@ where
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
-    telemetry::init(&config);
+    use_tls();
+    let telemetry = telemetry::init(&config);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -169,7 +169,9 @@ where
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(config)) {
+    let ran = runtime.block_on(run(config));
+    telemetry.shutdown();
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("netra: {error}");
@@ -218,7 +220,6 @@ fn create_token(flags: &Flags, name: &str, email: Option<&str>) -> ExitCode {
 }
 
 fn serve(flags: &Flags) -> ExitCode {
-    use_tls();
     with_config(flags, server::run)
 }
 

@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, routing::get};
+use axum::{Router, routing::get, serve::ListenerExt as _};
 use leptos::config::{LeptosOptions, get_configuration};
 use netra_ws::{
     bus::{Bus, LocalBus},
@@ -110,6 +110,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 
     let (stop_serving, stopped) = oneshot::channel::<()>();
     let app = router::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    // A frame must not wait until the reader acknowledges the one before it (Nagle's algorithm).
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection was gone before it began");
+        }
+    });
     let serving = axum::serve(listener, app).with_graceful_shutdown(async move { _ = stopped.await });
     let mut serving = tokio::spawn(serving.into_future());
     tracing::info!(address = %bound, version = VERSION, agents = state.registry.infos().len(), "listening");

@@ -28,6 +28,11 @@ const BACK_OFF_BASE: Millis = 500;
 /// The longest pause before a reconnect.
 const BACK_OFF_MAX: Millis = 30_000;
 
+/// The longest pause while a server restarts, and how long a restart is believed to take: it comes back soon, and whoever
+/// waits longer than others is without it for no reason.
+const RESTART_PAUSE: Millis = 2_000;
+const RESTART_TIME: Millis = 60_000;
+
 /// How long a handshake may take, the `connect` frame included.
 const OPEN_TIMEOUT: Millis = 10_000;
 
@@ -175,6 +180,8 @@ pub struct Session {
     /// The newest moment that the owner told.
     now: Millis,
     retry_after: Option<Millis>,
+    /// Until when a server that said that it restarts is expected back.
+    restarts_until: Millis,
     cursors: HashMap<ThreadId, Cursor>,
     outbox: VecDeque<Queued>,
     actions: VecDeque<Action>,
@@ -199,6 +206,7 @@ impl Session {
             allowance: Allowance::new(0, limits.commands_per_minute),
             now: 0,
             retry_after: None,
+            restarts_until: 0,
             cursors: HashMap::new(),
             outbox: VecDeque::new(),
             actions: VecDeque::new(),
@@ -282,6 +290,7 @@ impl Session {
         self.lost();
         match CloseCode::retry(code) {
             Retry::Jitter => {
+                self.restarts_until = now.saturating_add(RESTART_TIME);
                 let spread = self.retry_after.take().unwrap_or(1_000).max(1);
                 let pause = self.random.u64(0..spread);
                 self.wait(now, pause);
@@ -692,7 +701,8 @@ impl Session {
 
     fn back_off(&mut self, now: Millis, reason: Option<String>) {
         // Full jitter: anything between nothing and the ceiling, so that clients do not come back in step.
-        let ceiling = BACK_OFF_BASE.saturating_mul(1 << self.failures.saturating_sub(1).min(6)).min(BACK_OFF_MAX);
+        let most = if now < self.restarts_until { RESTART_PAUSE } else { BACK_OFF_MAX };
+        let ceiling = BACK_OFF_BASE.saturating_mul(1 << self.failures.saturating_sub(1).min(6)).min(most);
         let pause = self.random.u64(ceiling / 10..=ceiling);
         self.wait(now, pause);
         if reason.is_some() || self.failures > UNREACHABLE_AFTER {

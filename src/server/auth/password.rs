@@ -6,15 +6,19 @@ use argon2::{
     Argon2, PasswordHash, PasswordHasher, PasswordVerifier,
     password_hash::{SaltString, rand_core::OsRng},
 };
-use tokio::sync::Semaphore;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::server::error::ApiError;
 
 /// The shortest password, in characters (NIST SP 800-63B).
 pub(super) const MIN_LENGTH: usize = 8;
 
-/// Hashes at a time: each takes 19 MiB and a core.
-static PERMITS: Semaphore = Semaphore::const_new(2);
+/// Threads that hash. Each hash takes 19 MiB and a core, and the allocator keeps that memory for each thread that ever took it:
+/// so it is always the same few.
+const THREADS: usize = 2;
+
+static HASHING: LazyLock<std::io::Result<Runtime>> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(THREADS).thread_name("hashing").build());
 
 /// Verified against when there is no such account.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password").unwrap_or_default());
@@ -25,6 +29,8 @@ enum PasswordError {
     Hash(argon2::password_hash::Error),
     #[error("hashing was cut off")]
     Cut,
+    #[error("the threads that hash could not be started")]
+    Threads,
 }
 
 fn hash_now(password: &str) -> Result<String, PasswordError> {
@@ -37,8 +43,8 @@ fn hash_now(password: &str) -> Result<String, PasswordError> {
 async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let _permit = PERMITS.acquire().await.map_err(|_| ApiError::internal(&PasswordError::Cut))?;
-    let done = tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Cut).flatten();
+    let hashing = HASHING.as_ref().map_err(|_| ApiError::internal(&PasswordError::Threads))?;
+    let done = hashing.spawn(async { work() }).await.map_err(|_| PasswordError::Cut).flatten();
     done.map_err(|error| ApiError::internal(&error))
 }
 

@@ -287,3 +287,27 @@ fn a_normal_end_is_not_undone_until_the_user_asks() {
         assert!(!client.actions().is_empty(), "the user may ask for it: {code}");
     }
 }
+
+#[test]
+fn a_server_that_restarts_is_asked_for_often() {
+    let mut client = Client::live();
+    let generation = client.generation;
+    client.session.closed(client.now, generation, 1012);
+    client.actions();
+    let (start, mut tries) = (client.now, 0);
+    while client.now < start + 20_000 {
+        let at = client.session.wake_at().expect("it comes back");
+        assert!(at <= client.now + RESTART_PAUSE.max(OPEN_TIMEOUT), "after {tries} tries it waits until {at}");
+        client.now = at;
+        client.session.tick(at);
+        client.session.token(at, Ok(Token { token: "t".to_owned(), lives_ms: TOKEN_LIFE }));
+        for action in client.actions() {
+            if let Action::Open { generation, .. } = action {
+                client.session.closed(client.now, generation, 1006);
+                tries += 1;
+            }
+        }
+        client.actions();
+    }
+    assert!(tries > 12, "{tries} tries in 20 s");
+}

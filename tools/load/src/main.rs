@@ -24,6 +24,10 @@ use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
 use serde_json::json;
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
 
 use cli::{Cli, Command, Options};
 use report::Outcome;
@@ -34,7 +38,12 @@ type Failure = Box<dyn Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> ExitCode {
     process::open_files();
-    match run(Cli::parse().command).await {
+    // Dropping the run ends the servers that it started.
+    let outcome = tokio::select! {
+        outcome = run(Cli::parse().command) => outcome,
+        outcome = told_to_stop() => outcome,
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -42,6 +51,16 @@ async fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn told_to_stop() -> Result<bool, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Err("stopped".into())
 }
 
 /// Runs a command; whether everything was sound.
