@@ -5,7 +5,7 @@ SHELL := bash
 export PATH := $(CURDIR)/node_modules/.bin:$(HOME)/.cargo/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run build watch test test-long setup browser lint unit e2e clients fmt clean
+.PHONY: run build watch bench test test-long setup browser lint unit e2e clients fmt clean
 
 run: build ## Build and serve on 127.0.0.1:3000
 	./target/release/netra serve
@@ -25,6 +25,11 @@ test-long: setup browser ## The same faults for longer, with figures
 	cargo leptos build
 	NETRA_TEST_LONG=1 npm run --silent e2e
 	NETRA_TEST_LONG=1 NETRA_SIM_HISTORIES=100000 cargo test --workspace --features ssr -- --nocapture
+
+bench: build ## Load tests and a comparison; see docs/benchmarks.md
+	@echo "netra: load tests; about 10 minutes"
+	cargo build --release -p netra-load
+	./target/release/netra-load bench --out target/benchmarks.json
 
 setup: node_modules/.package-lock.json
 	@./tools/setup.sh

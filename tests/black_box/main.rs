@@ -39,5 +39,6 @@ mod scripted;
 mod shutdown;
 mod snapshot;
 mod tokens;
+mod traces;
 mod trimming;
 mod upstream;

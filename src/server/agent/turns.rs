@@ -8,6 +8,8 @@ use netra_ws::{
     payload::{AgentResponse, AgentThinking},
 };
 
+use tracing::Instrument as _;
+
 use super::{
     Halt, RunContext,
     provider::{ChatMessage, Piece, ProviderError, TurnRequest, TurnSink},
@@ -219,7 +221,8 @@ async fn take_turns(
     for _ in 0..context.agent.max_steps {
         answer.begin_turn();
         let request = TurnRequest { context, messages, tools: &specs };
-        let turn = context.agent.provider.turn(request, answer).await?;
+        let asked = tracing::info_span!("model", model = context.agent.provider.model(), turn = answer.step);
+        let turn = context.agent.provider.turn(request, answer).instrument(asked).await?;
         if let Some(usage) = turn.usage {
             *answer.usage.get_or_insert_default() += usage;
         }

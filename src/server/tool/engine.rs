@@ -106,6 +106,7 @@ impl ToolEngine {
     }
 
     /// Runs the tool unless the run ends first, and tells the thread.
+    #[tracing::instrument(name = "tool", skip_all, fields(tool = request.tool))]
     async fn finish(
         &self,
         context: &RunContext,

@@ -225,7 +225,39 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         kill(&mut self.child);
+        if !std::thread::panicking()
+            && let Some(secret) = leaked(&self.log())
+        {
+            panic!("a secret is in the log: {secret}");
+        }
     }
+}
+
+/// A JWT, an API token, a password or a key in the log: every test looks for them.
+pub(crate) fn leaked(log: &str) -> Option<&str> {
+    let known = [super::user::PASSWORD, super::provider::API_KEY];
+    if let Some(secret) = known.into_iter().find(|secret| log.contains(secret)) {
+        return Some(secret);
+    }
+    log.split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).find(|word| {
+        let jwt = word.starts_with("eyJ") && word.matches('.').count() == 2;
+        let token = word.strip_prefix("netra_").is_some_and(|rest| rest.len() >= 20);
+        jwt || token
+    })
+}
+
+#[test]
+fn secrets_in_a_log_are_found() {
+    for line in [
+        "token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.c2lnbmF0dXJl peer=127.0.0.1",
+        "bearer netra_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3A",
+        super::user::PASSWORD,
+        super::provider::API_KEY,
+    ] {
+        assert!(leaked(line).is_some(), "{line}");
+    }
+    let clean = "INFO connection{user_id=019a peer=127.0.0.1:5} connected netra_ws::session eyJ";
+    assert_eq!(leaked(clean), None);
 }
 
 fn read(path: &Path) -> String {
