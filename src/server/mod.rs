@@ -43,7 +43,7 @@ use announcer::Announcer;
 use auth::SecurityService;
 use config::{AuthMode, Config};
 use metrics::{MeasuredLog, MeasuredSink, metrics};
-pub use state::{AppState, VERSION};
+pub use state::{AppState, Services, VERSION};
 use store::{SharedStore, sqlite::SqliteStore};
 use threads::Threads;
 use tool::{ToolEngine, builtin};
@@ -171,20 +171,20 @@ fn build(
         emitters: emitters.clone(),
         announcer: announcer.clone(),
     });
-    let state = AppState {
+    let state = AppState::new(Services {
         leptos: leptos_options(bound)?,
         origins: config.origins(bound).into(),
         bridge: Bridge::new(store.clone(), registry.clone(), emitters, engine.clone(), announcer.clone()),
         threads: Threads::new(store.clone(), registry.clone(), bus.clone(), announcer.clone()),
-        config: Arc::new(config),
+        config,
         security: Arc::new(security),
-        ready: Arc::new(AtomicBool::new(true)),
+        ready: AtomicBool::new(true),
         store,
         manager,
         bus,
         announcer,
         registry,
-    };
+    });
     Ok((state, engine))
 }
 

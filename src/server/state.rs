@@ -1,8 +1,11 @@
 //! What request handlers share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::extract::FromRef;
@@ -26,11 +29,22 @@ use super::{
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The application: every service, behind pointers.
+/// The application: one pointer to every service, so that each connection holds no more than that.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Services>);
+
+impl Deref for AppState {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.0
+    }
+}
+
+/// Every service.
+pub struct Services {
     /// Settings.
-    pub config: Arc<Config>,
+    pub config: Config,
     /// Where Leptos finds the page's assets.
     pub leptos: LeptosOptions,
     /// Origins whose pages may connect and write.
@@ -52,7 +66,7 @@ pub struct AppState {
     /// Threads and their settings.
     pub threads: Threads,
     /// Whether new work is welcome.
-    pub ready: Arc<AtomicBool>,
+    pub ready: AtomicBool,
 }
 
 impl FromRef<AppState> for LeptosOptions {
@@ -62,6 +76,11 @@ impl FromRef<AppState> for LeptosOptions {
 }
 
 impl AppState {
+    /// The application over these.
+    pub fn new(services: Services) -> Self {
+        Self(Arc::new(services))
+    }
+
     /// What a client reads before it connects.
     pub fn discovery(&self) -> Discovery {
         Discovery {

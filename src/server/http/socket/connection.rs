@@ -3,10 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures::{SinkExt, StreamExt, stream::SplitSink};
+use futures::{SinkExt, StreamExt, stream::{SplitSink, SplitStream}};
 use netra_ws::{
     CloseCode, Timestamp,
-    connection::{Next, Peer},
+    connection::{Connection, Next, Peer},
     frame::{Frame, ServerFrame},
     message::ServerMessage,
     model::User,
@@ -42,33 +42,40 @@ enum End {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn run(
+// No async function: it would hold its arguments a second time, for as long as the connection lives.
+pub(super) fn run(
     state: AppState,
     socket: WebSocket,
     user: User,
     token_expires_at: Timestamp,
     address: SocketAddr,
-) {
+) -> impl Future<Output = ()> {
     let connection = state.manager.connect(user, token_expires_at);
-    let peer = connection.peer().clone();
+    let peer = connection.peer();
     let span = tracing::info_span!("connection", connection_id = %peer.id, user_id = %peer.user.id, peer = %address);
-    serve(state, socket, peer).instrument(span).await;
+    let (sink, stream) = socket.split();
+    serve(state, sink, stream, connection).instrument(span)
 }
 
-async fn serve(state: AppState, socket: WebSocket, peer: Arc<Peer>) {
+async fn serve(
+    state: AppState,
+    mut sink: SplitSink<WebSocket, Message>,
+    mut stream: SplitStream<WebSocket>,
+    connection: Connection,
+) {
+    let peer = connection.peer();
     tracing::info!("connected");
     let started = Instant::now();
-    let _presences = rooms::Presences { state: &state, peer: &peer };
-    greet(&state, &peer);
-    let (mut sink, mut stream) = socket.split();
+    let _presences = rooms::Presences { state: &state, peer };
+    greet(&state, peer);
     let end = tokio::select! {
-        end = write(&state, &peer, &mut sink) => end,
-        () = inbound::read(&state, &peer, &mut stream) => End::Gone,
+        end = write(&state, peer, &mut sink) => end,
+        () = inbound::read(&state, peer, &mut stream) => End::Gone,
     };
     let code = match end {
         End::Gone => None,
         End::Close(code) => {
-            say_goodbye(&mut sink, code).await;
+            Box::pin(say_goodbye(&mut sink, code)).await;
             // What the other side still sends is read and dropped: closing over unread bytes would reset the connection and
             // take the close frame with it.
             let _ = timeout(CLOSE_DEADLINE, async { while let Some(Ok(_)) = stream.next().await {} }).await;
@@ -246,4 +253,21 @@ impl<'a> Clock<'a> {
 /// The interval give or take a fifth, so that connections made together do not beat together.
 fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(fastrand::f64().mul_add(0.4, 0.8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_size<A, B, C, D, E, F>(_: fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Thousands of connections wait at once, each in this future.
+    #[test]
+    fn a_connection_that_waits_is_small() {
+        let size = future_size(run);
+        println!("{size} bytes");
+        assert!(size <= 3_072, "{size} bytes");
+    }
 }

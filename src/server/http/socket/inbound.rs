@@ -68,7 +68,8 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
             Ok(frame) => {
                 metrics().received(frame.message.info().name, text.len());
                 if inbound.admit(&frame) {
-                    dispatch::dispatch(state, peer, frame).await;
+                    // Boxed: what the largest command needs would else be held by every connection that waits for one.
+                    Box::pin(dispatch::dispatch(state, peer, frame)).await;
                 }
             }
             Err(error) => inbound.bad_frame(&error),
