@@ -268,6 +268,6 @@ mod tests {
     fn a_connection_that_waits_is_small() {
         let size = future_size(run);
         println!("{size} bytes");
-        assert!(size <= 3_072, "{size} bytes");
+        assert!(size <= 2_048, "{size} bytes");
     }
 }
