@@ -1,5 +1,7 @@
-/** Fails a test on what must not happen in a browser: console errors, hydration warnings, exceptions, CSP violations, dialogs. */
-import type { BrowserContext } from "@playwright/test";
+/** Fails a test on what must not happen in a browser: console errors, hydration warnings, exceptions, CSP violations, dialogs, and frames
+ * that are not as specified. */
+import type { BrowserContext, Page } from "@playwright/test";
+import { violation } from "./specification.ts";
 
 export class Guard {
   private readonly problems: string[] = [];
@@ -23,11 +25,24 @@ export class Guard {
       this.problems.push(`dialog: ${dialog.message()}`);
       await dialog.dismiss();
     });
+    context.on("page", (page) => this.watchSockets(page));
+    context.pages().forEach((page) => this.watchSockets(page));
     // Chromium words the violations of each directive differently; the event is the same for all.
     await context.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
         console.error(`CSP violation: ${event.effectiveDirective} blocked ${event.blockedURI || event.sample}`);
       });
+    });
+  }
+
+  private watchSockets(page: Page): void {
+    page.on("websocket", (socket) => {
+      const hold = (direction: "ClientFrame" | "ServerFrame", payload: string | Buffer) => {
+        const wrong = violation(direction, String(payload));
+        if (wrong) this.problems.push(`not as specified: ${wrong}`);
+      };
+      socket.on("framesent", ({ payload }) => hold("ClientFrame", payload));
+      socket.on("framereceived", ({ payload }) => hold("ServerFrame", payload));
     });
   }
 

@@ -42,6 +42,8 @@ test("a member sees the conversation, takes part, and is gone when removed (R10,
   // It appears in the member's list at once, and both see each other there.
   await expect(guest.thread(id)).toBeVisible();
   await guest.openThread(id);
+  await expect(guest.sidebar.getByRole("button", { name: "Rename", includeHidden: true })).toHaveCount(0);
+  await expect(chat.sidebar.getByRole("button", { name: "Rename", includeHidden: true })).toHaveCount(1);
   await expect(guest.answer).toHaveText("The result is 35.");
   await expect(button(chat)).toHaveText(`${bob.name} here`);
   await guest.composer.pressSequentially("What about");

@@ -34,6 +34,8 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let title = memo(move || {
         thread.with(|thread| if thread.title.is_empty() { "Untitled".to_owned() } else { thread.title.clone() })
     });
+    let me = use_store().user().map(|user| user.id);
+    let own = memo(move || thread.with(|thread| Some(thread.owner_id) == me));
     let running = memo(move || thread.with(|thread| thread.running));
     let pinned = memo(move || thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
@@ -79,6 +81,41 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             change(Some(wanted), None);
         }
     };
+    // Members look at a thread; its owner alone changes it.
+    let actions = move || {
+        view! {
+            <div class="thread-actions">
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label="Rename"
+                    title="Rename"
+                    on:click=move |_| mode.set(Mode::Renaming)
+                >
+                    {Icon::Pencil.view()}
+                </button>
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label=live(pin)
+                    title=live(pin)
+                    on:click=move |_| change(None, Some(!pinned.get_untracked()))
+                >
+                    {Icon::Pin.view()}
+                </button>
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label="Delete"
+                    title="Delete"
+                    on:click=move |_| mode.set(Mode::Deleting)
+                >
+                    {Icon::Bin.view()}
+                </button>
+            </div>
+        }
+        .erase()
+    };
     let row = move || match mode.get() {
         Mode::Renaming => view! {
             <input
@@ -123,35 +160,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 <span class="thread-title">{title}</span>
                 {when(move || running.get(), dot)}
             </a>
-            <div class="thread-actions">
-                <button
-                    type="button"
-                    class="icon-button"
-                    aria-label="Rename"
-                    title="Rename"
-                    on:click=move |_| mode.set(Mode::Renaming)
-                >
-                    {Icon::Pencil.view()}
-                </button>
-                <button
-                    type="button"
-                    class="icon-button"
-                    aria-label=live(pin)
-                    title=live(pin)
-                    on:click=move |_| change(None, Some(!pinned.get_untracked()))
-                >
-                    {Icon::Pin.view()}
-                </button>
-                <button
-                    type="button"
-                    class="icon-button"
-                    aria-label="Delete"
-                    title="Delete"
-                    on:click=move |_| mode.set(Mode::Deleting)
-                >
-                    {Icon::Bin.view()}
-                </button>
-            </div>
+            {when(move || own.get(), actions)}
         }
         .erase(),
     };
