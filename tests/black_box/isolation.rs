@@ -78,7 +78,12 @@ async fn a_foreign_thread_does_not_exist_on_the_socket() {
     let (ada, eve) = (User::register(&server).await, User::register(&server).await);
     let (hers, socket) = (ada.connect().await, eve.connect().await);
     let run = start_run(&hers, "guide", "What is 6 times 7?").await;
-    ended(&hers, &run).await;
+    let end = ended(&hers, &run).await;
+    // The last that the run itself causes: the thread's line in the sidebar no longer says that it runs.
+    let rest = |f: &Value| {
+        f["type"] == "thread_update" && f["payload"]["head_seq"] == end["seq"] && f["payload"]["running"] == false
+    };
+    hers.wait("the thread at rest", rest).await;
     let events = hers.count();
     let absent = Uuid::now_v7().to_string();
     let commands: [(&str, Value); 7] = [
@@ -100,7 +105,7 @@ async fn a_foreign_thread_does_not_exist_on_the_socket() {
     assert_eq!(error_code(&stop), "not_found", "without naming the thread: {stop}");
     assert!(socket.frames().iter().all(|f| f.get("seq").is_none()), "an event came through");
     hers.alive().await;
-    assert_eq!(hers.count(), events + 1, "the owner was told of something");
+    assert_eq!(hers.count(), events + 1, "the owner was told of {:#?}", &hers.frames()[events..]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::Failure;
 
@@ -64,15 +64,39 @@ pub(crate) struct Options {
     /// Users.
     #[arg(long)]
     pub(crate) users: Option<usize>,
-    /// How `resume` ends the server: KILL or TERM.
+    /// How `resume` ends the server.
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) signal: Option<Signal>,
+    /// Processes that hold the clients, at least; more are started when one may not open enough files.
     #[arg(long)]
-    pub(crate) signal: Option<String>,
+    pub(crate) workers: Option<usize>,
     /// Prints JSON in place of the table.
     #[arg(long)]
     pub(crate) json: bool,
     /// The server.
     #[command(flatten)]
     pub(crate) target: Target,
+}
+
+/// How a server is ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(crate) enum Signal {
+    /// At once.
+    #[default]
+    Kill,
+    /// It is asked to.
+    Term,
+}
+
+impl Signal {
+    /// Its name without `SIG`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "KILL",
+            Self::Term => "TERM",
+        }
+    }
 }
 
 /// The server that is measured.

@@ -59,13 +59,13 @@ pub(crate) struct Totals {
 }
 
 impl Crew {
-    /// Starts as many workers as the clients need and gives each its share.
-    pub(crate) async fn start(job: Job) -> Result<Self, Failure> {
+    /// Starts as many workers as the clients need, or `at_least` so many, and gives each its share.
+    pub(crate) async fn start(job: Job, at_least: Option<usize>) -> Result<Self, Failure> {
         let clients = job.clients.len();
-        let each = usize::try_from(process::open_files().saturating_sub(OTHER_FILES).clamp(100, PORTS))?;
+        let each = share(clients, process::open_files(), at_least);
         // A port that was bound before it connects is taken from every other program on the machine for a minute, so an
         // address is chosen only when one has too few ports.
-        let local = job.host.starts_with("127.") && clients > each;
+        let local = job.host.starts_with("127.") && clients > usize::try_from(PORTS)?;
         let mut workers = Vec::new();
         for (number, share) in job.clients.chunks(each).enumerate() {
             let source = local.then(|| format!("127.0.1.{}", number + 1));
@@ -157,6 +157,13 @@ impl Crew {
     }
 }
 
+/// How many clients a worker gets.
+fn share(clients: usize, open_files: u64, at_least: Option<usize>) -> usize {
+    let most = open_files.saturating_sub(OTHER_FILES).clamp(100, PORTS);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    most.min(clients.div_ceil(at_least.unwrap_or(1).max(1))).max(1)
+}
+
 impl Worker {
     async fn start(job: &Job) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
@@ -213,4 +220,19 @@ pub(crate) async fn wait(seconds: u64, what: &str) {
         bar.inc(1);
     }
     bar.finish_and_clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn a_worker_gets_what_its_files_and_ports_allow() {
+        assert_eq!(share(15_000, 1 << 20, None), 15_000);
+        assert_eq!(share(60_000, 1 << 20, None), 25_000, "one address has no more ports");
+        assert_eq!(share(15_000, 4_096, None), 3_096);
+        assert_eq!(share(15_000, 10, None), 100, "the system refuses what is too many, and says so");
+        assert_eq!(share(10, 1 << 20, Some(3)), 4);
+        assert_eq!(share(2, 1 << 20, Some(8)), 1, "no worker is without a client");
+    }
 }

@@ -65,3 +65,27 @@ pub(crate) fn now_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Delays;
+
+    #[test]
+    fn delays_of_two_processes_are_as_if_recorded_by_one() {
+        let (mut all, mut first, mut second) = (Delays::default(), Delays::default(), Delays::default());
+        for delay in 1..=1_000 {
+            all.record(delay * 1_000);
+            let half = if delay % 2 == 0 { &mut first } else { &mut second };
+            half.record(delay * 1_000);
+        }
+        first.add(&second.pairs());
+        assert!((first.quantile_ms(0.5) - all.quantile_ms(0.5)).abs() < 1e-9);
+        assert!((first.quantile_ms(0.99) - 990.0).abs() < 1.0, "{}", first.quantile_ms(0.99));
+        assert!((first.max_ms() - 1_000.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn nothing_recorded_is_zero() {
+        assert!(Delays::default().max_ms() < f64::EPSILON && Delays::default().pairs().is_empty());
+    }
+}

@@ -119,3 +119,44 @@ fn short(value: f64) -> String {
         _ => format!("{value:.2}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged_by(verdict: Verdict) -> Outcome {
+        let mut outcome = Outcome::new("a test");
+        outcome.judge(verdict, 1);
+        outcome
+    }
+
+    #[test]
+    fn whatever_is_lost_doubled_or_wrong_is_not_sound() {
+        let sound = Verdict { refused: 1, ..Verdict::default() };
+        assert!(judged_by(sound).is_sound());
+        assert!(judged_by(Verdict { gaps: 3, ..sound }).is_sound(), "a repaired gap is shown, and is no fault");
+        for wrong in [
+            Verdict { missing: 1, ..sound },
+            Verdict { duplicated: 1, ..sound },
+            Verdict { foreign: 1, ..sound },
+            Verdict { bad: 1, ..sound },
+            Verdict { refused: 0, ..sound },
+            Verdict { refused: 2, ..sound },
+        ] {
+            let outcome = judged_by(wrong);
+            assert!(!outcome.is_sound(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_is_over_its_budget() {
+        let mut outcome = judged_by(Verdict { refused: 1, missing: 12, ..Verdict::default() });
+        outcome.held("fits", 9.25, "KB", Budget::AtMost(10.0));
+        outcome.held("does not", 0.5, "x", Budget::AtLeast(2.5));
+        let table = outcome.table();
+        let line = |name: &str| table.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_default();
+        assert!(line("fits").ends_with("9.25 KB  ok (budget: at most 10)"), "{table}");
+        assert!(line("does not").ends_with("0.50 x  MISSED (budget: at least 2.50)"), "{table}");
+        assert!(line("lost").trim_end().ends_with("12"), "{table}");
+    }
+}

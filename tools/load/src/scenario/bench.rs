@@ -3,7 +3,7 @@
 use super::{compare, fanout, idle, resume, slow, stream, users};
 use crate::{
     Failure,
-    cli::{Options, Target},
+    cli::{Options, Signal, Target},
     report::Outcome,
 };
 
@@ -11,7 +11,7 @@ use crate::{
 pub(crate) async fn bench(target: &Target) -> Vec<Outcome> {
     let base = Options { target: target.clone(), ..Options::default() };
     let held = Options { connections: Some(15_000), threads: Some(1_000), ..base.clone() };
-    let term = Options { signal: Some("TERM".to_owned()), ..base.clone() };
+    let term = Options { signal: Some(Signal::Term), ..base.clone() };
     let mut outcomes = Vec::new();
     let mut note = |name: &str, outcome: Result<Outcome, Failure>| {
         let outcome = outcome.unwrap_or_else(|error| {

@@ -88,7 +88,7 @@ impl Subject {
             clients: vec![Plan { threads: (0..THREADS).collect(), ..Plan::default() }; connections],
             opening: OPENING,
         };
-        let crew = Crew::start(job).await?;
+        let crew = Crew::start(job, options.workers).await?;
         crew.ready(connections, CONNECTING, "connecting").await?;
         stage.ask(&threads, &accounts, |_| "word".to_owned()).await?;
         stage.answering(THREADS).await?;
@@ -161,7 +161,7 @@ impl Contender {
     async fn start(self, options: &Options, connections: usize) -> Result<Subject, Failure> {
         match self {
             Self::Netra => Subject::netra(options, connections).await,
-            Self::Peer(kind) => Ok(Subject::Peer(Peer::start(kind, connections, MESSAGE).await?)),
+            Self::Peer(kind) => Ok(Subject::Peer(Peer::start(kind, connections, options.workers, MESSAGE).await?)),
         }
     }
 

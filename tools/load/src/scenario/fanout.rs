@@ -11,7 +11,7 @@ pub(crate) async fn fanout(options: &Options) -> Result<Outcome, Failure> {
     let accounts = stage.accounts(1).await?;
     let threads = stage.threads(1, &accounts).await?;
     let clients = one_thread_each(connections, &threads);
-    let mut scene = Scene::connect(stage, accounts, threads, clients).await?;
+    let mut scene = Scene::connect(options, stage, accounts, threads, clients).await?;
     scene.ask(1, |_| "word".to_owned()).await?;
     scene.stage.model.pace(rate, PIECE);
     let measured = scene.measure(options.seconds.unwrap_or(10), "streaming").await?;

@@ -26,7 +26,7 @@ pub(crate) async fn idle(options: &Options) -> Result<Outcome, Failure> {
     let before = stage.rss_kb();
     let begin = std::time::Instant::now();
     let clients = one_thread_each(connections, &threads);
-    let mut scene = Scene::connect(stage, accounts, threads, clients).await?;
+    let mut scene = Scene::connect(options, stage, accounts, threads, clients).await?;
     let connecting = begin.elapsed();
     let early = scene.stage.rss_kb();
     scene.crew.mark().await?;

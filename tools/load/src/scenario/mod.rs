@@ -23,6 +23,7 @@ pub(crate) use users::users;
 
 use crate::{
     Failure,
+    cli::Options,
     crew::{self, Crew, Totals},
     delays::float,
     job::{Account, Job, Plan, Speech, Verdict},
@@ -63,6 +64,7 @@ struct Measured {
 impl Scene {
     /// Connects clients and waits until all are subscribed.
     async fn connect(
+        options: &Options,
         stage: Stage,
         accounts: Vec<Account>,
         threads: Vec<Owned>,
@@ -79,7 +81,7 @@ impl Scene {
             clients,
             opening: OPENING,
         };
-        let crew = Crew::start(job).await?;
+        let crew = Crew::start(job, options.workers).await?;
         crew.ready(crew.clients, CONNECTING, "connecting").await?;
         Ok(Self { stage, accounts, threads, crew })
     }

@@ -55,7 +55,12 @@ pub(super) struct Peer {
 
 impl Peer {
     /// Starts a server and connects its clients.
-    pub(super) async fn start(kind: Kind, connections: usize, message: usize) -> Result<Self, Failure> {
+    pub(super) async fn start(
+        kind: Kind,
+        connections: usize,
+        workers: Option<usize>,
+        message: usize,
+    ) -> Result<Self, Failure> {
         let (home, port) = (tempfile::tempdir()?, child::free_port()?);
         let server = Server::start(kind.command(port)?, port, &home.path().join("server.log")).await?;
         let (speech, path) = match kind {
@@ -73,7 +78,7 @@ impl Peer {
             clients: vec![Plan { threads: vec![0], ..Plan::default() }; connections],
             opening: OPENING,
         };
-        let crew = Crew::start(job).await?;
+        let crew = Crew::start(job, workers).await?;
         crew.ready(connections, CONNECTING, "connecting").await?;
         let (rate, rates) = watch::channel(0.0);
         let published = Arc::new(AtomicU64::new(0));

@@ -24,18 +24,18 @@ const STREAMING: usize = 20;
 
 pub(crate) async fn resume(options: &Options) -> Result<Outcome, Failure> {
     let connections = options.connections.unwrap_or(10_000);
-    let signal = options.signal.clone().unwrap_or_else(|| "KILL".to_owned());
+    let signal = options.signal.unwrap_or_default();
     let stage = Stage::open(&options.target).await?;
     let accounts = stage.accounts(options.users.unwrap_or(connections.div_ceil(EACH)).max(1)).await?;
     let threads = stage.threads(accounts.len(), &accounts).await?;
     let streaming = options.threads.unwrap_or(STREAMING).min(threads.len());
     let clients = one_thread_each(connections, &threads);
-    let mut scene = Scene::connect(stage, accounts, threads, clients).await?;
+    let mut scene = Scene::connect(options, stage, accounts, threads, clients).await?;
     scene.ask(streaming, |_| "word".to_owned()).await?;
     scene.stage.model.pace(1.0, PIECE);
     crew::wait(options.seconds.unwrap_or(3), "streaming").await;
     scene.crew.mark().await?;
-    let (ended, started) = scene.stage.restart(&signal).await?;
+    let (ended, started) = scene.stage.restart(signal).await?;
     // A worker hears of the end of its sockets a little later than this process of the server's.
     tokio::time::sleep(Duration::from_millis(300)).await;
     scene.crew.ready(connections, PATIENCE, "resuming").await?;
@@ -44,7 +44,8 @@ pub(crate) async fn resume(options: &Options) -> Result<Outcome, Failure> {
     let verdict = scene.settle().await?;
     let down = ended.as_secs_f64() * 1e3 + started.as_secs_f64() * 1e3;
     let mut outcome = Outcome::new(format!(
-        "resume: {connections} clients, server ended with {signal} while {streaming} threads stream"
+        "resume: {connections} clients, server ended with {} while {streaming} threads stream",
+        signal.name()
     ));
     outcome.add("server took to end", ended.as_secs_f64() * 1e3, "ms");
     outcome.add("server took to start", started.as_secs_f64() * 1e3, "ms");

@@ -25,7 +25,7 @@ pub(crate) async fn slow(options: &Options) -> Result<Outcome, Failure> {
         ..Plan::default()
     });
     let clients = clients.collect();
-    let mut scene = Scene::connect(stage, accounts, threads, clients).await?;
+    let mut scene = Scene::connect(options, stage, accounts, threads, clients).await?;
     scene.ask(THREADS, |_| "word".to_owned()).await?;
     #[allow(clippy::cast_precision_loss, reason = "ten")]
     scene.stage.model.pace(rate / THREADS as f64, PIECE);

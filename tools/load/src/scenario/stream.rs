@@ -32,7 +32,7 @@ pub(crate) async fn stream(options: &Options) -> Result<Outcome, Failure> {
         Plan { account: threads[thread].account, threads: vec![thread], ..Plan::default() }
     });
     let clients = clients.collect();
-    let mut scene = Scene::connect(stage, accounts, threads, clients).await?;
+    let mut scene = Scene::connect(options, stage, accounts, threads, clients).await?;
     scene.ask(streaming, |_| "word".to_owned()).await?;
     #[allow(clippy::cast_precision_loss, reason = "some thousands")]
     scene.stage.model.pace(rate / streaming as f64, PIECE);

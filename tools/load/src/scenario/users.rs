@@ -28,7 +28,7 @@ pub(crate) async fn users(options: &Options) -> Result<Outcome, Failure> {
     });
     let clients: Vec<_> = clients.collect();
     let owners: Vec<_> = threads.iter().map(|thread| thread.account).collect();
-    let mut scene = Scene::connect(stage, accounts, threads, clients).await?;
+    let mut scene = Scene::connect(options, stage, accounts, threads, clients).await?;
     scene.ask(streaming, |thread| format!("user{}", owners[thread])).await?;
     #[allow(clippy::cast_precision_loss, reason = "some thousands")]
     scene.stage.model.pace(rate / streaming as f64, PIECE);

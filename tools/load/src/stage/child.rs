@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::sleep;
 
-use crate::{Failure, process};
+use crate::{Failure, cli::Signal, process};
 
 /// How long a server may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,14 +53,16 @@ impl Server {
         process::cpu_us(self.child.id())
     }
 
-    /// Asks it to end (`TERM`) or ends it (`KILL`), and waits until it has.
-    pub(crate) async fn end(&mut self, signal: &str) -> Result<(), Failure> {
-        if signal == "KILL" {
-            self.child.kill()?;
-        } else {
-            let status = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status()?;
-            if !status.success() {
-                return Err(format!("kill -{signal} failed").into());
+    /// Ends it or asks it to end, and waits until it has.
+    pub(crate) async fn end(&mut self, signal: Signal) -> Result<(), Failure> {
+        match signal {
+            Signal::Kill => self.child.kill()?,
+            Signal::Term => {
+                let id = self.child.id().to_string();
+                let status = Command::new("kill").args(["-TERM", &id]).status()?;
+                if !status.success() {
+                    return Err("kill -TERM failed".into());
+                }
             }
         }
         let end = Instant::now() + PATIENCE;

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::{
     Failure,
-    cli::Target,
+    cli::{Signal, Target},
     job::{Account, Head},
 };
 pub(crate) use accounts::TokenAnswer;
@@ -86,7 +86,7 @@ impl Stage {
     }
 
     /// Ends the server with a signal and starts it again at the same address; how long it took to end, and to come back.
-    pub(crate) async fn restart(&mut self, signal: &str) -> Result<(Duration, Duration), Failure> {
+    pub(crate) async fn restart(&mut self, signal: Signal) -> Result<(Duration, Duration), Failure> {
         let server = self.server.as_mut().ok_or("only a server of this tool's own is restarted")?;
         let begin = Instant::now();
         server.end(signal).await?;

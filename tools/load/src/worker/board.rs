@@ -156,3 +156,59 @@ impl Board {
         verdict
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(last: u64, epoch: &str) -> (Vec<Plan>, Board) {
+        let plans = vec![Plan { threads: vec![0], ..Plan::default() }];
+        let board = Board::new(&plans);
+        board.book(0).last[0] = last;
+        epoch.clone_into(&mut board.book(0).epochs[0]);
+        (plans, board)
+    }
+
+    fn head(seq: u64) -> [Head; 1] {
+        [Head { thread: 0, epoch: "one".to_owned(), seq }]
+    }
+
+    #[test]
+    fn a_client_at_the_head_has_everything() {
+        let (plans, board) = board(7, "one");
+        assert_eq!(board.verdict(&plans, &head(7)), Verdict::default());
+    }
+
+    #[test]
+    fn what_is_behind_is_missing_and_what_is_ahead_is_wrong() {
+        let (plans, board) = board(4, "one");
+        assert_eq!(board.verdict(&plans, &head(7)), Verdict { missing: 3, ..Verdict::default() });
+        assert_eq!(board.verdict(&plans, &head(3)), Verdict { bad: 1, ..Verdict::default() });
+    }
+
+    #[test]
+    fn another_log_is_wrong_also_at_the_same_number() {
+        let (plans, board) = board(7, "two");
+        assert_eq!(board.verdict(&plans, &head(7)), Verdict { bad: 1, ..Verdict::default() });
+    }
+
+    #[test]
+    fn faults_of_the_way_are_kept() {
+        let (plans, board) = board(7, "one");
+        board.book(0).faults.duplicated = 2;
+        assert_eq!(board.verdict(&plans, &head(7)).duplicated, 2);
+    }
+
+    #[test]
+    fn a_mark_begins_a_window_anew() {
+        let (_, board) = board(0, "");
+        board.delivered(100, Some(Timestamp::from_millis(now_us() / 1_000)));
+        board.lost(0);
+        board.mark(now_us());
+        let window = board.window();
+        assert_eq!((window.delivered, window.bytes, window.losses), (0, 0, 0));
+        assert!(window.delays.is_empty() && window.resumes.is_empty());
+        board.ready(0);
+        assert_eq!(board.window().resumes.len(), 1);
+    }
+}
