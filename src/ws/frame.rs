@@ -104,7 +104,7 @@ impl<M: Message> Frame<M> {
         let Some(Value::String(name)) = object.remove("type") else {
             return Err(FrameError::new(ErrorCode::UnknownType, "`type` must be a string"));
         };
-        let Some(payload @ Value::Object(_)) = object.remove("payload") else {
+        let Some(Value::Object(payload)) = object.remove("payload") else {
             return Err(FrameError::new(ErrorCode::PayloadNotObject, "`payload` must be an object"));
         };
         let message = M::read(&name, payload)

@@ -2,6 +2,7 @@
 //!
 //! Handlers match these enums without `_ =>`, so a type that one side forgets does not compile.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
@@ -38,7 +39,7 @@ pub trait Message: Sized {
     fn schemas(generator: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema>;
 
     /// Reads the payload of the named type; `None` when there is no such type.
-    fn read(name: &str, payload: Value) -> Option<Result<Self, serde_json::Error>>;
+    fn read(name: &str, payload: Object) -> Option<Result<Self, serde_json::Error>>;
 }
 
 macro_rules! messages {
@@ -73,9 +74,9 @@ macro_rules! messages {
                 match self { $(Self::$variant(payload) => serde_json::to_value(payload),)* }
             }
 
-            fn read(name: &str, payload: Value) -> Option<Result<Self, serde_json::Error>> {
+            fn read(name: &str, payload: Object) -> Option<Result<Self, serde_json::Error>> {
                 match name {
-                    $($wire => Some(serde_json::from_value(payload).map(Self::$variant)),)*
+                    $($wire => Some(<$payload>::deserialize(payload).map(Self::$variant)),)*
                     _ => None,
                 }
             }

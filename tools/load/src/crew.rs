@@ -80,22 +80,32 @@ impl Crew {
         self.workers.iter().map(|worker| *worker.status.borrow()).fold(Status::default(), |sum, one| Status {
             ready: sum.ready + one.ready,
             delivered: sum.delivered + one.delivered,
+            losses: sum.losses + one.losses,
         })
     }
 
     /// Waits until `count` clients are ready.
     pub(crate) async fn ready(&self, count: usize, limit: Duration, what: &str) -> Result<(), Failure> {
+        self.until(count, limit, what, |status| status.ready).await
+    }
+
+    /// Waits until `count` sockets were lost since the mark.
+    pub(crate) async fn lost(&self, count: usize, limit: Duration) -> Result<(), Failure> {
+        self.until(count, limit, "losing", |status| status.losses).await
+    }
+
+    async fn until(&self, count: usize, limit: Duration, what: &str, of: fn(Status) -> u64) -> Result<(), Failure> {
         let (count, end) = (u64::try_from(count)?, Instant::now() + limit);
         let bar = bar(count, what);
         loop {
-            let ready = self.status().ready;
-            bar.set_position(ready);
-            if ready >= count {
+            let reached = of(self.status());
+            bar.set_position(reached);
+            if reached >= count {
                 bar.finish_and_clear();
                 return Ok(());
             }
             if Instant::now() > end {
-                return Err(format!("{what}: {ready} of {count} after {limit:?}").into());
+                return Err(format!("{what}: {reached} of {count} after {limit:?}").into());
             }
             sleep(Duration::from_millis(20)).await;
         }

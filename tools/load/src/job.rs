@@ -112,6 +112,8 @@ pub(crate) struct Status {
     pub(crate) ready: u64,
     /// Events delivered since the mark.
     pub(crate) delivered: u64,
+    /// Sockets lost since the mark.
+    pub(crate) losses: u64,
 }
 
 /// What came since the mark.

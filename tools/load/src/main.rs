@@ -38,6 +38,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> ExitCode {
     process::open_files();
+    // Fails only when one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // Dropping the run ends the servers that it started.
     let outcome = tokio::select! {
         outcome = run(Cli::parse().command) => outcome,

@@ -37,7 +37,7 @@ pub(crate) async fn resume(options: &Options) -> Result<Outcome, Failure> {
     scene.crew.mark().await?;
     let (ended, started) = scene.stage.restart(signal).await?;
     // A worker hears of the end of its sockets a little later than this process of the server's.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    scene.crew.lost(connections, PATIENCE).await?;
     scene.crew.ready(connections, PATIENCE, "resuming").await?;
     let totals = scene.crew.take().await?;
     // Runs that were cut off are taken up when their lease is over.

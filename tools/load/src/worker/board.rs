@@ -136,7 +136,8 @@ impl Board {
     pub(crate) fn status(&self) -> Status {
         let ready = self.books.iter().filter(|book| lock(book).ready).count();
         let ready = u64::try_from(ready).unwrap_or(u64::MAX);
-        Status { ready, delivered: self.delivered.load(Ordering::Relaxed) }
+        let [delivered, losses] = [&self.delivered, &self.losses].map(|count| count.load(Ordering::Relaxed));
+        Status { ready, delivered, losses }
     }
 
     /// Compares the clients with the threads' heads.
