@@ -1,7 +1,14 @@
-use super::*;
+use super::{
+    link::{BACK_OFF_BASE, RESTART_PAUSE, TOKEN_MARGIN, UNREACHABLE_AFTER},
+    *,
+};
 use crate::{
+    error::ErrorCode,
+    frame::{Place, ServerFrame},
     id::{ConnectionId, MessageId, UserId},
+    message::ServerMessage,
     model::{Role, Thread, User},
+    time::Timestamp,
 };
 
 #[path = "session_tests/commands.rs"]

@@ -36,6 +36,11 @@ const RESTART_SPREAD_MS: u64 = 1_000;
 /// Frames written before the buffer is flushed.
 const BATCH: usize = 64;
 
+/// A socket that was just flushed rests this long before the next flush, so that frames which follow quickly travel
+/// together: one write in place of several is what makes a fan-out to thousands cheap. The first frame after a rest goes at
+/// once, and a full batch never waits.
+const REST: Duration = Duration::from_millis(4);
+
 /// How the writer ended.
 enum End {
     /// The server closes.
@@ -115,6 +120,7 @@ pub(super) fn answer(peer: &Peer, mut frame: ServerFrame) {
 /// Sends what is queued, and keeps time.
 async fn write(state: &AppState, peer: &Arc<Peer>, sink: &mut SplitSink<WebSocket, Message>) -> End {
     let mut clock = Clock::new(state, peer);
+    let mut rested_at = Instant::now();
     loop {
         let next = tokio::select! {
             biased;
@@ -129,7 +135,11 @@ async fn write(state: &AppState, peer: &Arc<Peer>, sink: &mut SplitSink<WebSocke
         };
         match next {
             Next::Frame(frame) => {
+                if peer.outbound.depth().0 < BATCH && Instant::now() < rested_at {
+                    sleep_until(rested_at).await;
+                }
                 let sent = timeout(WRITE_DEADLINE, send(peer, sink, frame)).await;
+                rested_at = Instant::now() + REST;
                 match sent {
                     Ok(Ok(None)) => {}
                     Ok(Ok(Some(Next::Close(code)))) => return End::Close(code),
