@@ -74,13 +74,6 @@ async fn another_users_thread_is_one_that_does_not_exist() {
     }
 }
 
-/// Kilobytes that the server's process holds.
-fn resident(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-    line.trim().trim_end_matches(" kB").parse().expect("kilobytes")
-}
-
 /// Asks and asks until told to stop; how long the slowest answer took.
 async fn slowest_answer(socket: &Socket, stop: &tokio_util::sync::CancellationToken) -> Duration {
     let mut slowest = Duration::ZERO;
@@ -99,7 +92,7 @@ async fn a_storm_of_subscriptions_is_answered_then_refused_then_closed() {
     let (user, socket, run, _) = finished(&server).await;
     let (own, other) = (user.connect().await, User::register(&server).await.connect().await);
     own.alive().await;
-    let before = resident(&server);
+    let before = server.resident_kb();
     let over = tokio_util::sync::CancellationToken::new();
     let storm = async {
         let _over = over.clone().drop_guard();
@@ -120,7 +113,7 @@ async fn a_storm_of_subscriptions_is_answered_then_refused_then_closed() {
     assert!(of("subscribed") >= 2_900, "{} were answered", of("subscribed"));
     server.logged(0, "the reason", |log| log.contains("frame rejected") && log.contains("rate_limited")).await;
     own.alive().await;
-    let grown = resident(&server).saturating_sub(before);
+    let grown = server.resident_kb().saturating_sub(before);
     println!(
         "{} subscriptions, {grown} KB more; the slowest answer to another user took {slowest:?}",
         of("subscribed")

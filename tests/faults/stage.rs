@@ -139,9 +139,7 @@ impl Stage {
 
     /// The server's memory: kilobytes that are resident now.
     pub(crate) fn rss_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.pid())).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        line.trim().trim_end_matches(" kB").parse().expect("kilobytes")
+        self.server.resident_kb()
     }
 }
 

@@ -41,7 +41,8 @@ pub struct ToolOutcome {
 
 /// Calls tools on behalf of runs.
 pub struct ToolEngine {
-    tools: Vec<SharedTool>,
+    /// Each with its description, which is made once: a thousand runs would hold a thousand.
+    tools: Vec<(ToolSpec, SharedTool)>,
 }
 
 /// Why a call could not be made at all.
@@ -56,14 +57,17 @@ pub enum ToolStop {
 impl ToolEngine {
     /// An engine with these tools.
     pub fn new(tools: Vec<SharedTool>) -> Self {
-        Self { tools }
+        Self { tools: tools.into_iter().map(|tool| (tool.spec(), tool)).collect() }
     }
 
     /// The tools that an agent may use; all when it names none.
-    pub fn specs(&self, allowed: Option<&[String]>) -> Vec<ToolSpec> {
-        let mut specs: Vec<ToolSpec> = self.tools.iter().map(|tool| tool.spec()).collect();
-        specs.retain(|spec| allowed.is_none_or(|names| names.contains(&spec.name)));
-        specs
+    pub fn specs(&self, allowed: Option<&[String]>) -> Vec<&ToolSpec> {
+        let specs = self.tools.iter().map(|(spec, _)| spec);
+        specs.filter(|spec| allowed.is_none_or(|names| names.contains(&spec.name))).collect()
+    }
+
+    fn tool(&self, name: &str) -> Option<&(ToolSpec, SharedTool)> {
+        self.tools.iter().find(|(spec, _)| spec.name == name)
     }
 
     /// Calls a tool and tells the thread about it. `number` counts the run's calls: models reuse their ids, events must not.
@@ -94,8 +98,7 @@ impl ToolEngine {
             tool: call.tool.clone(),
             arguments: Ok(call.arguments.clone()),
         };
-        let idempotent = self.tools.iter().any(|tool| tool.spec().name == call.tool && tool.spec().idempotent);
-        if idempotent {
+        if self.tool(&call.tool).is_some_and(|(spec, _)| spec.idempotent) {
             return self.finish(context, call.tool_call_id.clone(), request, Instant::now()).await;
         }
         let result =
@@ -146,8 +149,8 @@ impl ToolEngine {
         let Ok(arguments) = &request.arguments else {
             return failed("the arguments are not a JSON object".to_owned());
         };
-        let found = self.tools.iter().find(|tool| tool.spec().name == request.tool);
-        let Some(tool) = found.filter(|_| context.allows_tool(&request.tool)) else {
+        let found = self.tool(&request.tool);
+        let Some((_, tool)) = found.filter(|_| context.allows_tool(&request.tool)) else {
             return failed(format!("there is no tool called {:?}", request.tool));
         };
         let caller = ToolCaller { user_id: context.user_id() };

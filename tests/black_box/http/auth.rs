@@ -1,5 +1,6 @@
 //! Sign-up, sign-in, sign-out and the session cookie.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -124,4 +125,18 @@ async fn the_development_user_is_one_and_signs_in_by_asking() {
     let me = one.get("/api/me").await.ok();
     assert!(me["user"]["name"].is_string() && me["user"]["role"].is_string(), "{me}");
     assert!(me["user"].get("email").is_none(), "it has no address, and absent is left out: {me}");
+}
+
+/// A password hash takes 19 MiB: two are made at a time, in memory that is used again.
+#[tokio::test]
+async fn a_crowd_that_signs_up_leaves_the_server_small() {
+    let server = Setup::new().start().await;
+    User::register(&server).await;
+    let before = server.resident_kb();
+    for _ in 0..3 {
+        join_all((0..12).map(|_| User::register(&server))).await;
+    }
+    let grown = server.resident_kb().saturating_sub(before);
+    println!("{grown} KB after 36 sign-ups");
+    assert!(grown < 60_000, "{grown} KB after 36 sign-ups, {before} KB before");
 }

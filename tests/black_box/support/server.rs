@@ -175,6 +175,13 @@ impl Server {
         self.child.id()
     }
 
+    /// Kilobytes of memory that its process holds.
+    pub(crate) fn resident_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse().expect("kilobytes")
+    }
+
     /// The folder that holds the data, the log and `netra.toml`.
     pub(crate) fn home(&self) -> Arc<TempDir> {
         Arc::clone(&self.home)

@@ -37,7 +37,7 @@ pub struct TurnRequest<'a> {
     /// The conversation, oldest first.
     pub messages: &'a [ChatMessage],
     /// Tools that may be called.
-    pub tools: &'a [ToolSpec],
+    pub tools: &'a [&'a ToolSpec],
 }
 
 /// A piece of a turn, as it comes.

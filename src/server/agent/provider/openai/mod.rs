@@ -6,6 +6,7 @@ mod stream;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
 use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
@@ -49,7 +50,7 @@ impl OpenAi {
 
     /// Sends the request, again if the server says that it may work later.
     async fn open(&self, request: &TurnRequest<'_>) -> Result<Response, ProviderError> {
-        let body = request::body(&self.model, self.system.as_deref(), request);
+        let body = Bytes::from(request::body(&self.model, self.system.as_deref(), request).to_string());
         let mut pauses = RETRY_PAUSES.into_iter();
         loop {
             let (error, wanted_pause) = match self.send(request.context, &body).await {
@@ -73,8 +74,8 @@ impl OpenAi {
         }
     }
 
-    async fn send(&self, context: &RunContext, body: &serde_json::Value) -> Result<Response, ProviderError> {
-        let mut call = self.http.post(&self.url).json(body);
+    async fn send(&self, context: &RunContext, body: &Bytes) -> Result<Response, ProviderError> {
+        let mut call = self.http.post(&self.url).header(CONTENT_TYPE, "application/json").body(body.clone());
         if let Some(key) = &self.api_key {
             call = call.bearer_auth(key);
         }
