@@ -98,6 +98,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let database = SqliteStore::open(&config.database_url, &data_dir).await?;
     let store: SharedStore = Arc::new(database.clone());
     let security = SecurityService::new(store.clone(), &config, &data_dir).map_err(in_data_dir)?;
+    // Each connection is an open file, and shells allow 1,024 unless asked.
+    let open_files = rlimit::increase_nofile_limit(u64::MAX).ok();
     let listener = TcpListener::bind(config.addr).await.map_err(|error| RunError::Bind(config.addr, error))?;
     let bound = listener.local_addr().map_err(RunError::Serve)?;
     let (state, engine) = build(config, bound, store, security)?;
@@ -118,7 +120,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     });
     let serving = axum::serve(listener, app).with_graceful_shutdown(async move { _ = stopped.await });
     let mut serving = tokio::spawn(serving.into_future());
-    tracing::info!(address = %bound, version = VERSION, agents = state.registry.infos().len(), "listening");
+    let agents = state.registry.infos().len();
+    tracing::info!(address = %bound, version = VERSION, agents, open_files, "listening");
     tokio::select! {
         ended = &mut serving => return ended.unwrap_or(Ok(())).map_err(RunError::Serve),
         () = told_to_stop() => {}

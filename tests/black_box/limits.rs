@@ -7,6 +7,7 @@ use crate::support::{
     PATIENCE,
     frame::{error_code, frame, on},
     server::Setup,
+    socket::Socket,
     user::User,
 };
 
@@ -94,4 +95,20 @@ async fn a_connection_watches_a_bounded_number_of_threads() {
     assert_eq!(socket.call(on(&threads[1], "unsubscribe", json!({}))).await["type"], "unsubscribed");
     let answer = socket.call(on(&threads[3], "subscribe", json!({}))).await;
     assert_eq!(answer["type"], "subscribed", "a place came free: {answer}");
+}
+
+/// Shells allow a process 1,024 open files, which is no limit that anyone chose for a chat.
+#[tokio::test]
+async fn more_connections_open_than_the_shell_allows_files() {
+    let server = Setup::new().shell_allows_files(128).start().await;
+    let user = User::register(&server).await;
+    let token = user.token().await;
+    let mut sockets = Vec::new();
+    for _ in 0..200 {
+        sockets.push(Socket::open(&server.base, &token).await);
+    }
+    for socket in &sockets {
+        socket.alive().await;
+    }
+    assert!(server.log().contains("open_files="), "{}", server.log());
 }

@@ -20,6 +20,7 @@ pub(crate) struct Setup {
     args: Vec<String>,
     port: u16,
     home: Arc<TempDir>,
+    open_files: Option<u32>,
 }
 
 impl Setup {
@@ -32,7 +33,7 @@ impl Setup {
     /// The same over the folder of a server that ran before.
     pub(crate) fn at(home: Arc<TempDir>) -> Self {
         let port = port::free();
-        let setup = Self { env: BTreeMap::new(), args: vec!["serve".into()], port, home };
+        let setup = Self { env: BTreeMap::new(), args: vec!["serve".into()], port, home, open_files: None };
         if !setup.home.path().join("netra.toml").exists() {
             std::fs::write(setup.home.path().join("netra.toml"), "").expect("netra.toml is written");
         }
@@ -49,6 +50,13 @@ impl Setup {
     /// Sets an environment variable of the server.
     pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
         self.env.insert(name.into(), value.to_string());
+        self
+    }
+
+    /// Starts it from a shell that allows a process this many open files, until it asks for more.
+    #[allow(dead_code, reason = "the tests in tests/faults do not")]
+    pub(crate) fn shell_allows_files(mut self, count: u32) -> Self {
+        self.open_files = Some(count);
         self
     }
 
@@ -88,7 +96,15 @@ impl Setup {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_netra"));
+        let program = env!("CARGO_BIN_EXE_netra");
+        let mut command = match self.open_files {
+            None => Command::new(program),
+            Some(count) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("ulimit -Sn {count} && exec \"$0\" \"$@\"")).arg(program);
+                shell
+            }
+        };
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("NETRA_") {
                 command.env_remove(name);

@@ -111,9 +111,11 @@ impl Crew {
         }
     }
 
-    /// Begins a window; delays of resuming are measured from now.
+    /// Begins a window; delays of resuming are measured from now. Returns when every worker has begun it: what happens
+    /// afterwards is in the window.
     pub(crate) async fn mark(&mut self) -> Result<(), Failure> {
-        self.tell(&Order::Mark { at_us: now_us() }).await
+        self.tell(&Order::Mark { at_us: now_us() }).await?;
+        self.take().await.map(drop)
     }
 
     /// Lets those that stall stop reading, or go on.
