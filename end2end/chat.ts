@@ -119,7 +119,7 @@ export class Chat {
 
   /** The id in the address, once there is one. */
   async threadId(): Promise<string> {
-    await this.page.waitForURL(/\/t\/[0-9a-f-]{36}$/);
+    await expect(this.page).toHaveURL(/\/t\/[0-9a-f-]{36}$/);
     return new URL(this.page.url()).pathname.slice("/t/".length);
   }
 

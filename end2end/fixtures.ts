@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrowserContext, expect, test as base } from "@playwright/test";
+import { type BrowserContext, type Page, expect, test as base } from "@playwright/test";
 import { OwnBrowser } from "./browser.ts";
 import { Chat } from "./chat.ts";
 import { Guard } from "./guard.ts";
@@ -29,6 +29,15 @@ export async function register(context: BrowserContext, account = newAccount()):
   const response = await context.request.post("/api/auth/register", { data: account });
   expect(response.ok(), `register answered ${response.status()}`).toBe(true);
   return account;
+}
+
+/** The attachment of a failed test that says what its pages showed. */
+export const PAGES = "pages and their links";
+
+/** What a page shows in words; a page that crashed or hangs says so. */
+async function shown(page: Page): Promise<string> {
+  const words = page.locator("body").innerText({ timeout: 2_000 });
+  return `${page.url()}: ${(await words.catch((error: Error) => error.message)).replace(/\s+/g, " ")}`;
 }
 
 interface WorkerFixtures {
@@ -102,9 +111,13 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     expect(guard.complaints(), "complaints of the browser").toEqual([]);
   },
 
-  context: async ({ context, guard }, use) => {
+  context: async ({ context, guard }, use, testInfo) => {
     await guard.watch(context);
     await use(context);
+    if (testInfo.status !== testInfo.expectedStatus) {
+      const pages = await Promise.all(context.pages().map(shown));
+      await testInfo.attach(PAGES, { body: [...pages, guard.recent()].join("\n") });
+    }
   },
 
   sockets: async ({ page }, use) => use(new SocketLog(page)),

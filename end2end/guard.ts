@@ -3,9 +3,13 @@
 import type { BrowserContext, Page } from "@playwright/test";
 import { violation } from "./specification.ts";
 
+/** How many frames and console messages the report of a failed test shows. */
+const KEPT_LINES = 20;
+
 export class Guard {
   private readonly problems: string[] = [];
   private readonly allowed: RegExp[] = [];
+  private readonly heard: string[] = [];
 
   /** Lets messages through that this test provokes itself, such as failed requests while it cuts the network. */
   allow(...patterns: RegExp[]): void {
@@ -15,6 +19,7 @@ export class Guard {
   /** Watches every page of a context, those opened later too. Call it before the first page loads. */
   async watch(context: BrowserContext): Promise<void> {
     context.on("console", (message) => {
+      this.note(`console ${message.type()}: ${message.text()}`);
       const hydration = message.type() === "warning" && /hydrat/i.test(message.text());
       if (message.type() === "error" || hydration) {
         this.problems.push(`${message.type()}: ${message.text()} (${message.location().url})`);
@@ -37,13 +42,26 @@ export class Guard {
 
   private watchSockets(page: Page): void {
     page.on("websocket", (socket) => {
+      this.note(`socket opened by ${page.url()}`);
+      socket.on("close", () => this.note(`socket closed of ${page.url()}`));
       const hold = (direction: "ClientFrame" | "ServerFrame", payload: string | Buffer) => {
+        this.note(`${direction} ${String(payload).slice(0, 160)}`);
         const wrong = violation(direction, String(payload));
         if (wrong) this.problems.push(`not as specified: ${wrong}`);
       };
       socket.on("framesent", ({ payload }) => hold("ClientFrame", payload));
       socket.on("framereceived", ({ payload }) => hold("ServerFrame", payload));
     });
+  }
+
+  private note(line: string): void {
+    this.heard.push(`${new Date().toISOString()} ${line}`);
+    if (this.heard.length > KEPT_LINES) this.heard.shift();
+  }
+
+  /** The newest frames and console messages, for the report of a test that failed. */
+  recent(): string {
+    return this.heard.join("\n");
   }
 
   /** What was complained about and not allowed. */

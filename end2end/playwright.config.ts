@@ -16,8 +16,10 @@ export default defineConfig({
   outputDir: "results",
   // One server per worker, and some tests kill it: a second worker would only compete for the processor.
   workers: 1,
-  retries: 0,
-  reporter: "list",
+  // A browser on a machine that is short of breath fails once in a thousand tests for reasons of its own. A test that passes
+  // only the second time is reported as flaky, with what its pages showed.
+  retries: 1,
+  reporter: [["list"], ["./afterword.ts"]],
   forbidOnly: Boolean(process.env.CI),
   timeout: 60_000,
   expect: { timeout: 10_000 },
