@@ -9,6 +9,7 @@ import { Chat } from "./chat.ts";
 import { Guard } from "./guard.ts";
 import { Model } from "./model.ts";
 import { Proxy } from "./proxy.ts";
+import { leaked } from "./secrets.ts";
 import { Server } from "./server.ts";
 import { SocketLog } from "./sockets.ts";
 
@@ -18,10 +19,13 @@ export interface Account {
   password: string;
 }
 
+const PASSWORD = "correct horse battery staple 9";
+const MODEL_KEY = "the key of the model in the tests";
+
 /** An account nobody has yet. */
 export function newAccount(): Account {
   const id = randomUUID().slice(0, 8);
-  return { name: `User ${id}`, email: `user-${id}@example.org`, password: "correct horse battery staple 9" };
+  return { name: `User ${id}`, email: `user-${id}@example.org`, password: PASSWORD };
 }
 
 /** Registers an account and leaves its session in the context's cookies. */
@@ -85,7 +89,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     async ({ model, network, settings }, use) => {
       const server = await Server.create({
         NETRA_LLM_BASE_URL: model.url,
-        NETRA_LLM_API_KEY: "test-key",
+        NETRA_LLM_API_KEY: MODEL_KEY,
         NETRA_LLM_MODEL: "mock-model",
         // A crashed run is taken up again after its lease: the default is long to wait for.
         NETRA_RUN_LEASE_S: "5",
@@ -97,7 +101,9 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       await use(server);
       const code = await server.stop();
       const log = server.logTail();
+      const secret = leaked(server.log(), [PASSWORD, MODEL_KEY]);
       server.remove();
+      expect(secret, "a secret in the server's log").toBeUndefined();
       expect(code, `exit code after SIGTERM\n${log}`).toBe(0);
     },
     { scope: "worker", timeout: 90_000 },

@@ -1,6 +1,7 @@
 /** Fails a test on what must not happen in a browser: console errors, hydration warnings, exceptions, CSP violations, dialogs, and frames
- * that are not as specified. */
+ * that are not as specified or out of order. */
 import type { BrowserContext, Page } from "@playwright/test";
+import { Order } from "./order.ts";
 import { violation } from "./specification.ts";
 
 /** How many frames and console messages the report of a failed test shows. */
@@ -42,12 +43,17 @@ export class Guard {
 
   private watchSockets(page: Page): void {
     page.on("websocket", (socket) => {
+      const order = new Order();
       this.note(`socket opened by ${page.url()}`);
       socket.on("close", () => this.note(`socket closed of ${page.url()}`));
       const hold = (direction: "ClientFrame" | "ServerFrame", payload: string | Buffer) => {
         this.note(`${direction} ${String(payload).slice(0, 160)}`);
         const wrong = violation(direction, String(payload));
         if (wrong) this.problems.push(`not as specified: ${wrong}`);
+        else if (direction === "ServerFrame") {
+          const broken = order.hear(JSON.parse(String(payload)));
+          if (broken) this.problems.push(`out of order: ${broken}: ${String(payload).slice(0, 300)}`);
+        }
       };
       socket.on("framesent", ({ payload }) => hold("ClientFrame", payload));
       socket.on("framereceived", ({ payload }) => hold("ServerFrame", payload));

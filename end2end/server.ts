@@ -107,8 +107,12 @@ export class Server {
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
+  log(): string {
+    return existsSync(this.logFile) ? readFileSync(this.logFile, "utf8") : "";
+  }
+
   logTail(): string {
-    return existsSync(this.logFile) ? readFileSync(this.logFile, "utf8").slice(-2_000) : "";
+    return this.log().slice(-2_000);
   }
 
   private isUp(): boolean {

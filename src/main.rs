@@ -119,11 +119,12 @@ const BAD_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Flags stand before the subcommand or behind it.
     let flags = match cli.command {
-        Some(Command::Serve { flags }) => flags,
+        Some(Command::Serve { flags }) => flags.or(cli.flags),
         Some(Command::Schema { folder }) => return schema(&folder),
         Some(Command::Token { command: TokenCommand::Create { name, email, flags } }) => {
-            return create_token(&flags, &name, email.as_deref());
+            return create_token(&flags.or(cli.flags), &name, email.as_deref());
         }
         Some(Command::Conform { url, token, agent, slow, patience_ms, json }) => {
             let patience = Duration::from_millis(patience_ms);
@@ -131,7 +132,7 @@ fn main() -> ExitCode {
         }
         Some(Command::Broadcast { message, level, email, url, flags }) => {
             let announcement = command::Announcement { message, level: level.into(), email, url };
-            return with_config(&flags, |config| command::broadcast(config, announcement));
+            return with_config(&flags.or(cli.flags), |config| command::broadcast(config, announcement));
         }
         None => cli.flags,
     };

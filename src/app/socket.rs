@@ -197,7 +197,12 @@ impl Socket {
                 let (now, generation) = (self.now(), self.generation());
                 self.drive(|session| session.unknown(now, generation, place.clone()));
             }
-            Incoming::Bad(error) => leptos::logging::error!("a frame could not be read: {error}"),
+            // An event that cannot be read still counts: asking for it again would bring the same.
+            Incoming::Bad(error, place) => {
+                leptos::logging::error!("a frame could not be read: {error}");
+                let (now, generation) = (self.now(), self.generation());
+                self.drive(|session| session.unknown(now, generation, place.clone()));
+            }
         }
     }
 
@@ -329,7 +334,9 @@ impl Socket {
         let settled: Settled = Box::new(move |outcome| match outcome {
             Ok(ack) => done(ack),
             Err(error) => {
-                browser::keep_refused(&store, &failed, &error);
+                if super::store::adds_message(&failed.message) {
+                    browser::keep_refused(&store, &failed, &error);
+                }
                 store.fail(failed, error);
             }
         });

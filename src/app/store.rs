@@ -18,7 +18,7 @@ use netra_ws::{
     frame::Place,
     message::{ClientMessage, ServerMessage},
     model::{Run, Thread, User},
-    payload::{ErrorMessage, Notice},
+    payload::{ErrorMessage, Level, Notice},
     session::{Link, Millis},
     state::Applied,
 };
@@ -75,25 +75,34 @@ pub(crate) enum PendingState {
     Failed(ErrorMessage),
 }
 
+/// Whether the command adds a message to a thread.
+pub(crate) fn adds_message(message: &ClientMessage) -> bool {
+    content_of(message).is_some()
+}
+
 impl Pending {
     /// The message's text, if the command is one that adds a message.
     pub(crate) fn content(&self) -> Option<&str> {
-        match &self.frame.message {
-            ClientMessage::UserMessage(message) => Some(&message.content),
-            ClientMessage::StartAgent(start) => Some(&start.content),
-            ClientMessage::StopAgent(_)
-            | ClientMessage::ToolApproval(_)
-            | ClientMessage::Subscribe(_)
-            | ClientMessage::Unsubscribe(_)
-            | ClientMessage::Authenticate(_)
-            | ClientMessage::HeartbeatAck(_)
-            | ClientMessage::Ping(_)
-            | ClientMessage::JoinRoom(_)
-            | ClientMessage::LeaveRoom(_)
-            | ClientMessage::RoomMessage(_)
-            | ClientMessage::JsonrpcRequest(_)
-            | ClientMessage::JsonrpcNotification(_) => None,
-        }
+        content_of(&self.frame.message)
+    }
+}
+
+fn content_of(message: &ClientMessage) -> Option<&str> {
+    match message {
+        ClientMessage::UserMessage(message) => Some(&message.content),
+        ClientMessage::StartAgent(start) => Some(&start.content),
+        ClientMessage::StopAgent(_)
+        | ClientMessage::ToolApproval(_)
+        | ClientMessage::Subscribe(_)
+        | ClientMessage::Unsubscribe(_)
+        | ClientMessage::Authenticate(_)
+        | ClientMessage::HeartbeatAck(_)
+        | ClientMessage::Ping(_)
+        | ClientMessage::JoinRoom(_)
+        | ClientMessage::LeaveRoom(_)
+        | ClientMessage::RoomMessage(_)
+        | ClientMessage::JsonrpcRequest(_)
+        | ClientMessage::JsonrpcNotification(_) => None,
     }
 }
 
@@ -162,8 +171,10 @@ impl AppStore {
             ServerMessage::ThreadDeleted(deleted) => {
                 self.shared.threads_version.fetch_add(1, Ordering::Relaxed);
                 self.threads.update(|threads| threads.retain(|thread| thread.id != deleted.id));
-                if let Some(thread) = self.open().remove(&deleted.id) {
-                    thread.gone.set(true);
+                // What the page holds of it stays, so that it goes on from there should the user be let in again.
+                let gone = self.open().get(&deleted.id).map(|thread| thread.gone.clone());
+                if let Some(gone) = gone {
+                    gone.set(true);
                 }
             }
             ServerMessage::ThreadSnapshot(snapshot) => self.apply(snapshot.thread.id, frame),
@@ -205,6 +216,10 @@ impl AppStore {
         let store = self.open().get(&thread).cloned();
         if let Some(store) = store {
             store.apply(frame);
+            // What the server speaks of is there.
+            if store.gone.get_untracked() {
+                store.gone.set(false);
+            }
         }
     }
 
@@ -250,6 +265,11 @@ impl AppStore {
         let failed = Pending { frame, state: PendingState::Failed(error) };
         if failed.content().is_some() {
             self.pending.update(|pending| pending.push(failed));
+        } else {
+            // A refused Stop, say: there is no message to keep it beside.
+            let PendingState::Failed(error) = failed.state else { return };
+            let message = format!("That did not work: {}.", error.message);
+            self.notices.update(|notices| notices.push(Notice { level: Level::Warn, message }));
         }
     }
 

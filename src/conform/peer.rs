@@ -225,6 +225,10 @@ fn read(text: &str) -> Result<Option<ServerFrame>, Fault> {
     let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON ({error}): {}", brief()))?;
     let frame = match ServerFrame::decode(text) {
         Ok(frame) => frame,
+        // A client counts such an event and goes on; whoever judges a log has to know all of it.
+        Err(FrameError { code: ErrorCode::UnknownType, .. }) if value.get("seq").is_some() => {
+            return Err(format!("an event of a later version came; use that version's `netra conform`: {}", brief()));
+        }
         Err(FrameError { code: ErrorCode::UnknownType, .. }) => return Ok(None),
         Err(error) => return Err(format!("not as specified ({}): {}", error.message, brief())),
     };

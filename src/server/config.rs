@@ -3,7 +3,11 @@
 mod file;
 mod source;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use netra_ws::payload::Limits;
 
@@ -135,6 +139,14 @@ impl Config {
         }
         tracing_subscriber::EnvFilter::try_new(&self.log)
             .map_err(|error| ConfigError::new(source.given("log"), format!("{:?}: {error}", self.log)))?;
+        // A word alone is a level; the filter would take a mistyped one for a module's name, and log nothing else.
+        let words = self.log.split(',').map(str::trim).filter(|word| !word.is_empty());
+        for word in words.filter(|word| word.chars().all(char::is_alphanumeric)) {
+            word.parse::<tracing_subscriber::filter::LevelFilter>().map_err(|_| {
+                let problem = format!("{word:?} is no level; use trace, debug, info, warn, error or off");
+                ConfigError::new(source.given("log"), problem)
+            })?;
+        }
         Ok(())
     }
 
@@ -143,11 +155,7 @@ impl Config {
         let mut origins = self.allowed_origins.clone();
         match &self.public_url {
             Some(url) => origins.push(url.origin().ascii_serialization()),
-            None => origins
-                .extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{}", bound.port()))),
-        }
-        if self.public_url.is_none() && !bound.ip().is_loopback() && !bound.ip().is_unspecified() {
-            origins.push(format!("http://{bound}"));
+            None => origins.extend(own_origins(bound)),
         }
         origins
     }
@@ -168,6 +176,19 @@ impl Config {
     pub fn secure_cookies(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
     }
+}
+
+/// The origins of a server that nothing stands in front of.
+fn own_origins(bound: SocketAddr) -> Vec<String> {
+    // Browsers leave out the port that goes with the scheme.
+    let port = if bound.port() == 80 { String::new() } else { format!(":{}", bound.port()) };
+    let mut hosts = vec!["127.0.0.1".to_owned(), "localhost".to_owned(), "[::1]".to_owned()];
+    match bound.ip() {
+        ip if ip.is_loopback() || ip.is_unspecified() => {}
+        IpAddr::V4(ip) => hosts.push(ip.to_string()),
+        IpAddr::V6(ip) => hosts.push(format!("[{ip}]")),
+    }
+    hosts.into_iter().map(|host| format!("http://{host}{port}")).collect()
 }
 
 fn database_url(source: &Source) -> Result<String, ConfigError> {
@@ -250,5 +271,24 @@ fn log_format(source: &Source) -> Result<LogFormat, ConfigError> {
         None | Some("text") => Ok(LogFormat::Text),
         Some("json") => Ok(LogFormat::Json),
         Some(other) => Err(ConfigError::new(source.given("log_format"), format!("{other:?} is neither text nor json"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_as_browsers_write_them() {
+        let check = |bound: &str, own: &str, count: usize| {
+            let origins = own_origins(bound.parse().expect("an address"));
+            assert!(origins.iter().any(|origin| origin == own), "{bound}: {origins:?}");
+            assert_eq!(origins.len(), count, "{bound}: {origins:?}");
+        };
+        check("127.0.0.1:3000", "http://localhost:3000", 3);
+        check("127.0.0.1:80", "http://localhost", 3);
+        check("0.0.0.0:3000", "http://127.0.0.1:3000", 3);
+        check("192.168.1.2:8080", "http://192.168.1.2:8080", 4);
+        check("[fd00::1]:80", "http://[fd00::1]", 4);
     }
 }

@@ -218,10 +218,10 @@ impl Metrics {
         let Self { registry: to, .. } = self;
         to.register_with_unit("append", "Time to commit a batch of events", Unit::Seconds, self.append.clone());
         to.register("events_appended", "Events committed", self.appended.clone());
-        to.register("append_failures", "Batches that were not committed", self.append_failures.clone());
+        to.register("append_failures", "Batches the store failed to commit", self.append_failures.clone());
         to.register_with_unit(
             "delivery",
-            "From commit until queued for every watcher",
+            "Time to queue a committed batch for every watcher here",
             Unit::Seconds,
             self.delivery.clone(),
         );

@@ -102,6 +102,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let open_files = rlimit::increase_nofile_limit(u64::MAX).ok();
     let listener = TcpListener::bind(config.addr).await.map_err(|error| RunError::Bind(config.addr, error))?;
     let bound = listener.local_addr().map_err(RunError::Serve)?;
+    let renewed = database.take_up(&data_dir).await?;
+    if renewed > 0 {
+        tracing::warn!(
+            threads = renewed,
+            "the log may have gone back (a power cut, or a copy put in place): new epochs"
+        );
+    }
     let (state, engine) = build(config, bound, store, security)?;
     warn_about_dev_login(&state.config, bound);
     engine.start();
@@ -130,6 +137,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     drain(&state, &engine).await;
     drop(stop_serving);
     let _ = tokio::time::timeout(LAST_REQUESTS, serving).await;
+    if let Err(error) = database.put_down(&data_dir).await {
+        tracing::warn!(%error, "the end could not be noted; a copy put in place now may go unnoticed");
+    }
     database.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -219,7 +229,8 @@ async fn told_to_stop() {
     }
 }
 
-/// Not ready, then sockets in batches, then runs.
+/// Not ready, then sockets in batches; runs end meanwhile, or are handed over. A socket that does not close takes no time from
+/// them.
 async fn drain(state: &AppState, engine: &Engine) {
     tracing::info!("draining");
     state.ready.store(false, Ordering::Release);
@@ -230,8 +241,8 @@ async fn drain(state: &AppState, engine: &Engine) {
             sleep(DRAIN_PAUSE).await;
         }
     };
-    if tokio::time::timeout_at(deadline, sockets).await.is_err() {
+    let (closed, ()) = tokio::join!(tokio::time::timeout_at(deadline, sockets), engine.drain(state.config.drain));
+    if closed.is_err() {
         tracing::warn!(left = state.manager.census().connections, "sockets did not close in time");
     }
-    engine.drain(deadline.saturating_duration_since(tokio::time::Instant::now())).await;
 }

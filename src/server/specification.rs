@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::http::openapi::openapi;
+pub use super::http::openapi::openapi;
 
 /// Every file of `schema/` with what it should hold.
 pub fn files() -> [(&'static str, String); 3] {

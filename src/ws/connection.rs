@@ -29,8 +29,14 @@ use crate::{
 pub struct QueueLimits {
     /// Frames.
     pub frames: usize,
-    /// Bytes of JSON. A single frame may be larger; it is taken when the queue is empty.
+    /// Bytes of JSON. A single frame may be larger, and counts as half of this: what follows a large snapshot has room, too.
     pub bytes: usize,
+}
+
+impl QueueLimits {
+    fn cost(self, frame: usize) -> usize {
+        frame.min(self.bytes / 2)
+    }
 }
 
 impl Default for QueueLimits {
@@ -150,6 +156,8 @@ pub struct Outbound {
     filled: Notify,
     /// Wakes whoever waits for room.
     drained: Notify,
+    /// Wakes whoever waits for an end that does not wait for the queue.
+    cut: Notify,
 }
 
 #[derive(Default)]
@@ -157,6 +165,8 @@ struct Queue {
     items: VecDeque<Next>,
     bytes: usize,
     close: Option<CloseCode>,
+    /// The end does not wait until what was being written is out.
+    cut: bool,
 }
 
 /// The connection closes; nothing more is sent.
@@ -166,7 +176,7 @@ pub struct Closing;
 
 impl Outbound {
     fn new(limits: QueueLimits) -> Self {
-        Self { limits, queue: Mutex::default(), filled: Notify::new(), drained: Notify::new() }
+        Self { limits, queue: Mutex::default(), filled: Notify::new(), drained: Notify::new(), cut: Notify::new() }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -179,16 +189,14 @@ impl Outbound {
         if queue.close.is_some() {
             return Err(Closing);
         }
-        if !queue.has_room(self.limits, frame.len()) {
-            queue.items.clear();
-            queue.bytes = 0;
-            queue.close = Some(CloseCode::SlowConsumer);
+        let cost = self.limits.cost(frame.len());
+        if !queue.has_room(self.limits, cost) {
+            queue.cut(CloseCode::SlowConsumer);
             drop(queue);
-            self.filled.notify_one();
-            self.drained.notify_waiters();
+            self.wake_all();
             return Err(Closing);
         }
-        queue.add(frame);
+        queue.add(frame, cost);
         drop(queue);
         self.filled.notify_one();
         Ok(())
@@ -207,6 +215,7 @@ impl Outbound {
         leave: impl Fn() -> Option<T>,
     ) -> Result<(), Closing> {
         let half = QueueLimits { frames: self.limits.frames / 2, bytes: self.limits.bytes / 2 };
+        let cost = self.limits.cost(frame.len());
         loop {
             let drained = self.drained.notified();
             tokio::pin!(drained);
@@ -217,8 +226,8 @@ impl Outbound {
                 if queue.close.is_some() {
                     return Err(Closing);
                 }
-                if queue.has_room(half, frame.len()) {
-                    queue.add(frame);
+                if queue.has_room(half, cost) {
+                    queue.add(frame, cost);
                     drop(queue);
                     self.filled.notify_one();
                     return Ok(());
@@ -242,15 +251,42 @@ impl Outbound {
         self.queue().items.retain(|item| *item != Next::Repair(thread));
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
+    /// Whether the connection closes. What a client still says is then no longer acted on: it hears no answer, and a client
+    /// that keeps to the protocol says it again on its next connection.
+    pub fn is_closing(&self) -> bool {
         self.queue().close.is_some()
     }
 
-    /// Closes after what is queued was sent. The first code stays.
+    /// Closes after what is queued was sent, except when the user lost the right to it. The first code stays, but an end for
+    /// a lost right overrides it.
     pub fn close(&self, code: CloseCode) {
-        self.queue().close.get_or_insert(code);
+        let mut queue = self.queue();
+        match code {
+            CloseCode::Unauthenticated => queue.cut(code),
+            _ => _ = queue.close.get_or_insert(code),
+        }
+        drop(queue);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         self.filled.notify_one();
+        self.cut.notify_one();
         self.drained.notify_waiters();
+    }
+
+    /// Waits for an end that a stalled write must not hold up: a lost right, or a reader that is too slow. Cancelling the wait
+    /// loses nothing.
+    pub async fn cut_off(&self) -> CloseCode {
+        loop {
+            {
+                let queue = self.queue();
+                if let Some(code) = queue.close.filter(|_| queue.cut) {
+                    return code;
+                }
+            }
+            self.cut.notified().await;
+        }
     }
 
     /// Waits for what to do next. Cancelling the wait loses nothing.
@@ -268,7 +304,7 @@ impl Outbound {
         let mut queue = self.queue();
         let next = queue.items.pop_front();
         if let Some(Next::Frame(frame)) = &next {
-            queue.bytes -= frame.len();
+            queue.bytes -= self.limits.cost(frame.len());
         }
         if queue.items.is_empty() {
             // An idle connection holds no buffer.
@@ -290,8 +326,15 @@ impl Outbound {
 }
 
 impl Queue {
-    fn add(&mut self, frame: Encoded) {
-        self.bytes += frame.len();
+    fn cut(&mut self, code: CloseCode) {
+        self.items = VecDeque::new();
+        self.bytes = 0;
+        self.close = Some(code);
+        self.cut = true;
+    }
+
+    fn add(&mut self, frame: Encoded, cost: usize) {
+        self.bytes += cost;
         self.items.push_back(Next::Frame(frame));
     }
 

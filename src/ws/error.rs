@@ -10,30 +10,37 @@ macro_rules! codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
-        pub enum ErrorCode { $($(#[doc = $doc])* $variant,)* }
+        pub enum ErrorCode {
+            $($(#[doc = $doc])* $variant,)*
+            /// A code of a later server, read by a client of this version. It is never sent; `retryable` beside it says what
+            /// to do.
+            #[serde(other, skip_serializing)]
+            #[cfg_attr(feature = "schema", schemars(skip))]
+            Unknown,
+        }
 
         impl ErrorCode {
-            /// Every code.
+            /// Every code that this version sends.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// The code as it stands on the wire.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $wire,)* }
+                match self { $(Self::$variant => $wire,)* Self::Unknown => "unknown" }
             }
 
             /// The HTTP status that goes with the code.
             pub const fn http_status(self) -> u16 {
-                match self { $(Self::$variant => $http,)* }
+                match self { $(Self::$variant => $http,)* Self::Unknown => 500 }
             }
 
             /// Whether the same request may succeed later without being changed.
             pub const fn retryable(self) -> bool {
-                match self { $(Self::$variant => $retryable,)* }
+                match self { $(Self::$variant => $retryable,)* Self::Unknown => false }
             }
 
             /// What the code means, for people.
             pub const fn description(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($doc),*),)* }
+                match self { $(Self::$variant => concat!($($doc),*),)* Self::Unknown => " A code of a later server." }
             }
         }
     };

@@ -181,8 +181,8 @@ pub enum Incoming {
     Frame(Box<ServerFrame>),
     /// A frame of a later server; a client ignores what it says. An event still counts: the next one follows it.
     Unknown(Option<Place>),
-    /// No frame at all.
-    Bad(FrameError),
+    /// No frame that this build can read, and where the event stands if it is one.
+    Bad(FrameError, Option<Place>),
 }
 
 /// Where an event stands.
@@ -203,11 +203,12 @@ impl<'de> Deserialize<'de> for Incoming {
             .get("type")
             .and_then(Value::as_str)
             .is_some_and(|name| ServerMessage::TYPES.iter().any(|info| info.name == name));
-        let place = if known { None } else { Place::deserialize(&value).ok() };
+        let event = value.get("seq").is_some();
+        let place = if known && !event { None } else { Place::deserialize(&value).ok() };
         Ok(match ServerFrame::from_value(value) {
             Ok(frame) => Self::Frame(Box::new(frame)),
             Err(error) if error.code == ErrorCode::UnknownType => Self::Unknown(place),
-            Err(error) => Self::Bad(error),
+            Err(error) => Self::Bad(error, place),
         })
     }
 }

@@ -228,10 +228,15 @@ fn a_client_ignores_what_it_does_not_know() {
     assert_eq!(incoming(&frame("agent_dreaming", json!({}))), Incoming::Unknown(None));
     let event = json!({ "v": 1, "type": "agent_dreaming", "id": ID, "payload": {}, "thread_id": ID, "epoch": "0000aaaa", "seq": 7 });
     let Incoming::Unknown(Some(place)) = incoming(&event.to_string()) else { panic!("an event") };
+    // A code of a later server is read; what a client does follows from `retryable`.
+    let later = frame("error_message", json!({ "code": "teapot", "message": "short and stout", "retryable": true }));
+    let Incoming::Frame(later) = incoming(&later) else { panic!("a frame") };
+    let ServerMessage::ErrorMessage(later) = later.message else { panic!("an error") };
+    assert_eq!((later.code, later.retryable), (ErrorCode::Unknown, true));
     assert_eq!((place.epoch.as_str(), place.seq), ("0000aaaa", 7));
     assert!(matches!(incoming(&frame("heartbeat", json!({}))), Incoming::Frame(_)));
     let check = |text: &str, code: ErrorCode| match incoming(text) {
-        Incoming::Bad(error) => assert_eq!(error.code, code, "{text}"),
+        Incoming::Bad(error, None) => assert_eq!(error.code, code, "{text}"),
         other => panic!("{text}: {other:?}"),
     };
     check(&frame("ack", json!({})), ErrorCode::InvalidPayload);

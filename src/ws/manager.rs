@@ -32,6 +32,7 @@ struct Shared {
     draining: AtomicBool,
     /// Counts what took access away, so that whoever read it just before knows to read again.
     revocations: AtomicU64,
+    closings: AtomicU64,
     state: Mutex<State>,
     rooms: Rooms,
 }
@@ -77,6 +78,7 @@ impl Manager {
                 limits,
                 draining: AtomicBool::new(false),
                 revocations: AtomicU64::new(0),
+                closings: AtomicU64::new(0),
                 state: Mutex::default(),
                 rooms: Rooms::default(),
             }),
@@ -193,8 +195,15 @@ impl Manager {
         }
     }
 
+    /// Changes whenever a user's connections were closed. Whoever checks a token and then connects compares it before and
+    /// after, and checks again when it changed.
+    pub fn closings(&self) -> u64 {
+        self.shared.closings.load(Ordering::SeqCst)
+    }
+
     /// Closes every connection of a user.
     pub fn close_user(&self, user: UserId, code: CloseCode) {
+        self.shared.closings.fetch_add(1, Ordering::SeqCst);
         for peer in self.peers_of(user) {
             peer.outbound.close(code);
         }

@@ -19,7 +19,7 @@ pub type Object = Map<String, Value>;
 pub enum Role {
     /// Uses the chat.
     User,
-    /// Also speaks to everyone and sees the server's state.
+    /// Also speaks to everyone.
     Admin,
 }
 

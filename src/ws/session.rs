@@ -46,6 +46,9 @@ struct Cursor {
     deferred: bool,
 }
 
+/// How long a fresh token that could not be had, or was refused, is waited for.
+const RETRY_REFRESH: Millis = 5_000;
+
 /// The client's session.
 pub struct Session {
     phase: Phase,
@@ -55,6 +58,8 @@ pub struct Session {
     token: Option<(String, Millis)>,
     refreshing: bool,
     refresh_at: Option<Millis>,
+    /// The newest frame that brought a fresh token.
+    authenticates: Option<FrameId>,
     last_heard: Millis,
     silence_limit: Millis,
     max_frame_bytes: usize,
@@ -83,6 +88,7 @@ impl Session {
             token: None,
             refreshing: false,
             refresh_at: None,
+            authenticates: None,
             last_heard: 0,
             silence_limit: silence_limit(&limits),
             max_frame_bytes: limits.max_frame_bytes,
@@ -141,7 +147,9 @@ impl Session {
                 self.token = Some((token.token.clone(), now.saturating_add(token.lives_ms)));
                 if in_band && self.phase == Phase::Open {
                     self.refresh_at = Some(now.saturating_add(token.lives_ms / 5 * 4));
-                    self.send(Frame::new(ClientMessage::Authenticate(p::Authenticate { token: token.token })));
+                    let frame = Frame::new(ClientMessage::Authenticate(p::Authenticate { token: token.token }));
+                    self.authenticates = Some(frame.id);
+                    self.send(frame);
                 } else if self.phase == Phase::Fetching {
                     self.open(now);
                 }
@@ -152,7 +160,7 @@ impl Session {
                     self.failures += 1;
                     self.back_off(now, Some(reason));
                 } else if self.phase == Phase::Open {
-                    self.refresh_at = Some(now + 5_000);
+                    self.refresh_at = Some(now + RETRY_REFRESH);
                 }
             }
         }

@@ -44,14 +44,16 @@ impl Subscription {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn close(&self) {
+    /// Ends the subscription: nothing more of it is sent.
+    pub fn close(&self) {
         *self.gate() = Gate::Closed;
     }
 
-    /// Ends the subscription and the connection: the client comes back with its cursor.
+    /// Ends the subscription and the connection: the client comes back with its cursor. One that has ended before ends nothing.
     pub fn fail(&self) {
-        self.close();
-        self.peer.outbound.close(CloseCode::Internal);
+        if std::mem::replace(&mut *self.gate(), Gate::Closed) != Gate::Closed {
+            self.peer.outbound.close(CloseCode::Internal);
+        }
     }
 
     /// Shows newly committed events.
@@ -112,8 +114,9 @@ impl Subscription {
         }
     }
 
-    /// Queues a frame unless the subscription ended: nothing of it follows the answer to the one that replaced it.
-    async fn push(&self, frame: Encoded) -> Result<(), Closing> {
+    /// Queues a frame unless the subscription ended: nothing of it follows the answer to the one that replaced it, or the word
+    /// that access was taken away.
+    pub async fn push(&self, frame: Encoded) -> Result<(), Closing> {
         let open = || Some(self.gate()).filter(|gate| **gate != Gate::Closed);
         self.peer.outbound.push_paced_with(frame, open).await
     }

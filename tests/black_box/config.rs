@@ -40,6 +40,7 @@ async fn a_wrong_value_is_one_clear_line() {
         ("NETRA_ALLOWED_ORIGINS", "chat.example"),
         ("NETRA_LLM_BASE_URL", "nowhere"),
         ("NETRA_LOG_FORMAT", "xml"),
+        ("NETRA_LOG", "inof"),
         ("NETRA_HEARTBEAT_INTERVAL_MS", "soon"),
         ("NETRA_HEARTBEAT_TIMEOUT_MS", "-1"),
         ("NETRA_MAX_FRAME_BYTES", "64k"),
@@ -109,6 +110,11 @@ async fn flags_beat_the_environment_which_beats_the_file() {
     assert_eq!(server.host(), address);
     let ws = User::visitor(&server).get("/api/config").await.ok()["ws"].clone();
     assert_eq!((&ws["heartbeat_interval_ms"], &ws["heartbeat_timeout_ms"]), (&11_111.into(), &3_333.into()));
+
+    let setup = Setup::new();
+    let address = format!("127.0.0.1:{}", setup.port());
+    let setup = setup.set("NETRA_ADDR", "127.0.0.1:1").arg_before_serve("--addr").arg_before_serve(&address);
+    assert_eq!(setup.start().await.host(), address, "also before the subcommand");
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::support::{
     frame::{error_code, frame, on},
+    provider::{Provider, always},
     rules::{Run, acked, check_run, ended, start_run},
+    script::Reply,
     server::Setup,
     socket::Socket,
     user::User,
@@ -121,4 +123,39 @@ async fn a_resent_stop_gets_the_first_answer_and_stops_nothing_else() {
     assert_eq!(error_code(&socket.call(clash).await), "id_conflict");
     let end = ended(&socket, &other).await;
     assert_eq!(end["payload"]["status"], "completed", "a refused stop stops nothing");
+}
+
+#[tokio::test]
+async fn a_resend_is_answered_when_its_agent_is_gone() {
+    let provider = Provider::start(always(Reply::text("Here."))).await;
+    let server = Setup::new().assistant(&provider).start().await;
+    let user = User::dev(&server).await;
+    let command = frame("start_agent", json!({ "agent": "assistant", "content": "Hello?" }));
+    let socket = user.connect().await;
+    let first = socket.call(command.clone()).await;
+    let run = Run { thread: acked(&first, "thread_id"), id: acked(&first, "run_id") };
+    socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+    ended(&socket, &run).await;
+    let home = server.home();
+    drop(server);
+
+    let server = Setup::at(home).start().await;
+    let socket = user.moved(&server).connect().await;
+    check_duplicate(&first, &socket.call(command).await);
+    let other = frame("start_agent", json!({ "agent": "assistant", "content": "Hello?" }));
+    assert_eq!(error_code(&socket.call(other).await), "agent_unknown");
+}
+
+#[tokio::test]
+async fn an_id_that_another_message_has_is_a_conflict() {
+    let server = Setup::new().start().await;
+    let user = User::dev(&server).await;
+    let socket = user.connect().await;
+    let run = start_run(&socket, "guide", "What is 2 + 2?").await;
+    ended(&socket, &run).await;
+    let answered = socket.frames().into_iter().find(|f| f["type"] == "agent_response").expect("an answer");
+    let mut command = on(&run.thread, "user_message", json!({ "content": "And 3 + 3?" }));
+    command["id"] = answered["payload"]["message_id"].clone();
+    assert_eq!(error_code(&socket.call(command).await), "id_conflict");
+    socket.alive().await;
 }

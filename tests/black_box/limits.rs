@@ -27,14 +27,27 @@ async fn a_frame_may_be_as_large_as_the_limit_and_no_larger() {
     let limit = 2_048;
     let server = Setup::new().set("NETRA_MAX_FRAME_BYTES", limit).start().await;
     let user = User::dev(&server).await;
-    for (bytes, fits) in [(limit, true), (limit + 1, false), (limit * 40, false)] {
-        let socket = user.connect().await;
-        let from = socket.count();
-        socket.raw(Message::text(ping_of(bytes))).await;
-        if fits {
-            socket.wait_for(from, PATIENCE, "pong", |f| f["type"] == "pong").await;
-        } else {
-            socket.closed_with(4413, PATIENCE).await;
+    // The last is larger than what the server reads of one frame.
+    for (bytes, fits) in [(limit, true), (limit + 1, false), (limit * 40, false), (3 << 20, false)] {
+        for binary in [false, true] {
+            let socket = user.connect().await;
+            let (from, logged) = (socket.count(), server.log().len());
+            let text = ping_of(bytes);
+            let message = if binary { Message::binary(text.into_bytes()) } else { Message::text(text) };
+            // A frame that is not read whole may meet a socket that closes under it.
+            socket.raw(message).await;
+            let code = if binary { "unsupported_frame" } else { "pong" };
+            let code = if fits { code } else { "frame_too_large" };
+            let answer = |f: &serde_json::Value| f["type"] == "pong" || f["type"] == "error_message";
+            let answer = socket.wait_for(from, PATIENCE, "an answer", answer).await;
+            let got = answer["payload"]["code"].as_str().unwrap_or("pong");
+            assert_eq!(got, code, "{bytes} bytes, binary: {binary}");
+            if fits {
+                socket.alive().await;
+            } else {
+                socket.closed_with(4413, PATIENCE).await;
+                server.logged(logged, "the refusal", |line| line.contains("frame_too_large")).await;
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Records frames for `schema/released/<version>`, once, when a version is released:
-//! `NETRA_RECORD=schema/released/0.1.0/frames.jsonl cargo test --features ssr --test black_box record -- --ignored`
+//! `NETRA_RECORD=schema/released/0.1.0/frames.jsonl cargo test --features ssr --test black_box record -- --ignored`, beside
+//! copies of `schema/messages.schema.json` and `schema/openapi.json`.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -9,7 +10,7 @@ use crate::support::{
     frame::{frame, on},
     provider::Provider,
     rules::{Run, acked, ended, say},
-    script::Stream,
+    script::{Reply, Stream},
     server::Setup,
     socket::Socket,
     user::User,
@@ -43,6 +44,9 @@ async fn record() {
             .end("stop")
     };
     let provider = Provider::start(move |request| {
+        if request.prompt().contains("refused") {
+            return Reply::error(401, "no such key");
+        }
         if request.prompt().contains("endless") {
             return Stream::new().texts(500, "w{k} ", Duration::from_millis(20)).end("stop");
         }
@@ -66,6 +70,10 @@ async fn record() {
     page.socket.wait("words", |f| f["run_id"] == endless.as_str() && f["type"] == "partial_result").await;
     page.call(frame("stop_agent", json!({ "run_id": endless }))).await;
     ended(&page.socket, &Run { thread: run.thread.clone(), id: endless }).await;
+
+    let told = on(&run.thread, "user_message", json!({ "content": "One that is refused.", "agent": "assistant" }));
+    let ack = page.call(told).await;
+    ended(&page.socket, &Run { thread: run.thread.clone(), id: acked(&ack, "run_id") }).await;
 
     user.post(&format!("/api/threads/{}/members", run.thread), json!({ "email": guest.email })).await;
     let theirs = guest.connect().await;

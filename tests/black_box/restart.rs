@@ -11,9 +11,10 @@ use std::{
 use serde_json::json;
 
 use crate::support::{
+    PATIENCE,
     frame::on,
     provider::Provider,
-    rules::{Run, acked, check_answer, check_dense, check_run, ended, event, start_run},
+    rules::{Run, acked, check_answer, check_dense, check_run, ended, event, say, start_run},
     script::{Reply, Stream},
     server::Setup,
     user::User,
@@ -86,4 +87,46 @@ async fn a_killed_process_leaves_a_run_that_the_next_one_finishes() {
     let reset = frames.iter().any(|f| f["type"] == "partial_result" && f["payload"]["reset"] == true);
     assert!(reset, "the unfinished text was discarded in view");
     assert_eq!(asked.load(Ordering::SeqCst), 3, "cut off, again, and the queued one");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_put_back_is_noticed() {
+    let mut server = Setup::new().start().await;
+    let user = User::dev(&server).await;
+    let socket = user.connect().await;
+    let run = start_run(&socket, "guide", "What is 6 times 7?").await;
+    ended(&socket, &run).await;
+    let database = server.home().path().join("data").join("netra.db");
+    let copy = server.home().path().join("copy.db");
+    server.signal("TERM");
+    assert_eq!(server.exit(PATIENCE).await, 0);
+    std::fs::copy(&database, &copy).expect("a copy");
+
+    let mut server = Setup::at(server.home()).start().await;
+    let user = user.moved(&server);
+    let socket = user.connect().await;
+    let subscribed = socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+    assert_eq!(subscribed["payload"]["mode"], "resumed", "an orderly restart changes nothing: {subscribed}");
+    let epoch = subscribed["payload"]["epoch"].clone();
+    let lost = say(&socket, &run.thread, "And 7 times 8?").await;
+    let end = ended(&socket, &lost).await;
+    server.signal("TERM");
+    assert_eq!(server.exit(PATIENCE).await, 0);
+    std::fs::copy(&copy, &database).expect("the copy is put back");
+
+    let server = Setup::at(server.home()).start().await;
+    let user = user.moved(&server);
+    let socket = user.connect().await;
+    // Other events take the places of those that were lost.
+    let other = say(&socket, &run.thread, "And 8 times 9?").await;
+    let cursor = json!({ "after_seq": end["seq"], "epoch": epoch });
+    let subscribed = socket.call(on(&run.thread, "subscribe", cursor)).await;
+    assert_eq!(subscribed["payload"]["mode"], "snapshot", "{subscribed}");
+    assert_ne!(subscribed["payload"]["epoch"], epoch, "{subscribed}");
+    let snapshot = socket.wait("a snapshot", |f| f["type"] == "thread_snapshot").await;
+    assert!(!snapshot.to_string().contains("7 times 8"), "{snapshot}");
+    if !snapshot["payload"]["runs"].to_string().contains("completed") {
+        ended(&socket, &other).await;
+    }
+    assert!(server.log().contains("may have gone back"), "{}", server.log());
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::support::{
     frame::{error_code, frame, on},
     provider::{API_KEY, MODEL, Provider, text},
-    rules::{acked, check_answer, check_critical, check_dense, check_run, ended, event, payloads, start_run},
+    rules::{acked, check_answer, check_critical, check_dense, check_run, ended, event, payloads, say, start_run},
     script::{Reply, Stream},
     server::Setup,
     user::User,
@@ -191,4 +191,27 @@ async fn an_agent_nobody_knows_is_refused_by_name() {
     }
     let messages = user.get(&format!("/api/threads/{thread}/messages")).await.ok();
     assert_eq!(messages["messages"], json!([]), "nothing was stored");
+}
+
+#[tokio::test]
+async fn each_of_many_queued_messages_gets_its_own_answer() {
+    let provider = Provider::start(|request| {
+        // The first answer takes its time, so that all others wait.
+        let pause = Duration::from_millis(if request.prompt().ends_with("number 0") { 1_500 } else { 0 });
+        Stream::new().pause(pause).text(&format!("You said {:?}", request.prompt())).end("stop")
+    })
+    .await;
+    let server = Setup::new().assistant(&provider).start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let said = |n: usize| format!("message number {n}");
+    let mut runs = vec![start_run(&socket, "assistant", &said(0)).await];
+    for n in 1..130 {
+        let run = say(&socket, &runs[0].thread, &said(n)).await;
+        runs.push(run);
+    }
+    for (n, run) in runs.iter().enumerate() {
+        ended(&socket, run).await;
+        let answer = payloads(&socket.frames(), run, "agent_response");
+        assert_eq!(answer[0]["content"], format!("You said {:?}", said(n)), "run {n}");
+    }
 }

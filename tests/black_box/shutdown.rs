@@ -1,6 +1,6 @@
 //! A server that is asked to stop says so to everyone and ends well (§6, §7).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::support::{
     PATIENCE,
     frame::on,
     provider::Provider,
-    rules::{check_run, ended, event, start_run},
+    rules::{check_run, ended, event, payloads, start_run},
     script::Stream,
     server::Setup,
     user::User,
@@ -53,4 +53,40 @@ async fn a_run_that_does_not_end_in_time_is_handed_over() {
     socket.call(on(&run.thread, "stop_agent", json!({ "run_id": run.id }))).await;
     ended(&socket, &run).await;
     check_run(&socket.frames(), &run);
+}
+
+#[tokio::test]
+async fn a_tool_that_is_handed_over_does_its_work_in_the_next_process() {
+    let provider = Provider::start(|request| {
+        if request.tool_results().is_empty() {
+            // Exact, and long enough to be caught at it.
+            let arguments = json!({ "expression": "9000! / 8999!" }).to_string();
+            return Stream::new().tool(0, "call_1", "calculate", &arguments).end("tool_calls");
+        }
+        Stream::new().text("The tool has spoken.").end("stop")
+    })
+    .await;
+    let setup = |home| Setup::at(home).assistant(&provider).set("NETRA_DRAIN_S", 0).set("NETRA_RUN_LEASE_S", 1);
+    let mut server = setup(Arc::new(tempfile::tempdir().expect("a folder"))).start().await;
+    let mut handed_over = 0;
+    for _ in 0..10 {
+        let user = User::dev(&server).await;
+        let socket = user.connect().await;
+        let run = start_run(&socket, "assistant", "Calculate.").await;
+        event(&socket, &run, "tool_executing").await;
+        server.signal("TERM");
+        assert_eq!(server.exit(Duration::from_secs(8)).await, 0);
+        server = setup(server.home()).start().await;
+        let socket = user.moved(&server).connect().await;
+        socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+        ended(&socket, &run).await;
+        check_run(&socket.frames(), &run);
+        let done = payloads(&socket.frames(), &run, "tool_completed");
+        assert_eq!(done[0]["status"], "ok", "the call was repeated: {done:?}");
+        handed_over += usize::from(payloads(&socket.frames(), &run, "agent_started").len() > 1);
+        if handed_over == 2 {
+            return;
+        }
+    }
+    panic!("the tool was never caught at work");
 }

@@ -2,6 +2,8 @@
 //!
 //! Of what the server sends, fields must stay, stay required, and take no new kinds of values; of what a client sends, the
 //! server must take all that it took, and ask for nothing more. New types, optional fields and error codes are fine.
+//!
+//! The HTTP side is held to the same: what is asked for as a client's frame is, what is answered as the server's.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -23,6 +25,9 @@ struct Comparison<'a> {
     found: Vec<String>,
 }
 
+/// What a value is promised to be, or asked to be, beyond its kind.
+const BOUNDS: [&str; 8] = ["format", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"];
+
 /// What is broken, a line each.
 pub(crate) fn breaks(then: &Value, now: &Value) -> Vec<String> {
     let mut comparison =
@@ -32,12 +37,29 @@ pub(crate) fn breaks(then: &Value, now: &Value) -> Vec<String> {
     comparison.found
 }
 
+/// The same for the HTTP side.
+pub(crate) fn breaks_http(then: &Value, now: &Value) -> Vec<String> {
+    let (before, after) = (&then["components"]["schemas"], &now["components"]["schemas"]);
+    let mut comparison = Comparison { then: before, now: after, seen: HashSet::new(), found: Vec::new() };
+    for (path, operations) in then["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in operations.as_object().into_iter().flatten() {
+            let place = format!("{method} {path}");
+            match now["paths"][path].get(method) {
+                Some(now) => comparison.operation(&place, operation, now),
+                None => comparison.found.push(format!("{place} is gone")),
+            }
+        }
+    }
+    comparison.found
+}
+
 /// What a place allows: kinds of JSON, constants, and definitions.
 fn allowed(schema: &Value) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for choices in ["oneOf", "anyOf"] {
         for choice in schema[choices].as_array().into_iter().flatten() {
             all.extend(allowed(choice));
+            all.extend(tag_of(choice).map(|tag| format!("the variant {tag}")));
         }
     }
     if let Some(name) = reference(schema) {
@@ -56,7 +78,8 @@ fn allowed(schema: &Value) -> BTreeSet<String> {
 }
 
 fn reference(schema: &Value) -> Option<&str> {
-    schema["$ref"].as_str()?.strip_prefix("#/$defs/")
+    let whole = schema["$ref"].as_str()?;
+    whole.strip_prefix("#/$defs/").or_else(|| whole.strip_prefix("#/components/schemas/"))
 }
 
 fn names(list: &Value) -> BTreeSet<&str> {
@@ -88,6 +111,17 @@ impl Comparison<'_> {
         if !new.is_empty() && sender == Sender::Server && !open {
             self.found.push(format!("{path} newly allows {new:?}"));
         }
+        for bound in BOUNDS {
+            match sender {
+                Sender::Server if !then[bound].is_null() && then[bound] != now[bound] => {
+                    self.found.push(format!("{path} no longer keeps its {bound}"));
+                }
+                Sender::Client if !now[bound].is_null() && then[bound] != now[bound] => {
+                    self.found.push(format!("{path} newly asks for a {bound}"));
+                }
+                Sender::Client | Sender::Server => {}
+            }
+        }
         self.fields(path, then, now, sender);
         for choices in ["oneOf", "anyOf"] {
             let (before, after) = (then[choices].as_array(), now[choices].as_array());
@@ -108,6 +142,38 @@ impl Comparison<'_> {
         }
         if then["items"].is_object() {
             self.compare(&format!("{path}[]"), &then["items"], &now["items"], sender);
+        }
+    }
+
+    fn operation(&mut self, place: &str, then: &Value, now: &Value) {
+        let json = |message: &Value| message["content"]["application/json"]["schema"].clone();
+        let (before, after) = (json(&then["requestBody"]), json(&now["requestBody"]));
+        if then["requestBody"]["required"] != true && now["requestBody"]["required"] == true {
+            self.found.push(format!("{place} must have a body now"));
+        }
+        if !before.is_null() {
+            self.compare(&format!("{place}, asked"), &before, &after, Sender::Client);
+        }
+        let named = |operation: &Value, needed: bool| -> BTreeSet<String> {
+            let all = operation["parameters"].as_array().into_iter().flatten();
+            let wanted = all.filter(|parameter| !needed || parameter["required"] == true);
+            wanted.filter_map(|parameter| Some(parameter["name"].as_str()?.to_owned())).collect()
+        };
+        for gone in named(then, false).difference(&named(now, false)) {
+            self.found.push(format!("{place}: the parameter {gone} is gone"));
+        }
+        for new in named(now, true).difference(&named(then, true)) {
+            self.found.push(format!("{place}: the parameter {new} must be given now"));
+        }
+        for (status, answer) in then["responses"].as_object().into_iter().flatten() {
+            // A refusal that no longer comes is missed by nobody.
+            let Some(now) = now["responses"].get(status) else {
+                if status.starts_with('2') {
+                    self.found.push(format!("{place} no longer answers {status}"));
+                }
+                continue;
+            };
+            self.compare(&format!("{place}, {status}"), &json(answer), &json(now), Sender::Server);
         }
     }
 

@@ -12,7 +12,8 @@ use std::{
 use netra_ws::{ClientFrame, ServerFrame, ThreadState, schema::messages};
 use serde_json::{Value, json};
 
-use breaking::breaks;
+use breaking::{breaks, breaks_http};
+use netra::server::specification::openapi;
 
 fn released() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/released");
@@ -35,7 +36,9 @@ fn nothing_that_was_released_is_taken_away() {
     let now = messages();
     for version in released() {
         let then: Value = serde_json::from_str(&read(&version.join("messages.schema.json"))).expect("JSON");
-        let broken = breaks(&then, &now);
+        let mut broken = breaks(&then, &now);
+        let then: Value = serde_json::from_str(&read(&version.join("openapi.json"))).expect("JSON");
+        broken.extend(breaks_http(&then, &openapi()));
         assert!(
             broken.is_empty(),
             "clients of {} would notice:\n{}\nThat needs netra.v2: see docs/protocol.md, \"What may change\".",
@@ -43,6 +46,13 @@ fn nothing_that_was_released_is_taken_away() {
             broken.join("\n")
         );
     }
+}
+
+#[test]
+fn this_version_is_recorded_once_it_is_released() {
+    let version = env!("CARGO_PKG_VERSION");
+    let recorded = released().iter().any(|path| path.ends_with(version));
+    assert!(recorded || version.contains('-'), "record {version} (see CONTRIBUTING.md), or call it {version}-dev");
 }
 
 #[test]
@@ -84,7 +94,7 @@ fn frames_of_released_versions_can_be_read() {
 #[test]
 fn what_breaks_a_client_is_found() {
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 12] = [
+    let cases: [(Change, &str); 16] = [
         (|defs| drop(defs.as_object_mut().expect("definitions").remove("Ack")), "Ack is gone"),
         (|defs| drop(defs["Ack"]["properties"].as_object_mut().expect("fields").remove("seq")), "Ack.seq is gone"),
         (|defs| defs["Ack"]["properties"]["seq"]["type"] = json!("string"), "Ack.seq"),
@@ -101,6 +111,19 @@ fn what_breaks_a_client_is_found() {
             "ToolStatus",
         ),
         (|defs| defs["ErrorCode"]["oneOf"].as_array_mut().expect("values").push(json!({ "const": "late" })), ""),
+        (
+            |defs| {
+                let kind = json!({ "type": "object", "properties": { "kind": { "const": "late" } } });
+                defs["Step"]["oneOf"].as_array_mut().expect("kinds").push(kind);
+            },
+            "Step",
+        ),
+        (|defs| drop(defs["Ack"]["properties"]["seq"].as_object_mut().expect("a field").remove("minimum")), "Ack.seq"),
+        (|defs| defs["StartAgent"]["properties"]["content"]["maxLength"] = json!(9), "StartAgent.content"),
+        (
+            |defs| drop(defs["server_ack"]["properties"]["ts"].as_object_mut().expect("ts").remove("format")),
+            "server_ack.ts",
+        ),
         (|defs| defs["Ack"]["properties"]["more"] = json!({ "type": "string" }), ""),
         (|defs| defs["ServerFrame"]["oneOf"].as_array_mut().expect("types").push(json!({ "$ref": "#/$defs/Ack" })), ""),
     ];

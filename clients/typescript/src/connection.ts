@@ -289,7 +289,17 @@ export class Connection {
   }
 }
 
-/** Milliseconds on a clock that nobody sets. */
+let passed = 0;
+let steady = performance.now();
+let wall = Date.now();
+
+/**
+ * Milliseconds on a clock that never goes back. The steady clock may stand still while the machine sleeps, the wall clock may be
+ * set: what has passed is what the one that went further says.
+ */
 function now(): number {
-  return performance.now();
+  const [newSteady, newWall] = [performance.now(), Date.now()];
+  passed += Math.max(newSteady - steady, newWall - wall, 0);
+  [steady, wall] = [newSteady, newWall];
+  return passed;
 }

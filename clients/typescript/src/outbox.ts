@@ -18,8 +18,14 @@ interface Entry {
   readonly frame: Command;
   /** The connection it was sent on, by number. */
   sentOn?: number | undefined;
-  readonly resolve: (ack: Ack) => void;
-  readonly reject: (error: NetraError) => void;
+  resolve: (ack: Ack) => void;
+  reject: (error: NetraError) => void;
+}
+
+/** Whether two frames with one id ask for the same. */
+function same(one: Command, other: Command): boolean {
+  const asked = ({ type, thread_id, payload }: Command) => JSON.stringify([type, thread_id, payload]);
+  return asked(one) === asked(other);
 }
 
 /** The commands of a session, oldest first. */
@@ -47,8 +53,19 @@ export class Outbox {
 
   /** Keeps a command until it is answered. */
   add(frame: Command): Promise<Ack> {
+    const earlier = this.#entries.get(frame.id);
+    if (earlier && !same(earlier.frame, frame)) {
+      return Promise.reject(new NetraError("id_conflict", "another command with this id waits for its answer"));
+    }
     const answered = new Promise<Ack>((resolve, reject) => {
-      this.#entries.set(frame.id, { frame, resolve, reject });
+      if (!earlier) {
+        this.#entries.set(frame.id, { frame, resolve, reject });
+        return;
+      }
+      // Said twice, answered twice.
+      const { resolve: resolveEarlier, reject: rejectEarlier } = earlier;
+      earlier.resolve = (ack) => (resolveEarlier(ack), resolve(ack));
+      earlier.reject = (error) => (rejectEarlier(error), reject(error));
     });
     this.#save();
     return answered;

@@ -42,13 +42,18 @@ test("a command sent while offline goes out once", async (context) => {
 
   proxy.close();
   let answered = false;
-  const sent = session.sendMessage(first.thread_id, { content: "What is 6 times 8?" });
+  const id = crypto.randomUUID();
+  const sent = session.sendMessage(first.thread_id, { content: "What is 6 times 8?" }, { id });
+  const again = session.sendMessage(first.thread_id, { content: "What is 6 times 8?" }, { id });
+  const other = session.sendMessage(first.thread_id, { content: "What is 6 times 9?" }, { id });
+  await assert.rejects(other, { code: "id_conflict" });
   void sent.then(() => (answered = true));
   await sleep(400);
   assert.equal(answered, false);
   assert.equal(session.link.state, "reconnecting");
   await proxy.open();
   const ack = await sent;
+  assert.deepEqual(await again, ack);
   const { thread, frames } = await followRun(session, ack.thread_id, ack.run_id);
   assert.equal(thread.messages.filter((message) => message.content === "What is 6 times 8?").length, 1);
   await assertWhole(frames, server.url, apiToken, ack.thread_id);

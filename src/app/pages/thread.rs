@@ -46,7 +46,18 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     };
     // The thread is watched for as long as the page shows it. The effect runs in the browser alone.
     let watching = socket.clone();
-    effect(move || watching.watch(thread));
+    let gone = {
+        let gone = store.gone.clone();
+        memo(move || gone.get())
+    };
+    let mut watched = false;
+    effect(move || {
+        // Whoever is let in again watches again.
+        if !gone.get() || !watched {
+            watched = true;
+            watching.watch(thread);
+        }
+    });
     let leaving = socket.clone();
     on_cleanup(move || leaving.leave(thread));
     let shared = memo(move || head.with(|head| head.as_ref().is_some_and(|thread| thread.shared)));
@@ -65,7 +76,6 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     let typing = Callback::new(move |typing| types.types(thread, typing));
     let chosen = RwSignal::new(None::<String>);
     let send = Callback::new(move |content: String| socket.say(thread, content, chosen.get_untracked()));
-    let gone = store.gone.clone();
     part(move || {
         if gone.get() {
             return view! { <NotFoundPage /> }.erase();

@@ -55,9 +55,8 @@ impl Bridge {
         message: UserMessage,
     ) -> Result<Ack, ApiError> {
         let found = self.store.thread(user, thread).await?.ok_or_else(ApiError::not_found)?;
-        let agent = self.registry.require(message.agent.as_deref().or(Some(&found.agent)))?.name.clone();
-        let title = made_title(&message.content);
-        self.accept(user, command, "user_message", Some(thread), title, agent, message).await
+        let agent = self.named(message.agent.as_deref().or(Some(&found.agent)));
+        self.accept(user, command, "user_message", Some(thread), None, agent, message).await
     }
 
     /// Starts an agent, in a new thread when none is named.
@@ -68,11 +67,14 @@ impl Bridge {
         thread: Option<ThreadId>,
         start: StartAgent,
     ) -> Result<Ack, ApiError> {
-        let agent = self.registry.require(start.agent.as_deref())?.name.clone();
+        let agent = self.named(start.agent.as_deref());
         let given = start.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
-        let title = given.map_or_else(|| made_title(&start.content), |title| title.chars().take(MAX_TITLE).collect());
         let message = UserMessage { content: start.content, agent: start.agent, ..UserMessage::default() };
-        self.accept(user, command, "start_agent", thread, title, agent, message).await
+        self.accept(user, command, "start_agent", thread, given, agent, message).await
+    }
+
+    fn named(&self, agent: Option<&str>) -> Result<String, ApiError> {
+        Ok(self.registry.require(agent)?.name.clone())
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -82,14 +84,22 @@ impl Bridge {
         command_id: CommandId,
         kind: &str,
         thread_id: Option<ThreadId>,
-        title: String,
-        agent: String,
+        given: Option<&str>,
+        agent: Result<String, ApiError>,
         message: UserMessage,
     ) -> Result<Ack, ApiError> {
         if message.content.trim().is_empty() {
             return Err(ApiError::new(ErrorCode::InvalidPayload, "`content` is empty"));
         }
-        let digest = digest(&(kind, thread_id, &title, &message))?;
+        let digest = digest(&(kind, thread_id, given, &message))?;
+        let agent = match agent {
+            Ok(agent) => agent,
+            // A resend of what was accepted gets its answer, also when the agent is no longer there.
+            Err(unknown) => {
+                return self.store.earlier_answer(user_id, command_id, &digest).await?.ok_or(unknown);
+            }
+        };
+        let title = given.map_or_else(|| made_title(&message.content), |title| title.chars().take(MAX_TITLE).collect());
         let accept = Accept { user_id, command_id, digest, thread_id, title, agent, message };
         // In a task of its own: a connection that goes away between commit and hand-over must not lose the run.
         let this = self.clone();

@@ -1,7 +1,7 @@
 //! The execution engine: claims runs, works on them one after another per thread, and ends each with one terminal event.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -33,6 +33,12 @@ use crate::server::{
 /// Messages of the thread that a model is shown.
 const CONTEXT_MESSAGES: usize = 60;
 
+/// How many messages behind the newest one the message to answer may be.
+const MAX_BEHIND: usize = 2_000;
+
+/// How long a stop is remembered for a run that is not worked on.
+const EARLY_STOP: Duration = Duration::from_mins(10);
+
 /// How often threads are looked through for work that nobody does, at the least; a third of a lease when that is shorter.
 const SWEEP: Duration = Duration::from_secs(5);
 
@@ -61,7 +67,7 @@ struct Shared {
 struct Stops {
     working: HashMap<RunId, watch::Sender<Option<Halt>>>,
     /// Stopped before they began.
-    early: HashSet<RunId>,
+    early: HashMap<RunId, Instant>,
     /// Threads that this process works on, and whether there may be more to do than was seen. A process never claims what it
     /// works on itself, whatever a clock that was set says about its leases.
     threads: HashMap<ThreadId, bool>,
@@ -151,7 +157,11 @@ impl Engine {
         let mut stops = self.shared.stops();
         match stops.working.get(&run) {
             Some(halt) => halt.send_modify(|halt| _ = halt.get_or_insert(Halt::Stopped)),
-            None => _ = stops.early.insert(run),
+            None => {
+                // A run that waits longer than this finds its stop in the store.
+                stops.early.retain(|_, at| at.elapsed() < EARLY_STOP);
+                stops.early.insert(run, Instant::now());
+            }
         }
     }
 
@@ -234,7 +244,7 @@ impl Shared {
         let (halt, halted) = watch::channel(None);
         {
             let mut stops = self.stops();
-            if stops.early.remove(&run_id) || run.stopped {
+            if stops.early.remove(&run_id).is_some() || run.stopped {
                 halt.send_replace(Some(Halt::Stopped));
             }
             stops.working.insert(run_id, halt);
@@ -372,12 +382,25 @@ impl Shared {
 
     /// What the model is shown: the thread's messages up to the one to answer.
     async fn conversation(&self, run: &ClaimedRun) -> Result<Vec<ChatMessage>, crate::server::store::StoreError> {
-        let messages = self.store.messages(run.thread_id, None, CONTEXT_MESSAGES).await?;
-        let asked = messages.iter().position(|message| Some(message.message_id) == run.message_id);
+        let mut messages = self.store.messages(run.thread_id, None, CONTEXT_MESSAGES).await?;
+        let place = |messages: &[netra_ws::model::Message]| {
+            messages.iter().position(|message| Some(message.message_id) == run.message_id)
+        };
+        // Many may have been asked since.
+        let mut more = messages.len() == CONTEXT_MESSAGES;
+        while more && place(&messages).is_none_or(|at| at + 1 < CONTEXT_MESSAGES) && messages.len() < MAX_BEHIND {
+            let oldest = messages.first().map(|message| message.seq);
+            let mut earlier = self.store.messages(run.thread_id, oldest, CONTEXT_MESSAGES).await?;
+            more = earlier.len() == CONTEXT_MESSAGES;
+            earlier.append(&mut messages);
+            messages = earlier;
+        }
+        let asked = place(&messages);
         let upto = asked.map_or(messages.len(), |at| at + 1);
         // An answer to an earlier message may have been written after this one was asked.
         let late = messages[upto..].iter().filter(|message| message.role == MessageRole::Assistant);
         let (before, asked) = messages[..upto].split_at(upto.saturating_sub(1));
+        let before = &before[before.len().saturating_sub(CONTEXT_MESSAGES)..];
         Ok(before
             .iter()
             .chain(late)

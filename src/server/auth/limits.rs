@@ -1,28 +1,67 @@
 //! Rate limits by key.
 
-use std::{hash::Hash, num::NonZeroU32};
+use std::{
+    hash::Hash,
+    num::NonZeroU32,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use governor::{
     DefaultKeyedRateLimiter, Quota,
     clock::{Clock, DefaultClock},
 };
 
+/// After so many keys, those whose limit is whole again are forgotten.
+const SWEEP: usize = 1_024;
+
 /// So many a minute for each key, with a burst of as many.
 pub(super) struct KeyedLimit<K: Hash + Eq + Clone> {
     limiter: DefaultKeyedRateLimiter<K>,
     clock: DefaultClock,
+    spent: AtomicUsize,
 }
 
 impl<K: Hash + Eq + Clone> KeyedLimit<K> {
     pub(super) fn per_minute(count: u32) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
-        Self { limiter: DefaultKeyedRateLimiter::keyed(quota), clock: DefaultClock::default() }
+        Self {
+            limiter: DefaultKeyedRateLimiter::keyed(quota),
+            clock: DefaultClock::default(),
+            spent: AtomicUsize::new(0),
+        }
     }
 
     /// Counts one; the pause in milliseconds when there was none left.
     pub(super) fn spend(&self, key: &K) -> Option<u64> {
+        if self.spent.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
         let refused = self.limiter.check_key(key).err()?;
         let wait = refused.wait_time_from(self.clock.now());
         Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_limited_and_others_are_not() {
+        let limit = KeyedLimit::per_minute(2);
+        assert_eq!((limit.spend(&"a"), limit.spend(&"a")), (None, None));
+        assert!(limit.spend(&"a").is_some_and(|wait| (1..=30_000).contains(&wait)));
+        assert_eq!(limit.spend(&"b"), None);
+    }
+
+    #[test]
+    fn keys_are_forgotten_once_their_limit_is_whole() {
+        // A limit that is whole again after a microsecond.
+        let limit = KeyedLimit::per_minute(60_000_000);
+        for key in 0..10 * SWEEP {
+            assert_eq!(limit.spend(&key), None);
+        }
+        assert!(limit.limiter.len() <= 2 * SWEEP, "{} keys", limit.limiter.len());
     }
 }

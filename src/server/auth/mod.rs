@@ -90,7 +90,8 @@ pub struct SecurityService {
     keys: TokenKeys,
     modes: Vec<AuthMode>,
     token_ttl: Duration,
-    attempts: KeyedLimit<String>,
+    /// By digest of the address: what was typed may be of any length.
+    attempts: KeyedLimit<[u8; 32]>,
     handshakes: KeyedLimit<UserId>,
 }
 
@@ -168,7 +169,7 @@ impl SecurityService {
         self.require(AuthMode::Password)?;
         let email = email.trim().to_lowercase();
         // Every attempt counts, so that guessing is slow whatever the answers are.
-        if let Some(wait) = self.attempts.spend(&email) {
+        if let Some(wait) = self.attempts.spend(&Sha256::digest(&email).into()) {
             return Err(ApiError::new(ErrorCode::RateLimited, "too many sign-ins for this address; wait a little")
                 .retry_after_ms(wait));
         }

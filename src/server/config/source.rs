@@ -16,6 +16,18 @@ pub struct Flags {
     pub data_dir: Option<String>,
 }
 
+impl Flags {
+    /// These flags, and `others` where these say nothing.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            addr: self.addr.or(others.addr),
+            config: self.config.or(others.config),
+            data_dir: self.data_dir.or(others.data_dir),
+        }
+    }
+}
+
 /// A setting is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {problem}")]

@@ -1,8 +1,9 @@
 //! What handlers take from a request, with failures in the API's own shape; and the cookies.
 
 use axum::{
+    Json,
     extract::{
-        FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Query,
+        FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Query, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
     http::{HeaderMap, request::Parts},
@@ -12,6 +13,7 @@ use axum_extra::extract::{
     cookie::{Cookie, SameSite},
 };
 use netra_ws::ErrorCode;
+use serde::de::DeserializeOwned;
 
 use crate::server::{
     auth::{Identity, SESSION_LIFE, SessionSecret},
@@ -29,6 +31,15 @@ const SIGNED_OUT: &str = "netra_signed_out";
 #[derive(FromRequest)]
 #[from_request(via(axum::Json), rejection(ApiError))]
 pub struct ApiJson<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for ApiJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, ApiError> {
+        let body = <Json<T> as OptionalFromRequest<S>>::from_request(request, state).await?;
+        Ok(body.map(|Json(body)| Self(body)))
+    }
+}
 
 /// The path's parameters. What does not parse does not exist.
 #[derive(FromRequestParts)]

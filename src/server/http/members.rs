@@ -55,9 +55,9 @@ pub async fn remove(
     identity: Identity,
     ApiPath(id): ApiPath<ThreadId>,
     ApiQuery(query): ApiQuery<Removed>,
-    body: Option<Json<Removed>>,
+    body: Option<ApiJson<Removed>>,
 ) -> Result<StatusCode, ApiError> {
-    let email = query.email.or_else(|| body.and_then(|Json(body)| body.email));
+    let email = query.email.or_else(|| body.and_then(|ApiJson(body)| body.email));
     state.threads.remove_member(identity.user.id, id, email.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

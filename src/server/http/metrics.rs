@@ -18,6 +18,9 @@ use crate::server::{
 pub async fn guarded(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
     match &state.config.metrics_token {
         Some(token) if bearer(&headers).is_some_and(|given| same(given, token)) => Ok(open().await),
+        None if state.config.metrics_addr.is_some() => {
+            Err(ApiError::new(ErrorCode::Forbidden, "the metrics have an address of their own"))
+        }
         Some(_) => Err(ApiError::new(ErrorCode::Unauthenticated, "send the metrics token as a bearer token")),
         // Nobody else reaches a loopback address that is not published.
         None if state.config.addr.ip().is_loopback() && state.config.public_url.is_none() => Ok(open().await),

@@ -74,6 +74,12 @@ impl Operation {
         self.fails(&[ErrorCode::InvalidPayload, ErrorCode::MalformedJson])
     }
 
+    fn may_carry(mut self, schema: Schema) -> Self {
+        self = self.body(schema);
+        self.value["requestBody"]["required"] = json!(false);
+        self
+    }
+
     fn answers(mut self, status: u16, description: &str, schema: Schema) -> Self {
         let content = json!({ "application/json": { "schema": schema } });
         self.value["responses"][status.to_string()] = json!({ "description": description, "content": content });
@@ -241,6 +247,7 @@ fn taking_part(types: &mut Types) -> Vec<Operation> {
             .fails(&[NotFound, Forbidden, Conflict, OriginNotAllowed]),
         on(Method::DELETE, "removeMember", "Removes a member, on open sockets too")
             .query(types.query::<members::Removed>())
+            .may_carry(types.read::<members::Removed>())
             .done("Removed")
             .fails(&[NotFound, Forbidden, Conflict, OriginNotAllowed]),
     ]

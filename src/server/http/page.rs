@@ -67,7 +67,7 @@ enum Prepared {
 async fn prepare(state: &AppState, headers: &HeaderMap, path: &str) -> Result<Prepared, ApiError> {
     let mut cookies = Vec::new();
     let mut identity = identify(headers, state).await?;
-    if identity.is_none() && state.security.allows(AuthMode::Dev) && !has_signed_out(headers) && path != "/login" {
+    if identity.is_none() && path != "/login" && may_auto_login(state, headers) {
         let (fresh, cookie) = dev_login(&state.security, state.config.secure_cookies()).await?;
         identity = Some(fresh);
         cookies.extend(cookie);
@@ -103,6 +103,14 @@ async fn prepare(state: &AppState, headers: &HeaderMap, path: &str) -> Result<Pr
         }
     }
     Ok(Prepared::Page { boot: Box::new(boot), cookies, status })
+}
+
+/// Whether the first visit signs the developer in. The page must be asked for under a name of the server's own: a foreign name
+/// that was made to lead here would hand its page the developer's conversations.
+fn may_auto_login(state: &AppState, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let own = || state.origins.iter().filter_map(|origin| origin.split_once("://")).any(|(_, own)| own == host);
+    state.security.allows(AuthMode::Dev) && !has_signed_out(headers) && own()
 }
 
 async fn dev_login(security: &SecurityService, secure: bool) -> Result<(Identity, [Cookie<'static>; 2]), ApiError> {

@@ -81,6 +81,9 @@ pub trait Store: EventLog {
     /// Everyone who may read the thread.
     async fn audience(&self, thread: ThreadId) -> Result<Vec<UserId>, StoreError>;
 
+    /// What the command was answered before, marked as a duplicate; `IdConflict` when it was another command.
+    async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError>;
+
     /// Keeps that a run is to stop, with the command that said so: the first answer when it was carried out before.
     async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError>;
 

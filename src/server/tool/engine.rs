@@ -70,6 +70,11 @@ impl ToolEngine {
         self.tools.iter().find(|(spec, _)| spec.name == name)
     }
 
+    /// The name as logs and traces show it: a model may ask for any name, which is its user's matter.
+    fn known(&self, name: &str) -> &str {
+        self.tool(name).map_or("unknown", |(spec, _)| &spec.name)
+    }
+
     /// Calls a tool and tells the thread about it. `number` counts the run's calls: models reuse their ids, events must not.
     pub async fn call(&self, context: &RunContext, number: u32, request: ToolRequest) -> Result<ToolOutcome, ToolStop> {
         let started = Instant::now();
@@ -109,7 +114,7 @@ impl ToolEngine {
     }
 
     /// Runs the tool unless the run ends first, and tells the thread.
-    #[tracing::instrument(name = "tool", skip_all, fields(tool = request.tool))]
+    #[tracing::instrument(name = "tool", skip_all, fields(tool = self.known(&request.tool)))]
     async fn finish(
         &self,
         context: &RunContext,
@@ -120,6 +125,10 @@ impl ToolEngine {
         let (outcome, halted) = tokio::select! {
             biased;
             halt = context.halted() => {
+                if halt == Halt::Lost {
+                    // The call stays open: the next process repeats it, or says that it was cut off.
+                    return Err(ToolStop::Halted(halt));
+                }
                 let result = json!({ "error": "the run ended before the tool did" });
                 (ToolOutcome { status: ToolStatus::Interrupted, result }, Some(halt))
             }
@@ -138,7 +147,7 @@ impl ToolEngine {
         outcome: &ToolOutcome,
         duration_ms: u64,
     ) -> Result<(), ToolStop> {
-        tracing::info!(run_id = %context.run_id(), tool, status = ?outcome.status, duration_ms, "tool completed");
+        tracing::info!(run_id = %context.run_id(), tool = self.known(&tool), status = ?outcome.status, duration_ms, "tool completed");
         let (status, result) = (outcome.status, outcome.result.clone());
         let event = ToolCompleted { tool_call_id, tool, status, result, duration_ms };
         context.emitter().tool_completed(event).await.map_err(ToolStop::Emit)

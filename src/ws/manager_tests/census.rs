@@ -199,7 +199,11 @@ async fn closing_a_user_closes_all_of_the_users_connections() {
     node.manager.deliver(&Delivery::Close { user_id: ada.id, code: CloseCode::Unauthenticated });
     node.manager.send_to_user(ada.id, &"after".into());
     for reader in [&one, &two] {
-        assert_eq!(reader.peer().outbound.next().await, Next::Frame("before".into()));
+        assert_eq!(
+            reader.peer().outbound.cut_off().await,
+            CloseCode::Unauthenticated,
+            "what was queued is not waited for"
+        );
         assert_eq!(reader.next().await.err(), Some(CloseCode::Unauthenticated));
         assert_eq!(reader.next().await.err(), Some(CloseCode::Unauthenticated), "and stays closed");
     }

@@ -51,7 +51,43 @@ pub(super) fn describe(path: &str) -> (Vec<Described>, Map<String, Value>) {
     described.extend(frames::<ServerMessage>(Direction::Server, &mut written));
     let mut definitions = read.take_definitions(true);
     definitions.extend(written.take_definitions(true));
+    let frames = described.iter_mut().map(|message| &mut message.frame);
+    for schema in frames.chain(definitions.values_mut()) {
+        never_null(schema);
+    }
     (described, definitions)
+}
+
+/// An optional field is left out, never `null`: the types' own schemas allow both.
+fn never_null(schema: &mut Value) {
+    let is_null = |schema: &Value| schema["type"] == "null";
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Array(kinds)) = fields.get_mut("type") {
+                kinds.retain(|kind| kind != "null");
+                if let [kind] = kinds.as_slice() {
+                    let kind = kind.clone();
+                    fields.insert("type".to_owned(), kind);
+                }
+            }
+            if let Some(Value::Array(choices)) = fields.get_mut("anyOf")
+                && choices.iter().any(is_null)
+            {
+                choices.retain(|choice| !is_null(choice));
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    fields.remove("anyOf");
+                    // The field's own description says more than its type's.
+                    for (name, value) in only {
+                        fields.entry(name).or_insert(value);
+                    }
+                }
+            }
+            fields.values_mut().for_each(never_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(never_null),
+        _ => {}
+    }
 }
 
 fn frames<M: Message>(direction: Direction, generator: &mut SchemaGenerator) -> Vec<Described> {

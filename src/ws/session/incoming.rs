@@ -1,6 +1,6 @@
 //! What frames mean: cursors move over events, commands are settled, the rest goes to the application.
 
-use super::{Action, Millis, Phase, Session, link::silence_limit};
+use super::{Action, Millis, Phase, RETRY_REFRESH, Session, link::silence_limit};
 use crate::{
     allowance::Allowance,
     error::ErrorCode,
@@ -142,7 +142,12 @@ impl Session {
             self.paused_until = now.saturating_add(error.retry_after_ms.unwrap_or(1_000).max(1));
         }
         if let Some(thread_id) = asked {
-            if limited {
+            // What may succeed later is asked again later; a thread that is there must not look as if it were not.
+            if error.retryable || limited {
+                if !limited {
+                    let pause = error.retry_after_ms.unwrap_or_else(|| self.random.u64(1_000..3_000)).max(1);
+                    self.paused_until = self.paused_until.max(now.saturating_add(pause));
+                }
                 if let Some(cursor) = self.cursors.get_mut(&thread_id) {
                     cursor.asked = None;
                     cursor.deferred = true;
@@ -151,6 +156,8 @@ impl Session {
             }
             self.cursors.remove(&thread_id);
             self.actions.push_back(Action::Refused { thread_id, error });
+        } else if self.authenticates == Some(id) {
+            self.refresh_at = Some(now.saturating_add(error.retry_after_ms.unwrap_or(RETRY_REFRESH)));
         } else if limited {
             for queued in self.outbox.iter_mut().filter(|queued| queued.frame.id == id) {
                 queued.sent_on = None;

@@ -245,3 +245,26 @@ fn an_event_of_an_unknown_type_counts() {
     assert_eq!(names(&client.actions()), ["send"], "a gap before it is asked for");
     assert_eq!(client.session.cursor(thread), Some((EPOCH, 5)));
 }
+
+#[test]
+fn a_subscription_that_may_succeed_later_is_asked_for_again() {
+    for code in [ErrorCode::Internal, ErrorCode::ServerBusy, ErrorCode::RateLimited] {
+        let mut client = Client::live();
+        let thread = ThreadId::new();
+        client.session.subscribe(thread, Some((EPOCH.to_owned(), 3)));
+        let asked = client.subscribes()[0].id;
+        client.hear(refusal_of(asked, code, None));
+        assert_eq!(client.actions(), [], "{code}: the thread is not given up");
+        client.pass(3_000);
+        let again = client.subscribes();
+        assert_eq!(again.len(), 1, "{code}");
+        let wanted = p::Subscribe { after_seq: Some(3), epoch: Some(EPOCH.to_owned()) };
+        assert_eq!(again[0].message, ClientMessage::Subscribe(wanted), "{code}: from the cursor");
+    }
+    let mut client = Client::live();
+    let thread = ThreadId::new();
+    client.session.subscribe(thread, None);
+    let asked = client.subscribes()[0].id;
+    client.hear(refusal_of(asked, ErrorCode::NotFound, None));
+    assert!(matches!(client.actions().as_slice(), [Action::Refused { thread_id, .. }] if *thread_id == thread));
+}

@@ -1,6 +1,7 @@
 //! Sign-up, sign-in, sign-out and the session cookie.
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -139,4 +140,22 @@ async fn a_crowd_that_signs_up_leaves_the_server_small() {
     let grown = server.resident_kb().saturating_sub(before);
     println!("{grown} KB after 36 sign-ups");
     assert!(grown < 60_000, "{grown} KB after 36 sign-ups, {before} KB before");
+}
+
+#[tokio::test]
+async fn a_foreign_name_that_leads_here_is_nobody() {
+    let server = Setup::new().start().await;
+    let visit = async |host: &str| {
+        let visitor = User::visitor(&server);
+        let answer = visitor.send(Method::GET, "/", None, &[("accept", "text/html"), ("host", host)]).await;
+        (answer.status, visitor.has_session())
+    };
+    let port = server.host().rsplit_once(':').expect("a port").1;
+    for own in ["127.0.0.1", "localhost"] {
+        assert_eq!(visit(&format!("{own}:{port}")).await, (200, true), "{own}");
+    }
+    for foreign in [format!("evil.example:{port}"), "evil.example".to_owned(), format!("127.0.0.1.evil.example:{port}")]
+    {
+        assert_eq!(visit(&foreign).await, (303, false), "{foreign}");
+    }
 }

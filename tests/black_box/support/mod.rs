@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod frame;
 pub(crate) mod handshake;
+pub(crate) mod order;
 pub(crate) mod port;
 pub(crate) mod provider;
 pub(crate) mod rules;

@@ -66,6 +66,13 @@ impl Setup {
         self
     }
 
+    /// Adds a command line argument before `serve`.
+    pub(crate) fn arg_before_serve(mut self, arg: &str) -> Self {
+        let at = self.args.iter().position(|arg| arg == "serve").expect("the subcommand");
+        self.args.insert(at, arg.to_owned());
+        self
+    }
+
     /// Replaces the configuration file.
     pub(crate) fn toml(self, text: &str) -> Self {
         std::fs::write(self.home.path().join("netra.toml"), text).expect("netra.toml is written");

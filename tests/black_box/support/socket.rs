@@ -22,7 +22,7 @@ use tokio_tungstenite::{
 use super::{
     PATIENCE,
     frame::{check_envelope, frame},
-    specification::violation,
+    order, specification,
 };
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -38,6 +38,7 @@ struct Inbox {
 pub(crate) struct Socket {
     sink: Sink,
     inbox: Arc<Mutex<Inbox>>,
+    sent: Mutex<Vec<Value>>,
     changed: watch::Receiver<()>,
     answers_heartbeats: Arc<AtomicBool>,
     reader: JoinHandle<()>,
@@ -69,7 +70,7 @@ impl Socket {
         let (tell, changed) = watch::channel(());
         let reader =
             tokio::spawn(read(stream, Arc::clone(&sink), Arc::clone(&inbox), Arc::clone(&answers_heartbeats), tell));
-        let socket = Self { sink, inbox, changed, answers_heartbeats, reader, protocol };
+        let socket = Self { sink, inbox, sent: Mutex::default(), changed, answers_heartbeats, reader, protocol };
         socket.wait("connect", |f| f["type"] == "connect").await;
         socket
     }
@@ -86,6 +87,7 @@ impl Socket {
 
     /// Sends a frame.
     pub(crate) async fn send(&self, frame: &Value) {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(frame.clone());
         assert!(self.raw(Message::text(frame.to_string())).await, "closed: cannot send {frame}");
     }
 
@@ -204,8 +206,20 @@ impl Drop for Socket {
         if std::thread::panicking() {
             return;
         }
-        if let Some(violation) = self.inbox().frames.iter().find_map(violation) {
+        let frames = self.frames();
+        if let Some(violation) = frames.iter().find_map(|frame| specification::violation("server", frame)) {
             panic!("not as specified: {violation}");
+        }
+        if let Some(violation) = order::violation(&frames) {
+            panic!("out of order: {violation}");
+        }
+        // A test may well send what is not as specified; the server must not take it.
+        let refused = |sent: &Value| frames.iter().any(|f| f["type"] == "error_message" && f["reply_to"] == sent["id"]);
+        let answered = |sent: &Value| frames.iter().any(|f| f["reply_to"] == sent["id"]);
+        for sent in self.sent.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if let Some(violation) = specification::violation("client", sent) {
+                assert!(refused(sent) || !answered(sent), "taken, but not as specified: {violation}");
+            }
         }
     }
 }

@@ -92,7 +92,7 @@ async fn serve(
                 Message::Text(text) => match serde_json::from_str(&text) {
                     Ok(Incoming::Frame(frame)) => Report::Frame(frame),
                     Ok(Incoming::Unknown(_)) => continue,
-                    Ok(Incoming::Bad(error)) => Report::Bad(format!("{error:?} in {text}")),
+                    Ok(Incoming::Bad(error, _)) => Report::Bad(format!("{error:?} in {text}")),
                     Err(error) => Report::Bad(format!("{error} in {text}")),
                 },
                 Message::Close(close) => {

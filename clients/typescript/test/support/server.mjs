@@ -12,6 +12,8 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const BINARY = process.env.NETRA_BIN ?? join(ROOT, "target/debug/netra");
 const PATIENCE = 20_000;
+/** A JWT, an API token, a sign-in's cookie. */
+const SECRETS = [/eyJ[\w-]+\.[\w-]+\.[\w-]+/, /netra_[\w-]{20,}/, /netra_session=\S+/];
 
 /** What still runs when a test file ends early is ended with it. */
 const running = new Set();
@@ -43,7 +45,10 @@ export class Server {
     };
     context.after(async () => {
       await server.kill();
+      const log = await readFile(join(server.home, "server.log"), "utf8");
       await rm(server.home, { recursive: true, force: true });
+      const secret = SECRETS.map((pattern) => pattern.exec(log)?.[0]).find(Boolean);
+      if (secret) throw new Error(`a secret is in the server's log: ${secret}`);
     });
     await server.run();
     return server;

@@ -1,16 +1,17 @@
 //! The handshake: everything that can be refused is refused before the upgrade, as an HTTP status with a reason.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{ConnectInfo, RawQuery, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use netra_ws::{ErrorCode, PROTOCOL, TOKEN_PREFIX, Timestamp, model::User};
+use netra_ws::{CloseCode, ErrorCode, PROTOCOL, TOKEN_PREFIX, Timestamp, connection::Peer, model::User};
 
 use super::connection;
 use crate::server::{
+    auth::SecurityService,
     error::ApiError,
     http::{bearer, guard::allowed_origin},
     metrics::metrics,
@@ -35,6 +36,7 @@ pub async fn upgrade(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let closings = state.manager.closings();
     let admitted = admit(&state, query.as_deref(), &headers).await;
     let admitted = admitted.and_then(|user| match upgrade {
         Ok(upgrade) => Ok((user, upgrade)),
@@ -57,14 +59,35 @@ pub async fn upgrade(
             return error.into_response();
         }
     };
-    let max = READ_LIMIT.max(state.config.limits.max_frame_bytes * 2);
+    let token = offered_token(&headers).unwrap_or_default().to_owned();
+    let max = read_limit(&state);
     upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(max)
         .max_frame_size(max)
-        .on_upgrade(move |socket| Box::pin(connection::run(state, socket, user, token_expires_at, peer)))
+        .on_upgrade(move |socket| {
+            let connection = state.manager.connect(user, token_expires_at);
+            if state.manager.closings() != closings {
+                tokio::spawn(recheck(state.security.clone(), token, connection.peer().clone()));
+            }
+            Box::pin(connection::run(state, socket, connection, peer))
+        })
+}
+
+/// Somebody signed out or revoked a token between the check and the connection: had it been this one, nobody would have told
+/// the connection.
+async fn recheck(security: Arc<SecurityService>, token: String, peer: Arc<Peer>) {
+    if let Err(error) = security.verify_ws_token(&token).await {
+        tracing::info!(code = %error.code, connection_id = %peer.id, "the token ended during the handshake");
+        peer.outbound.close(CloseCode::Unauthenticated);
+    }
+}
+
+/// How many bytes of a frame are read at most.
+pub(super) fn read_limit(state: &AppState) -> usize {
+    READ_LIMIT.max(state.config.limits.max_frame_bytes * 2)
 }
 
 async fn admit(state: &AppState, query: Option<&str>, headers: &HeaderMap) -> Result<(User, Timestamp), ApiError> {
@@ -72,12 +95,11 @@ async fn admit(state: &AppState, query: Option<&str>, headers: &HeaderMap) -> Re
         return Err(ErrorCode::TokenInQuery.into());
     }
     allowed_origin(headers, &state.origins)?;
-    let offered = offered_protocols(headers);
-    if !offered.contains(&PROTOCOL) {
+    if !offered_protocols(headers).any(|entry| entry == PROTOCOL) {
         return Err(ErrorCode::UnsupportedProtocol.into());
     }
-    let token = offered.iter().find_map(|entry| entry.strip_prefix(TOKEN_PREFIX)).or_else(|| bearer(headers));
-    let token = token.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "no token was offered"))?;
+    let token =
+        offered_token(headers).ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "no token was offered"))?;
     let (user, expires_at) = state.security.verify_ws_token(token).await?;
     state.manager.admits().map_err(|code| ApiError::from(code).retry_after_ms(1_000))?;
     state.security.count_handshake(user.id).map_err(|wait| {
@@ -90,12 +112,15 @@ fn names_token(query: &str) -> bool {
     url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| matches!(&*name, "token" | "jwt" | "access_token"))
 }
 
-fn offered_protocols(headers: &HeaderMap) -> Vec<&str> {
+fn offered_token(headers: &HeaderMap) -> Option<&str> {
+    offered_protocols(headers).find_map(|entry| entry.strip_prefix(TOKEN_PREFIX)).or_else(|| bearer(headers))
+}
+
+fn offered_protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(header::SEC_WEBSOCKET_PROTOCOL)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
-        .collect()
 }

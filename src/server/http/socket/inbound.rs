@@ -31,12 +31,19 @@ const MALFORMED_WINDOW: Duration = Duration::from_secs(10);
 const REFUSED_LIMIT: usize = 100;
 const REFUSED_WINDOW: Duration = Duration::from_mins(1);
 
-/// Reads until the socket ends or the connection is to close.
+/// Reads until the socket ends. Once the connection is to close, nothing more is read: the writer ends it.
 pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitStream<WebSocket>) {
     let mut inbound = Inbound::new(state, peer);
     while let Some(message) = stream.next().await {
+        if peer.outbound.is_closing() {
+            return std::future::pending().await;
+        }
         let text = match message {
             Ok(Message::Text(text)) => text,
+            Ok(Message::Binary(bytes)) if bytes.len() > state.config.limits.max_frame_bytes => {
+                inbound.too_large(bytes.len());
+                continue;
+            }
             Ok(Message::Binary(_)) => {
                 let error = FrameError {
                     code: ErrorCode::UnsupportedFrame,
@@ -49,8 +56,9 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
             Ok(Message::Ping(_) | Message::Pong(_)) => continue,
             Ok(Message::Close(_)) => break,
             Err(error) => {
+                // Larger than what is read whole; the length is not known here.
                 if error.to_string().contains("too long") {
-                    peer.outbound.close(CloseCode::FrameTooLarge);
+                    inbound.too_large(super::handshake::read_limit(state));
                     return std::future::pending().await;
                 }
                 tracing::debug!(%error, "the socket failed");
@@ -58,11 +66,8 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
             }
         };
         if text.len() > state.config.limits.max_frame_bytes {
-            metrics().rejected(ErrorCode::FrameTooLarge);
-            tracing::warn!(code = %ErrorCode::FrameTooLarge, bytes = text.len(), "frame rejected");
-            peer.outbound.close(CloseCode::FrameTooLarge);
-            // The writer ends the connection.
-            return std::future::pending().await;
+            inbound.too_large(text.len());
+            continue;
         }
         match ClientFrame::decode(&text) {
             Ok(frame) => {
@@ -135,6 +140,15 @@ impl<'a> Inbound<'a> {
             self.peer.outbound.close(CloseCode::RateLimited);
         }
         false
+    }
+
+    /// Answers a frame of at least so many bytes, and closes.
+    fn too_large(&self, bytes: usize) {
+        metrics().rejected(ErrorCode::FrameTooLarge);
+        tracing::warn!(code = %ErrorCode::FrameTooLarge, bytes, "frame rejected");
+        let message = "the frame is larger than `max_frame_bytes`; `connect` says how large it may be";
+        refuse(self.peer, None, ErrorMessage::new(ErrorCode::FrameTooLarge, message));
+        self.peer.outbound.close(CloseCode::FrameTooLarge);
     }
 
     /// Answers a frame that could not be decoded.

@@ -6,7 +6,7 @@ use netra_ws::{
     FrameId, ThreadId, Timestamp,
     connection::Peer,
     frame::Frame,
-    log::{EventLog, Head},
+    log::{EventLog, Head, LogError},
     message::ServerMessage,
     payload::{Subscribe, SubscribeMode, Subscribed},
     subscription::Subscription,
@@ -41,10 +41,10 @@ pub(super) async fn subscribe(
     let mut frame = Frame::new(ServerMessage::ThreadSnapshot(snapshot)).in_thread(thread);
     frame.ts = Some(Timestamp::now());
     let text = frame.encode().map_err(|error| ApiError::internal(&error))?;
-    let (peer, state) = (peer.clone(), state.clone());
+    let state = state.clone();
     tokio::spawn(
         async move {
-            if peer.outbound.push_paced(text.into()).await.is_ok() {
+            if subscription.push(text.into()).await.is_ok() {
                 replay(&state, subscription);
             }
         }
@@ -91,9 +91,12 @@ fn replay(state: &AppState, subscription: Arc<Subscription>) {
     tokio::spawn(
         async move {
             let log: &dyn EventLog = &*store;
-            if let Err(error) = subscription.replay(log).await {
-                // The thread is gone, or the store fails: the client hears of the first by `thread_deleted`, and comes back
-                // with its cursor after the second.
+            let Err(error) = subscription.replay(log).await else { return };
+            if let LogError::NotFound = error {
+                // The thread is gone; the client hears of that by `thread_deleted`.
+                subscription.close();
+            } else {
+                // The client comes back with its cursor.
                 tracing::warn!(%error, thread_id = %subscription.thread_id, "replay failed");
                 subscription.fail();
             }

@@ -69,6 +69,16 @@ impl EventLog for SqliteStore {
                 id
             }
         };
+        // The message takes the command's id, which another message of the thread may have.
+        let taken: Option<i64> = query_scalar("SELECT 1 FROM messages WHERE thread_id = ? AND id = ?")
+            .bind(thread_id.uuid())
+            .bind(command.command_id.uuid())
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(store)?;
+        if taken.is_some() {
+            return Err(LogError::IdConflict);
+        }
         let author = users::select_author(&mut tx, command.user_id).await.map_err(store)?;
         let run_id = RunId::new();
         let message_id = command.command_id.into();

@@ -1,6 +1,7 @@
 //! SQLite: one file, one writer, many readers (WAL).
 
 mod commands;
+mod continuity;
 mod log;
 mod members;
 mod projection;
@@ -15,7 +16,7 @@ use std::{path::Path, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use netra_ws::{
-    RunId, ThreadId, Timestamp, UserId,
+    CommandId, RunId, ThreadId, Timestamp, UserId,
     log::{Fence, LogError},
     model::{Member, Message, Thread, User},
     payload::Ack,
@@ -188,6 +189,10 @@ impl Store for SqliteStore {
     }
     async fn audience(&self, thread: ThreadId) -> Result<Vec<UserId>, StoreError> {
         self.select_audience(thread).await
+    }
+    async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError> {
+        let mut reader = self.readers.acquire().await.map_err(log::store)?;
+        commands::earlier(&mut reader, user, command, digest).await
     }
     async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
         self.insert_stop(run, command).await

@@ -127,7 +127,7 @@ impl Client {
                     }
                     // Server and tool are built from the same types.
                     Ok(Incoming::Unknown(_)) => self.bad("an unknown type", &text),
-                    Ok(Incoming::Bad(error)) => self.bad(&format!("{error:?}"), &text),
+                    Ok(Incoming::Bad(error, _)) => self.bad(&format!("{error:?}"), &text),
                     Err(error) => self.bad(&error.to_string(), &text),
                 }
                 return;

@@ -1,7 +1,7 @@
 //! Chunks of a streamed answer, put together with care: servers differ in what they leave out.
 
 use netra_ws::model::Usage;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::super::{Piece, ProviderError, Turn};
@@ -13,9 +13,17 @@ const MAX_CALLS: usize = 64;
 /// Bytes of one call's arguments.
 const MAX_ARGUMENTS: usize = 1 << 20;
 
+/// Levels of nesting in one call's arguments.
+const MAX_DEPTH: usize = 64;
+
+/// A field that servers leave out, or send as `null`.
+fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 #[derive(Deserialize)]
 struct Chunk {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     choices: Vec<Choice>,
     /// In a chunk of its own without choices, or in the last chunk, or in every chunk.
     usage: Option<ChunkUsage>,
@@ -25,7 +33,7 @@ struct Chunk {
 
 #[derive(Deserialize)]
 struct Choice {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     delta: Delta,
     finish_reason: Option<String>,
 }
@@ -55,9 +63,9 @@ struct FunctionDelta {
 
 #[derive(Deserialize)]
 struct ChunkUsage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     prompt_tokens: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     completion_tokens: u64,
     total_tokens: Option<u64>,
 }
@@ -172,7 +180,21 @@ fn arguments(text: String) -> Result<netra_ws::model::Object, String> {
     if text.trim().is_empty() {
         return Ok(netra_ws::model::Object::new());
     }
-    serde_json::from_str(&text).map_err(|_| text)
+    match serde_json::from_str::<netra_ws::model::Object>(&text) {
+        Ok(object) if object.values().all(|value| is_shallow(value, MAX_DEPTH)) => Ok(object),
+        Ok(_) | Err(_) => Err(text),
+    }
+}
+
+/// Whether nothing in the value is nested deeper. Parsers, ours and the clients', give up somewhere beyond a hundred levels, and
+/// an event holds the arguments a few levels down.
+fn is_shallow(value: &Value, depth: usize) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    match value {
+        Value::Array(items) => items.iter().all(|item| is_shallow(item, depth)),
+        Value::Object(fields) => fields.values().all(|field| is_shallow(field, depth)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
 }
 
 #[cfg(test)]

@@ -120,3 +120,28 @@ fn a_flood_of_calls_is_refused() {
         delta(json!({ "tool_calls": [{ "index": 1_000_000, "id": "x", "function": { "name": "calculate" } }] }));
     assert!(check(&[flood], true).2.is_err());
 }
+
+#[test]
+fn what_is_null_is_absent() {
+    let chunks = [
+        json!({ "choices": null, "usage": null, "error": null }),
+        json!({ "choices": [{ "index": 0, "delta": null, "finish_reason": null }] }),
+        delta(json!({ "content": "35.", "reasoning": null, "tool_calls": null })),
+        end("stop"),
+        json!({ "choices": [], "usage": { "prompt_tokens": null, "completion_tokens": 2, "total_tokens": null } }),
+    ];
+    let (_, text, turn) = check(&chunks, true);
+    assert_eq!(text, "35.");
+    assert_eq!(turn.expect("a turn").usage.map(|usage| (usage.prompt_tokens, usage.total_tokens)), Some((0, 2)));
+}
+
+#[test]
+fn arguments_that_are_nested_too_deep_are_not_taken() {
+    for (depth, taken) in [(1, true), (60, true), (64, false), (120, false)] {
+        let nested = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        let arguments = format!("{{\"expression\":{nested}}}");
+        let call = json!({ "index": 0, "id": "x", "function": { "name": "calculate", "arguments": arguments } });
+        let (_, _, turn) = check(&[delta(json!({ "tool_calls": [call] })), end("tool_calls")], true);
+        assert_eq!(turn.expect("a turn").calls[0].arguments.is_ok(), taken, "{depth}");
+    }
+}
