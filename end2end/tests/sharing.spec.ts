@@ -63,6 +63,18 @@ test("a member sees the conversation, takes part, and is gone when removed (R10,
   await expect(panel(chat).getByText(bob.email)).toHaveCount(0);
   await expect(guest.page.getByRole("heading", { name: "Nothing here" })).toBeVisible();
   await expect(guest.thread(id)).toHaveCount(0);
+
+  // Let in again, they go on where they were, without a reload.
+  await panel(chat).getByRole("textbox").fill(bob.email);
+  await panel(chat).getByRole("button", { name: "Add" }).click();
+  await expect(guest.page.getByRole("heading", { name: "Nothing here" })).toHaveCount(0);
+  await expect(guest.cards).toHaveCount(2);
+  await chat.page.keyboard.press("Escape");
+  await chat.ask(prompts.calculate);
+  for (const place of [chat, guest]) {
+    await expect(place.cards).toHaveCount(3);
+    await place.cardIs("completed");
+  }
   await theirs.close();
 });
 
