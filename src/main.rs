@@ -176,7 +176,7 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("netra: {error}");
-            ExitCode::FAILURE
+            if error.is_setting() { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -1,12 +1,13 @@
 //! `netra conform`: holds any server to the protocol, from outside, as a client meets it.
 //!
-//! - [`target`]: the server, and how to get in. [`peer`]: one socket; every frame heard is held to the envelope's rules.
+//! - [`target`]: the server, and how to get in. [`peer`]: one socket; every frame heard is held to the specification.
 //! - [`order`]: the rules of a log and of a run. `checks`: what is tried, a group a file. [`report`]: the table.
 
 mod checks;
 mod order;
 mod peer;
 mod report;
+mod specification;
 mod target;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 
 pub use report::{Outcome, Report};
+pub use specification::{Sender, violation};
 pub use target::{Options, Target};
 
 /// How long one check may take.

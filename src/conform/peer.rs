@@ -1,4 +1,4 @@
-//! One socket. Whatever is heard is held to the envelope's rules; what breaks them is the fault of the check that heard it.
+//! One socket. Whatever is heard is held to the schemas and to the envelope's rules; what breaks them is the fault of the check that heard it.
 
 use futures::{SinkExt, StreamExt};
 use netra_ws::{
@@ -21,7 +21,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Fault, Target};
+use super::{Fault, Sender, Target, violation};
 
 /// A handshake that was refused.
 pub(super) struct Refusal {
@@ -219,7 +219,7 @@ enum Heard {
     Nothing,
 }
 
-/// Reads a frame and holds it to the envelope's rules; nothing for a type of a later version.
+/// Reads a frame and holds it to the schemas and to the envelope's rules; nothing for a type of a later version.
 fn read(text: &str) -> Result<Option<ServerFrame>, Fault> {
     let brief = || text.chars().take(200).collect::<String>();
     let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON ({error}): {}", brief()))?;
@@ -232,6 +232,9 @@ fn read(text: &str) -> Result<Option<ServerFrame>, Fault> {
         Err(FrameError { code: ErrorCode::UnknownType, .. }) => return Ok(None),
         Err(error) => return Err(format!("not as specified ({}): {}", error.message, brief())),
     };
+    if let Some(reasons) = violation(Sender::Server, &value) {
+        return Err(format!("not as specified ({reasons}): {}", brief()));
+    }
     let nulls = value.as_object().is_some_and(|object| object.values().any(Value::is_null));
     let durable = frame.message.info().durable;
     let rules = [

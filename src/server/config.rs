@@ -58,6 +58,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The agents, the default first.
     pub agents: Vec<AgentConfig>,
+    /// Settings that were given and have no effect in this version, by the names under which they were given.
+    pub unused: Vec<String>,
 }
 
 /// A way to sign in.
@@ -121,6 +123,7 @@ impl Config {
             log: source.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: log_format(&source)?,
             agents: file::agents(&source)?,
+            unused: source.unused(),
         };
         config.check(&source)?;
         Ok(config)

@@ -90,6 +90,22 @@ pub enum RunError {
     Serve(#[source] std::io::Error),
 }
 
+impl RunError {
+    /// Whether a setting points at something that cannot be used.
+    pub fn is_setting(&self) -> bool {
+        match self {
+            Self::DataDir(..) | Self::Store(_) => true,
+            Self::Bind(..)
+            | Self::Leptos(_)
+            | Self::Http(_)
+            | Self::NoSuchUser(_)
+            | Self::Token(_)
+            | Self::Refused(_)
+            | Self::Serve(_) => false,
+        }
+    }
+}
+
 /// Serves until told to stop.
 pub async fn run(config: Config) -> Result<(), RunError> {
     let data_dir = config.data_dir.clone();
@@ -111,6 +127,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     }
     let (state, engine) = build(config, bound, store, security)?;
     warn_about_dev_login(&state.config, bound);
+    for setting in &state.config.unused {
+        tracing::warn!(setting, "this setting has no effect in this version");
+    }
     engine.start();
     if let Some(address) = state.config.metrics_addr {
         serve_metrics(address).await?;

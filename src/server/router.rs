@@ -3,13 +3,14 @@
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{HeaderValue, StatusCode, Uri, header},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     middleware::{from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
+use netra_ws::ErrorCode;
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{
@@ -72,6 +73,7 @@ pub(super) fn router(state: AppState) -> Router {
         .route("/metrics", get(metrics::guarded))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
+        .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::check_origin))
         .layer(from_fn(guard::security_headers))
         .with_state(state)
@@ -80,6 +82,13 @@ pub(super) fn router(state: AppState) -> Router {
 async fn no_store(mut response: Response) -> Response {
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The address is there and does not take this method; axum adds `Allow`.
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    tracing::debug!(%method, path = uri.path(), "method not allowed");
+    let error = ApiError::new(ErrorCode::NotFound, format!("this address does not take {method}"));
+    (StatusCode::METHOD_NOT_ALLOWED, error).into_response()
 }
 
 /// Assets keep their names between builds, so a browser asks whether its copy is still good. What is no asset is not found,

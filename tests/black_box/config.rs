@@ -62,6 +62,24 @@ async fn a_wrong_value_is_one_clear_line() {
 }
 
 #[tokio::test]
+async fn a_place_that_cannot_be_used_is_a_wrong_setting_too() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().display().to_string();
+    check_refused("the data folder is a file", Setup::new().set("NETRA_DATA_DIR", &path), &[&path]).await;
+    let database = format!("sqlite:{path}/netra.db");
+    check_refused("the database's is, too", Setup::new().set("NETRA_DATABASE_URL", database), &["database"]).await;
+}
+
+#[tokio::test]
+async fn what_this_version_has_no_use_for_is_said() {
+    let server =
+        Setup::new().set("NETRA_NATS_URL", "nats://127.0.0.1:4222").toml("[log]\nlevel = \"info\"").start().await;
+    assert!(server.log().contains("NETRA_NATS_URL"), "{}", server.log());
+    let server = Setup::new().start().await;
+    assert!(!server.log().contains("no effect in this version"), "{}", server.log());
+}
+
+#[tokio::test]
 async fn an_unknown_key_is_told_the_nearest_known_one() {
     let cases = [
         ("adress = \"127.0.0.1:1\"", "adress", "addr"),

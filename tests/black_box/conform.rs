@@ -219,6 +219,23 @@ async fn frames_that_are_none_and_wrong_codes_are_found() {
 }
 
 #[tokio::test]
+async fn what_the_schemas_forbid_is_found() {
+    // Each reads as its type, and is not as specified.
+    let found = lies_found(|mut frame| {
+        if frame["type"] == "agent_started" {
+            frame["payload"]["model"] = Value::Null;
+        }
+        if frame["payload"]["code"] == "unknown_type" {
+            frame["payload"]["code"] = "made_up".into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "a run keeps the order", "model");
+    assert_found(&found, "unknown_type", "payload/code");
+}
+
+#[tokio::test]
 async fn a_server_that_says_nothing_does_not_hold_it_up() {
     let found = lies_found(|_| Vec::new()).await;
     assert_found(&found, "malformed_json", "did not come within");

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::support::{
     frame::{ends, frame, is_event_of, on},
-    provider::{Provider, Request},
+    provider::{Provider, Request, text},
     rules::{Run, acked, check_answer, check_run, ended, ended_within, event, events_of, say, start_run},
     script::{Reply, Stream, numbered},
     server::{Server, Setup},
@@ -206,4 +206,41 @@ async fn a_run_that_takes_down_every_process_ends_with_a_reason() {
     assert_eq!((&end["type"], &end["payload"]["code"]), (&json!("agent_error"), &json!("run_interrupted")), "{end}");
     check_run(&socket.frames(), &run);
     drop(server);
+}
+
+#[tokio::test]
+async fn a_run_that_gets_on_may_be_cut_off_more_often() {
+    const STEPS: usize = 6;
+    let provider = Provider::start(|request| {
+        let done = request.tool_results().len();
+        if done == STEPS {
+            return Reply::text("Done.");
+        }
+        let arguments = json!({ "expression": format!("{done} + 1") }).to_string();
+        let said = Stream::new().text(&format!("Step {done}.")).pause(Duration::from_millis(250));
+        said.tool(0, &format!("call_{done}"), "calculate", &arguments).end("tool_calls")
+    })
+    .await;
+    let mut server = Setup::new().assistant(&provider).set("NETRA_RUN_LEASE_S", 1).start().await;
+    let mut user = User::dev(&server).await;
+    let (run, mut socket) = start(&user, "Take steps.", "partial_result").await;
+    for step in 0..STEPS {
+        let next = |frame: &Value| {
+            frame["type"] == "partial_result"
+                && frame["payload"]["delta"].as_str().is_some_and(|said| said.contains(&format!("Step {step}.")))
+        };
+        socket.wait("the next step is begun", next).await;
+        server = server.restart("KILL").await;
+        user = user.moved(&server);
+        socket = user.connect().await;
+        socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+    }
+    let end = ended_within(&socket, &run, Duration::from_secs(20)).await;
+    assert_eq!(end["payload"]["status"], "completed", "{end}");
+    check_run(&socket.frames(), &run);
+    let steps: Vec<_> = (0..STEPS).map(|step| format!("Step {step}.")).collect();
+    check_answer(&socket.frames(), &run, &format!("{}\n\nDone.", steps.join("\n\n")));
+    let asked = provider.requests().pop().expect("a last request");
+    let said: Vec<_> = asked.messages().iter().filter(|message| message["role"] == "assistant").map(text).collect();
+    assert_eq!(said, steps, "the model is shown what it said before each call");
 }

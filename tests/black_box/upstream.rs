@@ -115,6 +115,28 @@ async fn a_slow_stream_is_not_a_silent_one() {
 }
 
 #[tokio::test]
+async fn a_comment_is_a_sign_of_life() {
+    let waiting = |stream: Stream| stream.raw(": waiting\n\n").pause(Duration::from_millis(400));
+    let provider =
+        Provider::start(move |_| (0..5).fold(Stream::new(), |s, _| waiting(s)).text("At last.").end("stop")).await;
+    let server = Setup::new().assistant(&provider).set("NETRA_LLM_STALL_S", 1).start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let run = start_run(&socket, "assistant", "Queue up.").await;
+    ended(&socket, &run).await;
+    check_answer(&socket.frames(), &run, "At last.");
+}
+
+#[tokio::test]
+async fn an_event_without_end_is_cut_short() {
+    let mebibyte = "x".repeat(1 << 20);
+    let endless = (0..6).fold(Stream::new().text("Well, ").raw("data: {\""), |stream, _| stream.raw(&mebibyte));
+    let provider = Provider::start(always(endless.pause(Duration::from_mins(1)).close())).await;
+    let server = Setup::new().assistant(&provider).start().await;
+    check_failure(&server, "an event without end", PROTOCOL).await;
+    provider.idle(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
 async fn nobody_there_is_unavailable() {
     let server = Setup::new().assistant_at(&nowhere()).start().await;
     check_failure(&server, "connection refused", UNAVAILABLE).await;

@@ -21,7 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Agent, Halt, Registry, RunContext,
     provider::ChatMessage,
-    recovery::{self, MAX_ITERATIONS, Progress},
+    recovery::{self, Progress},
     turns::{self, Answer, Outcome},
 };
 use crate::server::{
@@ -373,7 +373,7 @@ impl Shared {
                 Err(outcome) => return outcome,
             }
         }
-        if progress.iterations >= MAX_ITERATIONS {
+        if progress.is_hopeless() {
             let (code, message) = recovery::too_often(run.fence.run_id);
             return Outcome::Failed { code, message, retryable: true };
         }

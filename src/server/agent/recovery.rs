@@ -1,5 +1,7 @@
 //! Taking up a run that another process began: its events say how far it came.
 
+use std::collections::HashMap;
+
 use netra_ws::{
     ErrorCode, MessageId, RunId,
     log::{LogError, PageLimit},
@@ -16,8 +18,11 @@ use crate::server::{
 /// Events read at a time.
 const PAGE: usize = 500;
 
-/// Processes that may work on a run one after another; a run that takes down each of them must end.
-pub(super) const MAX_ITERATIONS: u32 = 4;
+/// Processes that may work on a run one after another without finishing a step; a run that takes down each of them must end.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// Processes that may work on a run in all: enough for any row of deployments, and yet an end.
+const MAX_ITERATIONS: u32 = 64;
 
 /// How far a run came.
 #[derive(Debug)]
@@ -26,6 +31,10 @@ pub(super) struct Progress {
     pub(super) run: Run,
     /// How many processes began or took up the run.
     pub(super) iterations: u32,
+    /// Those of them since the last step was finished.
+    attempts: u32,
+    /// How much text, in bytes, stood before each tool was called.
+    said_before: HashMap<String, usize>,
     /// The text of its finished turns; what follows belongs to a turn that was cut off.
     pub(super) kept: String,
     /// Whether the whole answer is in the log and only the run's end is missing.
@@ -38,6 +47,8 @@ impl Progress {
         Self {
             run: Run::queued(run.fence.run_id, run.agent.clone(), run.message_id),
             iterations: 0,
+            attempts: 0,
+            said_before: HashMap::new(),
             kept: String::new(),
             answered: false,
         }
@@ -62,9 +73,16 @@ impl Progress {
     fn apply(&mut self, message: &ServerMessage, at: netra_ws::Timestamp) {
         self.run.apply(message, at);
         match message {
-            ServerMessage::AgentStarted(_) => self.iterations += 1,
+            ServerMessage::AgentStarted(_) => {
+                self.iterations += 1;
+                self.attempts += 1;
+            }
             // A tool is called at the end of a turn, so the text before it is finished.
-            ServerMessage::ToolExecuting(_) => self.kept.clone_from(&self.run.text),
+            ServerMessage::ToolExecuting(call) => {
+                self.kept.clone_from(&self.run.text);
+                self.said_before.insert(call.tool_call_id.clone(), self.kept.len());
+            }
+            ServerMessage::ToolCompleted(_) => self.attempts = 0,
             ServerMessage::AgentResponse(_) => self.answered = true,
             _ => {}
         }
@@ -75,9 +93,21 @@ impl Progress {
         self.run.message_id
     }
 
-    /// The calls so far, as the model is shown them.
+    /// Whether the run took down one process after another.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.attempts >= MAX_ATTEMPTS || self.iterations >= MAX_ITERATIONS
+    }
+
+    /// The finished turns, as the model is shown them: what was said, and the call that followed.
     pub(super) fn turns(&self) -> Vec<ChatMessage> {
-        self.run.tools().flat_map(as_turn).collect()
+        let mut from = 0;
+        let turn = |call: &ToolCall| {
+            let upto = self.said_before.get(&call.tool_call_id).copied().unwrap_or(from);
+            let said = self.kept.get(from..upto).unwrap_or_default();
+            from = upto;
+            as_turn(said.trim_start_matches('\n'), call)
+        };
+        self.run.tools().flat_map(turn).collect()
     }
 
     /// Calls that began and did not end.
@@ -95,11 +125,11 @@ pub(super) fn too_often(run: RunId) -> (ErrorCode, String) {
     )
 }
 
-fn as_turn(call: &ToolCall) -> [ChatMessage; 2] {
+fn as_turn(said: &str, call: &ToolCall) -> [ChatMessage; 2] {
     let request =
         ToolRequest { id: call.tool_call_id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) };
     [
-        ChatMessage::Assistant { text: String::new(), calls: vec![request] },
+        ChatMessage::Assistant { text: said.to_owned(), calls: vec![request] },
         ChatMessage::Tool { id: call.tool_call_id.clone(), result: call.result.to_string() },
     ]
 }

@@ -62,6 +62,8 @@ keys! {
     "data_dir" "NETRA_DATA_DIR" "data_dir";
     "database_url" "NETRA_DATABASE_URL" "database_url";
     "nats_url" "NETRA_NATS_URL" "nats_url";
+    "mcp_config" "NETRA_MCP_CONFIG" "";
+    "agents_config" "NETRA_AGENTS_CONFIG" "";
     "auth" "NETRA_AUTH" "auth.modes";
     "public_url" "NETRA_PUBLIC_URL" "public_url";
     "allowed_origins" "NETRA_ALLOWED_ORIGINS" "allowed_origins";
@@ -90,6 +92,9 @@ keys! {
 
 /// Tables of the file that are read as a whole elsewhere.
 const TABLES: &[&str] = &["agents"];
+
+/// Settings that a later version has a use for.
+const UNUSED: &[&str] = &["nats_url", "mcp_config", "agents_config"];
 
 /// All sources, in order.
 pub(super) struct Source {
@@ -157,6 +162,11 @@ impl Source {
     /// The name under which the user gave the setting, for what is said about it.
     pub(super) fn given(&self, name: &str) -> String {
         self.raw(name).map_or_else(|| name.to_owned(), |(_, given)| given)
+    }
+
+    /// What was given and has no effect, by the name under which it was given.
+    pub(super) fn unused(&self) -> Vec<String> {
+        UNUSED.iter().filter_map(|name| self.raw(name)).map(|(_, given)| given).collect()
     }
 
     pub(super) fn text(&self, name: &str) -> Option<String> {

@@ -15,7 +15,7 @@ use crate::server::{
     auth::Identity,
     error::ApiError,
     state::AppState,
-    store::{ThreadChange, ThreadQuery},
+    store::{ThreadChange, ThreadPlace, ThreadQuery},
 };
 
 /// Threads in a page unless asked otherwise, and at most.
@@ -65,12 +65,12 @@ pub async fn list(
     identity: Identity,
     ApiQuery(asked): ApiQuery<ListQuery>,
 ) -> Result<Json<ThreadList>, ApiError> {
-    let offset = asked.cursor.as_deref().map(|cursor| cursor.parse::<u32>().map_err(|_| bad_cursor())).transpose()?;
-    let offset = offset.unwrap_or_default() as usize;
+    let after = asked.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| bad_cursor())).transpose()?;
     let limit = page_size(asked.limit, THREADS);
-    let query = ThreadQuery { text: asked.query, archived: asked.archived, limit, offset };
+    let query = ThreadQuery { text: asked.query, archived: asked.archived, limit, after };
     let (threads, more) = state.threads.list(identity.user.id, &query).await?;
-    Ok(Json(ThreadList { threads, next_cursor: more.then(|| (offset + limit).to_string()) }))
+    let last = threads.last().filter(|_| more);
+    Ok(Json(ThreadList { next_cursor: last.map(|thread| ThreadPlace::from(thread).to_string()), threads }))
 }
 
 /// `POST /api/threads`

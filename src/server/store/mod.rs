@@ -1,5 +1,6 @@
 //! The store: users, sign-ins, threads, runs, and the event log.
 
+mod place;
 pub mod sqlite;
 
 use std::{sync::Arc, time::Duration};
@@ -12,6 +13,8 @@ use netra_ws::{
     payload::Ack,
 };
 use uuid::Uuid;
+
+pub use place::ThreadPlace;
 
 /// A store failed, or holds something that cannot be read back.
 pub type StoreError = sqlx::Error;
@@ -146,8 +149,8 @@ pub struct ThreadQuery {
     pub archived: bool,
     /// At most so many.
     pub limit: usize,
-    /// How many to pass over.
-    pub offset: usize,
+    /// Those behind this place.
+    pub after: Option<ThreadPlace>,
 }
 
 /// What to change; what is absent stays.

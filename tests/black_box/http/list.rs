@@ -33,6 +33,8 @@ async fn pages_follow_each_other_without_gap_or_repeat() {
             None => break,
         }
         assert!(sizes.len() < 10, "pages without end");
+        // What comes to the top meanwhile pushes nothing onto a page that was not read yet.
+        user.thread("made meanwhile").await;
     }
     assert_eq!(seen, all);
     assert_eq!(sizes, [3, 3, 1], "the last page has no next_cursor");

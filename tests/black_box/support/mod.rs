@@ -10,7 +10,6 @@ pub(crate) mod rules;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod socket;
-pub(crate) mod specification;
 pub(crate) mod user;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ use futures::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
+use netra::conform::{Sender, violation};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::watch, task::JoinHandle, time::timeout};
 use tokio_tungstenite::{
@@ -22,7 +23,7 @@ use tokio_tungstenite::{
 use super::{
     PATIENCE,
     frame::{check_envelope, frame},
-    order, specification,
+    order,
 };
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -207,8 +208,10 @@ impl Drop for Socket {
             return;
         }
         let frames = self.frames();
-        if let Some(violation) = frames.iter().find_map(|frame| specification::violation("server", frame)) {
-            panic!("not as specified: {violation}");
+        for frame in &frames {
+            if let Some(reasons) = violation(Sender::Server, frame) {
+                panic!("not as specified: {reasons}: {frame}");
+            }
         }
         if let Some(violation) = order::violation(&frames) {
             panic!("out of order: {violation}");
@@ -217,8 +220,8 @@ impl Drop for Socket {
         let refused = |sent: &Value| frames.iter().any(|f| f["type"] == "error_message" && f["reply_to"] == sent["id"]);
         let answered = |sent: &Value| frames.iter().any(|f| f["reply_to"] == sent["id"]);
         for sent in self.sent.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            if let Some(violation) = specification::violation("client", sent) {
-                assert!(refused(sent) || !answered(sent), "taken, but not as specified: {violation}");
+            if let Some(reasons) = violation(Sender::Client, sent) {
+                assert!(refused(sent) || !answered(sent), "taken, but not as specified: {reasons}: {sent}");
             }
         }
     }

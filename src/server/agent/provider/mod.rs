@@ -49,6 +49,15 @@ pub enum Piece {
     Text(String),
 }
 
+impl Piece {
+    /// Its size in bytes.
+    fn len(&self) -> usize {
+        match self {
+            Self::Thinking(text) | Self::Text(text) => text.len(),
+        }
+    }
+}
+
 /// Where pieces go.
 #[async_trait]
 pub trait TurnSink: Send {

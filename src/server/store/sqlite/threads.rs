@@ -34,7 +34,8 @@ impl SqliteStore {
         let readable = "(t.user_id = ?1 OR t.id IN (SELECT m.thread_id FROM members AS m WHERE m.user_id = ?1))";
         let sql = format!(
             "SELECT {THREAD_COLUMNS} FROM threads AS t WHERE {readable} AND t.archived = ?2 {filter}
-             ORDER BY t.pinned DESC, t.updated_at DESC, t.id DESC LIMIT ?5 OFFSET ?6"
+             AND (?6 IS NULL OR (t.pinned, t.updated_at, t.id) < (?6, ?7, ?8))
+             ORDER BY t.pinned DESC, t.updated_at DESC, t.id DESC LIMIT ?5"
         );
         let rows: Vec<ThreadRow> = query_as(AssertSqlSafe(sql))
             .bind(user.uuid())
@@ -42,7 +43,9 @@ impl SqliteStore {
             .bind(text.map(like_pattern))
             .bind(text.map(match_expression).map(|words| if words.is_empty() { NO_WORD.to_owned() } else { words }))
             .bind(to_i64(wanted.limit))
-            .bind(to_i64(wanted.offset))
+            .bind(wanted.after.map(|place| place.pinned))
+            .bind(wanted.after.map(|place| to_i64(place.updated_at.as_millis())))
+            .bind(wanted.after.map(|place| place.id.uuid()))
             .fetch_all(&self.readers)
             .await?;
         Ok(rows.into_iter().map(|ThreadRow(thread)| thread).collect())

@@ -1,19 +1,24 @@
 //! Any server that speaks OpenAI's chat completions with `stream: true`.
 
+mod body;
 mod request;
 mod stream;
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use eventsource_stream::Eventsource;
+use eventsource_stream::{EventStreamError, Eventsource};
 use futures::StreamExt;
 use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
 use tokio::time::{sleep, timeout};
 
 use super::{Provider, ProviderError, Turn, TurnRequest, TurnSink};
 use crate::server::{agent::RunContext, metrics::metrics};
+use body::Unread;
 use stream::Assembly;
 
 /// Pauses before a refused request is sent again; only while nothing of the answer has come.
@@ -98,7 +103,7 @@ impl OpenAi {
                 format!("the model's server cannot be reached: {}", plain(&error)),
                 true,
             )),
-            Err(_) => Err(self.silent()),
+            Err(_) => Err(body::silent(self.stall)),
         }
     }
 
@@ -116,10 +121,6 @@ impl OpenAi {
         let detail = said.map_or_else(String::new, |said| format!(": {said}"));
         let retryable = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
         ProviderError::unavailable(format!("{hint} ({}){detail}", status.as_u16()), retryable)
-    }
-
-    fn silent(&self) -> ProviderError {
-        ProviderError::unavailable(format!("the model's server was silent for {} s", self.stall.as_secs()), true)
     }
 }
 
@@ -154,25 +155,27 @@ impl OpenAi {
                 "the model's server answered {kind:?} instead of an event stream"
             )));
         }
-        let mut events = response.bytes_stream().eventsource();
+        let unread = Unread::default();
+        let mut events = pin!(body::limited(response.bytes_stream(), self.stall, &unread).eventsource());
         let mut assembly = Assembly::default();
         loop {
             let event = tokio::select! {
                 biased;
                 halt = request.context.halted() => return Err(ProviderError::Halted(halt)),
-                event = timeout(self.stall, events.next()) => event,
+                event = events.next() => event,
             };
+            unread.clear();
             match event {
-                Err(_) => return Err(self.silent()),
-                Ok(None) => break,
-                Ok(Some(Err(error))) => {
-                    return Err(ProviderError::protocol(format!("the model's answer broke off: {error}")));
+                None => break,
+                Some(Err(EventStreamError::Transport(error))) => return Err(error),
+                Some(Err(error)) => {
+                    return Err(ProviderError::protocol(format!("the model's answer cannot be read: {error}")));
                 }
-                Ok(Some(Ok(event))) if event.data.trim() == "[DONE]" => {
+                Some(Ok(event)) if event.data.trim() == "[DONE]" => {
                     assembly.done();
                     break;
                 }
-                Ok(Some(Ok(event))) => {
+                Some(Ok(event)) => {
                     for piece in assembly.read(&event.data)? {
                         sink.piece(piece).await?;
                     }

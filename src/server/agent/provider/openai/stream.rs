@@ -13,6 +13,9 @@ const MAX_CALLS: usize = 64;
 /// Bytes of one call's arguments.
 const MAX_ARGUMENTS: usize = 1 << 20;
 
+/// Bytes of text and thoughts in one turn; more than ten times what the largest models write.
+const MAX_TEXT: usize = 8 << 20;
+
 /// Levels of nesting in one call's arguments.
 const MAX_DEPTH: usize = 64;
 
@@ -84,6 +87,8 @@ pub(super) struct Assembly {
     usage: Option<Usage>,
     finish_reason: Option<String>,
     done: bool,
+    /// Bytes of text and thoughts so far.
+    written: usize,
 }
 
 impl Assembly {
@@ -113,6 +118,10 @@ impl Assembly {
             let thought = delta.reasoning_content.filter(|text| !text.is_empty()).or(delta.reasoning);
             pieces.extend(thought.filter(|text| !text.is_empty()).map(Piece::Thinking));
             pieces.extend(delta.content.filter(|text| !text.is_empty()).map(Piece::Text));
+            self.written += pieces.iter().map(Piece::len).sum::<usize>();
+            if self.written > MAX_TEXT {
+                return Err(ProviderError::protocol(format!("the model wrote more than {} MiB", MAX_TEXT >> 20)));
+            }
             for call in delta.tool_calls.into_iter().flatten() {
                 self.extend_call(call)?;
             }

@@ -1,3 +1,4 @@
+use netra_ws::ErrorCode;
 use serde_json::json;
 
 use super::*;
@@ -144,4 +145,17 @@ fn arguments_that_are_nested_too_deep_are_not_taken() {
         let (_, _, turn) = check(&[delta(json!({ "tool_calls": [call] })), end("tool_calls")], true);
         assert_eq!(turn.expect("a turn").calls[0].arguments.is_ok(), taken, "{depth}");
     }
+}
+
+#[test]
+fn an_answer_without_end() {
+    let mebibyte = "x".repeat(1 << 20);
+    let (thoughts, text, turn) = check(
+        &(0..9)
+            .map(|k| delta(if k < 2 { json!({ "reasoning": mebibyte }) } else { json!({ "content": mebibyte }) }))
+            .collect::<Vec<_>>(),
+        true,
+    );
+    assert_eq!((thoughts.len(), text.len()), (2 << 20, 6 << 20), "what came within the limit is shown");
+    assert!(matches!(turn, Err(ProviderError::Upstream { code: ErrorCode::UpstreamProtocol, .. })), "{turn:?}");
 }
