@@ -5,13 +5,14 @@ import { story } from "../log.ts";
 import { countTo, prompts } from "../model.ts";
 import { SocketLog } from "../sockets.ts";
 
-/** Both sides give a socket up well within the shorter of the two pauses. */
-const FROZEN_MS = process.env.NETRA_TEST_LONG === "1" ? 60_000 : 12_000;
+/** Both sides give a socket up well within the shorter of the two pauses. A browser that was stopped is stopped for a minute. */
+const MINUTE_MS = 60_000;
+const FROZEN_MS = process.env.NETRA_TEST_LONG === "1" ? MINUTE_MS : 12_000;
 
 test.describe.configure({ timeout: 180_000 });
 test.use({ settings: { NETRA_HEARTBEAT_INTERVAL_MS: "2000", NETRA_HEARTBEAT_TIMEOUT_MS: "1000" } });
 
-const still = () => new Promise((wake) => setTimeout(wake, FROZEN_MS));
+const still = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
 for (const what of ["browser", "pages"] as const) {
   test(`typed and sent the moment the ${what} wakes: one message, one answer (R7, R14, R16)`, async ({
@@ -27,7 +28,7 @@ for (const what of ["browser", "pages"] as const) {
     await chat.cardIs("completed");
 
     browser.freeze(what);
-    await still();
+    await still(what === "browser" ? MINUTE_MS : FROZEN_MS);
     browser.thaw();
     await chat.ask(prompts.count(5));
     await expect(chat.cards).toHaveCount(2);
@@ -53,7 +54,7 @@ test("an answer that went on without the tab is whole when it wakes (R7, R14, R1
   await chat.askNew("assistant", prompts.count(200));
   await chat.answerGrowsBeyond(50);
   browser.freeze("browser");
-  await still();
+  await still(FROZEN_MS);
   browser.thaw();
   await chat.isLive();
   await chat.cardIs("completed");
