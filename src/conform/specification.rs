@@ -2,8 +2,11 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use jsonschema::Validator;
-use serde_json::{Value, json};
+use boon::{Compiler, SchemaIndex, Schemas, ValidationError};
+use serde_json::Value;
+
+/// Under this address the compiler finds the document; nothing is fetched from there.
+const DOCUMENT: &str = "https://netra.invalid/messages.schema.json";
 
 /// Who sent a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub enum Sender {
 }
 
 impl Sender {
+    const ALL: [Self; 2] = [Self::Server, Self::Client];
+
     const fn prefix(self) -> &'static str {
         match self {
             Self::Server => "server_",
@@ -23,31 +28,78 @@ impl Sender {
     }
 }
 
-/// A validator for each type, by its name in the specification: `server_connect`.
-static FRAMES: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
-    let document = netra_ws::schema::messages();
-    let definitions = document["$defs"].as_object().into_iter().flat_map(|all| all.keys());
-    let types =
-        definitions.filter(|name| [Sender::Server, Sender::Client].iter().any(|s| name.starts_with(s.prefix())));
-    types.map(|name| (name.clone(), validator(&document, name))).collect()
-});
-
-fn validator(document: &Value, name: &str) -> Validator {
-    let mut document = document.clone();
-    document["$ref"] = json!(format!("#/$defs/{name}"));
-    if let Some(whole) = document.as_object_mut() {
-        whole.remove("anyOf");
-    }
-    jsonschema::options().should_validate_formats(true).build(&document).expect("the types make a JSON Schema")
+struct Specification {
+    schemas: Schemas,
+    /// Each type by its name in the document: `server_connect`.
+    types: HashMap<String, SchemaIndex>,
 }
+
+static SPECIFICATION: LazyLock<Specification> = LazyLock::new(|| {
+    let mut document = netra_ws::schema::messages();
+    if let Some(whole) = document.as_object_mut() {
+        whole.remove("$id");
+    }
+    let definitions = document["$defs"].as_object().into_iter().flat_map(|all| all.keys().cloned());
+    let names: Vec<String> =
+        definitions.filter(|name| Sender::ALL.iter().any(|sender| name.starts_with(sender.prefix()))).collect();
+    let mut schemas = Schemas::new();
+    let mut compiler = Compiler::new();
+    compiler.enable_format_assertions();
+    compiler.add_resource(DOCUMENT, document).expect("the address is one");
+    let compiled = names.into_iter().map(|name| {
+        let index = compiler.compile(&format!("{DOCUMENT}#/$defs/{name}"), &mut schemas);
+        (name, index.expect("the types make a JSON Schema"))
+    });
+    let types = compiled.collect();
+    Specification { schemas, types }
+});
 
 /// What the specification has against a frame.
 pub fn violation(sender: Sender, frame: &Value) -> Option<String> {
     let name = format!("{}{}", sender.prefix(), frame["type"].as_str().unwrap_or_default());
-    let Some(validator) = FRAMES.get(&name) else { return Some(format!("{name} is no type")) };
-    let reasons: Vec<String> = validator
-        .iter_errors(frame)
-        .map(|error| format!("{} at {:?}", error.masked(), error.instance_path().as_str()))
-        .collect();
-    (!reasons.is_empty()).then(|| reasons.join("; "))
+    let Some(index) = SPECIFICATION.types.get(&name) else { return Some(format!("{name} is no type")) };
+    let error = SPECIFICATION.schemas.validate(frame, *index).err()?;
+    let mut reasons = Vec::new();
+    collect(&error, &mut reasons);
+    Some(reasons.join("; "))
+}
+
+/// The reasons at the leaves; what stands above them only says that something below is wrong.
+fn collect(error: &ValidationError<'_, '_>, reasons: &mut Vec<String>) {
+    if error.causes.is_empty() {
+        reasons.push(format!("{} at {:?}", error.kind, error.instance_location.to_string()));
+    }
+    for cause in &error.causes {
+        collect(cause, reasons);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_schemas_forbid_has_a_reason_and_a_place() {
+        let frame = |payload: Value| {
+            let id = "0198c7e2-0000-7000-8000-000000000001";
+            let ts = "2026-01-01T00:00:00.000Z";
+            json!({ "v": 1, "type": "pong", "id": id, "reply_to": id, "ts": ts, "payload": payload })
+        };
+        let check = |frame: Value, reason: Option<&str>| {
+            let found = violation(Sender::Server, &frame);
+            match reason {
+                Some(reason) => assert!(found.as_ref().is_some_and(|found| found.contains(reason)), "{found:?}"),
+                None => assert_eq!(found, None),
+            }
+        };
+        check(frame(json!({ "nonce": "n" })), None);
+        check(frame(json!({ "nonce": null })), Some("/payload/nonce"));
+        check(frame(json!([])), Some("/payload"));
+        let mut dated = frame(json!({}));
+        dated["ts"] = json!("yesterday");
+        check(dated, Some("/ts"));
+        check(json!({ "type": "made_up" }), Some("is no type"));
+    }
 }

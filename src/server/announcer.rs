@@ -32,6 +32,11 @@ impl Announcer {
         let users = if thread.shared { self.audience(id).await } else { vec![owner] };
         let message = if made { ServerMessage::ThreadCreated(thread) } else { ServerMessage::ThreadUpdate(thread) };
         self.to_users(&users, Frame::new(message).in_thread(id));
+        // Whoever lost the thread between the look and the word may have heard of that first, and has it back now.
+        if let Some(readers) = self.readers(id).await {
+            let lost: Vec<UserId> = users.into_iter().filter(|user| !readers.contains(user)).collect();
+            self.gone(&lost, id);
+        }
     }
 
     /// The same of a thread as the store has it now.
@@ -75,10 +80,12 @@ impl Announcer {
     /// Everyone who may read a thread, its owner first; nobody when the store fails: pages read the list again when they
     /// connect.
     pub async fn audience(&self, id: ThreadId) -> Vec<UserId> {
-        self.store.audience(id).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the thread's readers could not be read");
-            Vec::new()
-        })
+        self.readers(id).await.unwrap_or_default()
+    }
+
+    async fn readers(&self, id: ThreadId) -> Option<Vec<UserId>> {
+        let readers = self.store.audience(id).await;
+        readers.inspect_err(|error| tracing::warn!(%error, "the thread's readers could not be read")).ok()
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn Composer(
     let field = NodeRef::<html::Textarea>::new();
     let discovery = store.discovery.clone();
     let max_bytes = discovery.with_untracked(|discovery| discovery.ws.limits.max_frame_bytes).saturating_sub(ENVELOPE);
-    drafts::keep(thread, text);
+    drafts::keep(store.user().map(|user| user.id), thread, text);
     effect(move || {
         if let Some(field) = field.get()
             && !drafts::is_touch()
@@ -128,11 +128,13 @@ const fn in_json(byte: u8) -> usize {
 #[cfg(feature = "hydrate")]
 mod drafts {
     use leptos::prelude::*;
-    use netra_ws::ThreadId;
+    use netra_ws::{ThreadId, UserId};
 
-    /// Brings the draft back, then keeps it as it changes.
-    pub(super) fn keep(thread: Option<ThreadId>, text: RwSignal<String>) {
-        let key = format!("netra.draft.{}", thread.map_or_else(|| "new".to_owned(), |thread| thread.to_string()));
+    /// Brings the user's draft back, then keeps it as it changes. Another who signs in with this browser does not see it.
+    pub(super) fn keep(user: Option<UserId>, thread: Option<ThreadId>, text: RwSignal<String>) {
+        let Some(user) = user else { return };
+        let thread = thread.map_or_else(|| "new".to_owned(), |thread| thread.to_string());
+        let key = format!("netra.draft.{user}.{thread}");
         Effect::new(move |began: Option<()>| {
             let Some(storage) = window().local_storage().ok().flatten() else { return };
             if began.is_none() {
@@ -158,9 +160,9 @@ mod drafts {
 #[cfg(not(feature = "hydrate"))]
 mod drafts {
     use leptos::prelude::*;
-    use netra_ws::ThreadId;
+    use netra_ws::{ThreadId, UserId};
 
-    pub(super) fn keep(_: Option<ThreadId>, _: RwSignal<String>) {}
+    pub(super) fn keep(_: Option<UserId>, _: Option<ThreadId>, _: RwSignal<String>) {}
 
     pub(super) fn is_touch() -> bool {
         false
