@@ -17,7 +17,7 @@ use netra_ws::{
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::{inbound, rooms, subscribe};
+use super::{inbound, rest::Rest, rooms, subscribe};
 use crate::server::{
     metrics::metrics,
     state::{AppState, VERSION},
@@ -41,11 +41,6 @@ const BATCH_BYTES: usize = 128 * 1024;
 
 /// How long a goodbye may take when the user lost the right to the connection, or does not read.
 const CUT_DEADLINE: Duration = Duration::from_millis(400);
-
-/// A socket that was just flushed rests this long before the next flush, so that frames which follow quickly travel
-/// together: one write in place of several is what makes a fan-out to thousands cheap. The first frame after a rest goes at
-/// once, and a full batch never waits.
-const REST: Duration = Duration::from_millis(4);
 
 /// How the writer ended.
 enum End {
@@ -129,7 +124,7 @@ pub(super) fn answer(peer: &Peer, mut frame: ServerFrame) {
 /// Sends what is queued, and keeps time.
 async fn write(state: &AppState, peer: &Arc<Peer>, sink: &mut SplitSink<WebSocket, Message>) -> End {
     let mut clock = Clock::new(state, peer);
-    let mut rested_at = Instant::now();
+    let mut rest = Rest::new(Instant::now());
     // One timer that stays: a new one for each frame costs a tenth of all that a fan-out does.
     let mut token_ends = peer.token_expires_at();
     let mut due = pin!(sleep_until(clock.deadline()));
@@ -149,13 +144,14 @@ async fn write(state: &AppState, peer: &Arc<Peer>, sink: &mut SplitSink<WebSocke
         match next {
             Next::Frame(frame) => {
                 let (frames, bytes) = peer.outbound.depth();
-                if frames < BATCH && bytes < BATCH_BYTES && Instant::now() < rested_at {
-                    sleep_until(rested_at).await;
+                // A full batch has nothing to wait for.
+                if frames < BATCH && bytes < BATCH_BYTES {
+                    rest.end().await;
                 }
                 let parts = u32::try_from(frame.len() / BATCH_BYTES).unwrap_or(u32::MAX).saturating_add(1);
                 let sent = timeout(WRITE_DEADLINE * parts, send(peer, sink, frame)).await;
                 let now = Instant::now();
-                rested_at = now + REST;
+                rest.begin(now);
                 // A queue that never runs empty must not lengthen the token's life. A heartbeat would wait in it, and the
                 // answer come late for no fault of the reader's: that the writes succeed is sign enough of life.
                 if now >= due.deadline() && clock.token_is_over(now) {

@@ -4,6 +4,7 @@ mod connection;
 mod dispatch;
 mod handshake;
 mod inbound;
+mod rest;
 mod rooms;
 mod subscribe;
 

@@ -55,6 +55,8 @@ struct Climb {
     steps: Vec<Step>,
     /// The best step, which may lie between two of those.
     best: Option<Step>,
+    /// The first step that was too much.
+    too_much: Option<Step>,
     /// What its clients say after the last of them.
     verdict: Verdict,
 }
@@ -170,7 +172,7 @@ impl Contender {
     /// more than it can do is not held against it: its clients' word is taken after each step that it kept up with.
     async fn climb(self, name: &'static str, options: &Options) -> Result<Climb, Failure> {
         let (connections, seconds) = sizes(options);
-        let mut climb = Climb { name, steps: Vec::new(), best: None, verdict: Verdict::default() };
+        let mut climb = Climb { name, steps: Vec::new(), best: None, too_much: None, verdict: Verdict::default() };
         let mut subject = self.start(options, connections).await?;
         let (mut rate, mut tries) = (FIRST / float(connections as u64), 0);
         while rate <= LAST && tries < 2 {
@@ -178,9 +180,11 @@ impl Contender {
             if step.keeps_up(connections) {
                 climb.verdict = subject.pause_and_check().await?;
                 climb.steps.push(step);
+                climb.too_much = None;
                 (rate, tries) = (rate * FACTOR, 0);
             } else {
                 tries += 1;
+                climb.too_much = Some(step);
                 drop(subject);
                 subject = self.start(options, connections).await?;
             }
@@ -208,7 +212,7 @@ pub(crate) async fn compare(options: &Options) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::new(format!("compare: {connections} watchers, messages of about {MESSAGE} bytes"));
     // The highest rate that all of them kept up with.
     let common = climbs.iter().map(|climb| climb.steps.len()).min().unwrap_or(0);
-    for Climb { name, steps, best, verdict } in &climbs {
+    for Climb { name, steps, best, too_much, verdict } in &climbs {
         let Some(best) = best else {
             outcome.faults.push(format!("{name} did not keep up with the first step"));
             continue;
@@ -220,6 +224,11 @@ pub(crate) async fn compare(options: &Options) -> Result<Outcome, Failure> {
             let offered = step.rate * float(connections as u64);
             outcome.add(format!("{name}: server CPU per delivery at {offered:.0}/s"), step.cpu_us, "us");
             outcome.add(format!("{name}: p99 at {offered:.0}/s"), step.p99_ms, "ms");
+        }
+        if let Some(step) = too_much {
+            let offered = step.rate * float(connections as u64);
+            outcome.add(format!("{name}: too much, part that came"), 100.0 * step.delivered / offered, "%");
+            outcome.add(format!("{name}: too much, p99"), step.p99_ms, "ms");
         }
         outcome.lost += verdict.missing + verdict.gaps;
         outcome.duplicated += verdict.duplicated;
