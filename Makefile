@@ -11,7 +11,7 @@ run: build ## Build and serve on 127.0.0.1:3000
 	./target/release/netra serve
 
 build: setup ## Release build: target/release/netra and target/site
-	@echo "netra: release build; about 10 minutes the first time"
+	@echo "netra: release build; about 13 minutes the first time"
 	cargo leptos build --release
 	node tools/precompress.mjs target/site
 
