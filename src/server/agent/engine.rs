@@ -9,7 +9,6 @@ use std::{
 use netra_ws::{
     ErrorCode, RunId, ThreadId,
     emitter::{EmitError, EmitterPool},
-    model::MessageRole,
     payload::{AgentCompleted, AgentStarted, CompletedStatus},
 };
 use tokio::{
@@ -19,8 +18,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Agent, Halt, Registry, RunContext,
-    provider::ChatMessage,
+    Agent, Halt, Registry, RunContext, conversation,
     recovery::{self, Progress},
     turns::{self, Answer, Outcome},
 };
@@ -29,12 +27,6 @@ use crate::server::{
     store::{ClaimedRun, SharedStore},
     tool::ToolEngine,
 };
-
-/// Messages of the thread that a model is shown.
-const CONTEXT_MESSAGES: usize = 60;
-
-/// How many messages behind the newest one the message to answer may be.
-const MAX_BEHIND: usize = 2_000;
 
 /// How long a stop is remembered for a run that is not worked on.
 const EARLY_STOP: Duration = Duration::from_mins(10);
@@ -358,7 +350,7 @@ impl Shared {
             // A stop keeps what was said as the answer, too.
             return if run.stopped { Outcome::Halted(Halt::Stopped) } else { Outcome::Completed };
         }
-        let mut messages = match self.conversation(run).await {
+        let mut messages = match conversation::read(&self.store, run).await {
             Ok(messages) => messages,
             Err(error) => {
                 tracing::error!(%error, "the conversation could not be read");
@@ -378,38 +370,6 @@ impl Shared {
             return Outcome::Failed { code, message, retryable: true };
         }
         turns::run(context, &self.tools, messages, answer).await
-    }
-
-    /// What the model is shown: the thread's messages up to the one to answer.
-    async fn conversation(&self, run: &ClaimedRun) -> Result<Vec<ChatMessage>, crate::server::store::StoreError> {
-        let mut messages = self.store.messages(run.thread_id, None, CONTEXT_MESSAGES).await?;
-        let place = |messages: &[netra_ws::model::Message]| {
-            messages.iter().position(|message| Some(message.message_id) == run.message_id)
-        };
-        // Many may have been asked since.
-        let mut more = messages.len() == CONTEXT_MESSAGES;
-        while more && place(&messages).is_none_or(|at| at + 1 < CONTEXT_MESSAGES) && messages.len() < MAX_BEHIND {
-            let oldest = messages.first().map(|message| message.seq);
-            let mut earlier = self.store.messages(run.thread_id, oldest, CONTEXT_MESSAGES).await?;
-            more = earlier.len() == CONTEXT_MESSAGES;
-            earlier.append(&mut messages);
-            messages = earlier;
-        }
-        let asked = place(&messages);
-        let upto = asked.map_or(messages.len(), |at| at + 1);
-        // An answer to an earlier message may have been written after this one was asked.
-        let late = messages[upto..].iter().filter(|message| message.role == MessageRole::Assistant);
-        let (before, asked) = messages[..upto].split_at(upto.saturating_sub(1));
-        let before = &before[before.len().saturating_sub(CONTEXT_MESSAGES)..];
-        Ok(before
-            .iter()
-            .chain(late)
-            .chain(asked)
-            .map(|message| match message.role {
-                MessageRole::User => ChatMessage::User(message.content.clone()),
-                MessageRole::Assistant => ChatMessage::Assistant { text: message.content.clone(), calls: Vec::new() },
-            })
-            .collect())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bridge;
 mod context;
+mod conversation;
 mod engine;
 pub mod provider;
 mod recovery;

@@ -84,7 +84,31 @@ impl Progress {
             }
             ServerMessage::ToolCompleted(_) => self.attempts = 0,
             ServerMessage::AgentResponse(_) => self.answered = true,
-            _ => {}
+            ServerMessage::Connect(_)
+            | ServerMessage::Disconnect(_)
+            | ServerMessage::Heartbeat(_)
+            | ServerMessage::Pong(_)
+            | ServerMessage::Authenticated(_)
+            | ServerMessage::Subscribed(_)
+            | ServerMessage::ThreadSnapshot(_)
+            | ServerMessage::Ack(_)
+            | ServerMessage::Unsubscribed(_)
+            | ServerMessage::ErrorMessage(_)
+            | ServerMessage::ThreadCreated(_)
+            | ServerMessage::ThreadUpdate(_)
+            | ServerMessage::ThreadDeleted(_)
+            | ServerMessage::ThreadMessage(_)
+            | ServerMessage::AgentThinking(_)
+            | ServerMessage::ToolApprovalRequired(_)
+            | ServerMessage::AgentProgress(_)
+            | ServerMessage::PartialResult(_)
+            | ServerMessage::AgentCompleted(_)
+            | ServerMessage::AgentError(_)
+            | ServerMessage::SystemMessage(_)
+            | ServerMessage::Broadcast(_)
+            | ServerMessage::RoomMessage(_)
+            | ServerMessage::JsonrpcResponse(_)
+            | ServerMessage::JsonrpcNotification(_) => {}
         }
     }
 

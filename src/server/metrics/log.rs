@@ -56,7 +56,32 @@ impl MeasuredLog {
                 metrics.tools.get_or_create(&ByTool { tool, status }).inc();
                 metrics.tool_time.observe(seconds(call.duration_ms));
             }
-            _ => {}
+            ServerMessage::Connect(_)
+            | ServerMessage::Disconnect(_)
+            | ServerMessage::Heartbeat(_)
+            | ServerMessage::Pong(_)
+            | ServerMessage::Authenticated(_)
+            | ServerMessage::Subscribed(_)
+            | ServerMessage::ThreadSnapshot(_)
+            | ServerMessage::Ack(_)
+            | ServerMessage::Unsubscribed(_)
+            | ServerMessage::ErrorMessage(_)
+            | ServerMessage::ThreadCreated(_)
+            | ServerMessage::ThreadUpdate(_)
+            | ServerMessage::ThreadDeleted(_)
+            | ServerMessage::ThreadMessage(_)
+            | ServerMessage::AgentStarted(_)
+            | ServerMessage::AgentThinking(_)
+            | ServerMessage::ToolExecuting(_)
+            | ServerMessage::ToolApprovalRequired(_)
+            | ServerMessage::AgentProgress(_)
+            | ServerMessage::PartialResult(_)
+            | ServerMessage::AgentResponse(_)
+            | ServerMessage::SystemMessage(_)
+            | ServerMessage::Broadcast(_)
+            | ServerMessage::RoomMessage(_)
+            | ServerMessage::JsonrpcResponse(_)
+            | ServerMessage::JsonrpcNotification(_) => {}
         }
     }
 }
