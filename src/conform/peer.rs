@@ -1,4 +1,5 @@
-//! One socket. Whatever is heard is held to the schemas and to the envelope's rules; what breaks them is the fault of the check that heard it.
+//! One socket. Whatever is heard is held to the schemas and to the envelope's rules; what breaks them is the fault of the
+//! check that heard it.
 
 use futures::{SinkExt, StreamExt};
 use netra_ws::{

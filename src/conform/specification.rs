@@ -36,6 +36,7 @@ struct Specification {
 
 static SPECIFICATION: LazyLock<Specification> = LazyLock::new(|| {
     let mut document = netra_ws::schema::messages();
+    // Under an address of its own, the types would not be found under ours.
     if let Some(whole) = document.as_object_mut() {
         whole.remove("$id");
     }
