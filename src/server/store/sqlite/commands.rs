@@ -1,9 +1,14 @@
 //! What commands became: a resend gets the first answer, for as long as the thread lives.
 
+use async_trait::async_trait;
 use netra_ws::{CommandId, RunId, UserId, log::LogError, payload::Ack};
 use sqlx::{SqliteConnection, query, query_as};
 
-use super::{super::Recorded, SqliteStore, corrupt, log::store};
+use super::{
+    super::{CommandLedger, Recorded, StoreError},
+    SqliteStore,
+    failure::store,
+};
 
 /// The answer that this command got before, marked as a duplicate.
 pub(super) async fn earlier(
@@ -22,7 +27,7 @@ pub(super) async fn earlier(
         None => Ok(None),
         Some((kept, _)) if kept != digest => Err(LogError::IdConflict),
         Some((_, ack)) => {
-            let ack: Ack = serde_json::from_str(&ack).map_err(|error| store(corrupt(error)))?;
+            let ack: Ack = serde_json::from_str(&ack).map_err(|error| store(StoreError::corrupt(error)))?;
             Ok(Some(Ack { duplicate: true, ..ack }))
         }
     }
@@ -35,15 +40,31 @@ pub(super) async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> 
         .bind(command.command_id.uuid())
         .bind(command.digest)
         .bind(command.thread_id.uuid())
-        .bind(serde_json::to_string(command.ack).map_err(|error| store(corrupt(error)))?)
+        .bind(serde_json::to_string(command.ack).map_err(LogError::store)?)
         .execute(tx)
         .await
         .map(drop)
         .map_err(store)
 }
 
-impl SqliteStore {
-    pub(super) async fn insert_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
+#[async_trait]
+impl CommandLedger for SqliteStore {
+    async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError> {
+        let mut reader = self.readers.acquire().await.map_err(store)?;
+        earlier(&mut reader, user, command, digest).await
+    }
+
+    async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError> {
+        let mut tx = self.write().await.map_err(store)?;
+        if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
+            return Ok(ack);
+        }
+        insert(&mut tx, command).await?;
+        tx.commit().await.map_err(store)?;
+        Ok(command.ack.clone())
+    }
+
+    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
         let mut tx = self.write().await.map_err(store)?;
         if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
             return Ok(ack);

@@ -4,11 +4,12 @@
 //! seen on other events. So a log that may have gone back gets new epochs, and every client a snapshot. Signs of it: the machine
 //! booted anew under a running server, or the database is not the one that the data folder saw last.
 
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
-use sqlx::query;
+use sqlx::{query, query_scalar};
 
-use super::{SqliteStore, StoreError};
+use super::{super::StoreError, SqliteStore, failure::io};
+use crate::server::disk;
 
 /// Beside the database: the generation that it had last.
 const MARKER: &str = "netra.generation";
@@ -23,9 +24,12 @@ impl SqliteStore {
         let marker = fs::read_to_string(data_dir.join(MARKER)).ok();
         let kept: Option<(String, String, bool)> =
             sqlx::query_as("SELECT generation, boot, running FROM continuity").fetch_optional(&self.writer).await?;
-        let goes_on = kept.is_none_or(|(generation, last_boot, running)| {
-            marker.as_deref().map(str::trim) == Some(&*generation) && (!running || last_boot == boot)
-        });
+        let is_copy =
+            kept.as_ref().is_some_and(|(generation, ..)| marker.as_deref().map(str::trim) != Some(&**generation));
+        if is_copy {
+            self.check_whole().await?;
+        }
+        let goes_on = !is_copy && kept.is_none_or(|(_, last_boot, running)| !running || last_boot == boot);
         let renewed = if goes_on {
             0
         } else {
@@ -33,6 +37,26 @@ impl SqliteStore {
         };
         self.keep(data_dir, &boot, true).await?;
         Ok(renewed)
+    }
+
+    /// Looks for what a file has that was copied while a server wrote to it: pages of different moments.
+    async fn check_whole(&self) -> Result<(), StoreError> {
+        tracing::info!("checking a database that was put in place");
+        let verdict: String = query_scalar("PRAGMA integrity_check(1)").fetch_one(&self.writer).await?;
+        let torn: i64 = query_scalar(
+            // Deleted threads, which are nobody's, may be half gone.
+            "SELECT COUNT(*) FROM threads AS t WHERE t.user_id <> zeroblob(16) AND head_seq - trimmed_seq <>
+             (SELECT COUNT(*) FROM events AS e WHERE e.thread_id = t.id AND e.seq > t.trimmed_seq)",
+        )
+        .fetch_one(&self.writer)
+        .await?;
+        if verdict == "ok" && torn == 0 {
+            return Ok(());
+        }
+        let found = if torn > 0 { format!("{torn} conversations have holes") } else { verdict };
+        Err(StoreError::Corrupt(format!(
+            "{found}; it was damaged, or copied while in use (sqlite3's .backup copies whole)"
+        )))
     }
 
     /// The server ends in order. A copy that is put back later is known by its generation.
@@ -48,25 +72,19 @@ impl SqliteStore {
             .bind(running)
             .execute(&self.writer)
             .await?;
-        write(&data_dir.join(MARKER), &generation).map_err(StoreError::Io)
+        disk::write_whole(&data_dir.join(MARKER), generation.as_bytes(), 0o600).map_err(io)
     }
-}
-
-/// Whole or not at all.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let draft = path.with_extension("new");
-    fs::write(&draft, text)?;
-    fs::rename(draft, path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::store::Durability;
 
     /// What becomes of one thread's epoch when a server stops, something happens, and the next server starts.
     async fn check(in_order: bool, what: &str, between: impl AsyncFn(&SqliteStore, &Path), renewed: u64) {
         let dir = tempfile::tempdir().expect("a folder");
-        let store = SqliteStore::open("sqlite:", dir.path()).await.expect("the store opens");
+        let store = SqliteStore::open("sqlite:", dir.path(), Durability::Process).await.expect("the store opens");
         assert_eq!(store.take_up(dir.path()).await.expect("begins"), 0, "{what}: a new database");
         query("INSERT INTO users (id, name, role, created_at) VALUES (x'00', 'A', 'user', 0)")
             .execute(&store.writer)

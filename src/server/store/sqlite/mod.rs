@@ -1,39 +1,68 @@
 //! SQLite: one file, one writer, many readers (WAL).
 
+mod api_tokens;
+mod attachments;
+mod audit;
+mod bulk;
+mod catalog;
+mod cleaning;
+mod closing;
 mod commands;
+mod commit;
 mod continuity;
-mod log;
-mod members;
+mod excerpt;
+mod failure;
+mod full_text;
+#[cfg(test)]
+mod histories;
+mod history;
+mod holds;
+mod leases;
+mod links;
+mod log_reads;
+mod migrations;
 mod projection;
+mod readers;
 mod rows;
-mod runs;
-mod threads;
-mod tokens;
-mod trim;
+mod second_factor;
+mod section_index;
+mod sign_ins;
+mod taking_part;
+#[cfg(test)]
+mod torn_wal;
 mod users;
 
-use std::{path::Path, str::FromStr, time::Duration};
-
-use async_trait::async_trait;
-use netra_ws::{
-    CommandId, RunId, ThreadId, Timestamp, UserId,
-    log::{Fence, LogError},
-    model::{Member, Message, Thread, User},
-    payload::Ack,
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
 };
+
+use netra_ws::Timestamp;
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Connection as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use uuid::Uuid;
 
-use super::{ApiToken, ClaimedRun, Found, NewUser, Recorded, Store, StoreError, ThreadChange, ThreadQuery, Trimmed};
+use super::{Durability, StoreError};
+use crate::server::private;
+
+pub(crate) use section_index::{IndexedSection, SectionIndex};
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The database's name in the data folder.
+const DATABASE: &str = "netra.db";
+
 /// Connections that read beside the writer.
 const READERS: u32 = 4;
+
+/// Connections that look up who is asking: nobody waits for another's conversation before being let in.
+const CHECKERS: u32 = 2;
+
+/// Connections that search: what people look for takes none of the others.
+const SEARCHERS: u32 = 2;
 
 /// A store in one SQLite file.
 #[derive(Clone)]
@@ -41,47 +70,73 @@ pub struct SqliteStore {
     /// The one connection that writes: a second one could only wait for the first.
     writer: SqlitePool,
     readers: SqlitePool,
+    checkers: SqlitePool,
+    searchers: SqlitePool,
 }
 
 impl SqliteStore {
     /// Opens the database and brings its schema up to date. `url` is `sqlite:` for `netra.db` in `data_dir`, or names a file.
-    pub async fn open(url: &str, data_dir: &Path) -> Result<Self, StoreError> {
-        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-        let options = if path.is_empty() {
-            SqliteConnectOptions::new().filename(data_dir.join("netra.db"))
-        } else {
-            SqliteConnectOptions::from_str(url)?
-        };
-        let options = options
+    pub async fn open(url: &str, data_dir: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let options = named(url, data_dir)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // A crash of the process loses nothing; a power cut may lose the last moments, never the file.
-            .synchronous(SqliteSynchronous::Normal)
+            .synchronous(match durability {
+                // The write-ahead log is synced before a commit can be read, and its name in the folder with its first sync.
+                Durability::Power => SqliteSynchronous::Full,
+                // Synced with each checkpoint: a power cut may lose the last moments, never the file.
+                Durability::Process => SqliteSynchronous::Normal,
+            })
+            // macOS keeps what was synced in the disk's own cache unless asked; elsewhere it has no effect.
+            .pragma("fullfsync", if durability == Durability::Power { "1" } else { "0" })
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true)
             .pragma("cache_size", "-2000")
-            .pragma("journal_size_limit", "16777216");
+            .pragma("journal_size_limit", "16777216")
+            // Statements for many rows come in several sizes.
+            .statement_cache_capacity(200);
+        private::keep(data_dir, options.get_filename()).map_err(failure::io)?;
         // Takes effect in a new file: what is trimmed is given back to the file system.
         let writing = options.clone().auto_vacuum(SqliteAutoVacuum::Incremental);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
-        sqlx::migrate!("migrations/sqlite").run(&writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .min_connections(1)
-            .connect_with(options.read_only(true).create_if_missing(false))
-            .await?;
-        Ok(Self { writer, readers })
+        let writer = pool_of(1).connect_with(writing).await?;
+        migrations::migrator()?.run(&writer).await?;
+        let reading = options.read_only(true).create_if_missing(false);
+        let pool = |connections| pool_of(connections).min_connections(1).connect_with(reading.clone());
+        let (readers, checkers, searchers) = tokio::try_join!(pool(READERS), pool(CHECKERS), pool(SEARCHERS))?;
+        Ok(Self { writer, readers, checkers, searchers })
     }
 
-    /// Closes both pools after what is under way.
+    /// Closes the pools after what is under way.
     pub async fn close(&self) {
-        self.readers.close().await;
+        tokio::join!(self.searchers.close(), self.checkers.close(), self.readers.close());
         self.writer.close().await;
     }
 
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
+}
+
+/// A pool of so many connections.
+fn pool_of(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
+        // When the disk fails SQLite rolls back by itself, and sqlx goes on counting a transaction that is gone. On such a
+        // connection nothing more could be written, and whoever reads would see one old state for ever.
+        let clean = !connection.is_in_transaction();
+        Box::pin(async move { Ok(clean) })
+    })
+}
+
+/// The database's file, for what is said about it.
+pub fn file(url: &str, data_dir: &Path) -> PathBuf {
+    named(url, data_dir).map_or_else(|_| url.into(), |options| options.get_filename().to_owned())
+}
+
+fn named(url: &str, data_dir: &Path) -> Result<SqliteConnectOptions, StoreError> {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    if path.is_empty() {
+        return Ok(SqliteConnectOptions::new().filename(data_dir.join(DATABASE)));
+    }
+    Ok(SqliteConnectOptions::from_str(url)?)
 }
 
 /// Now, as the store keeps times.
@@ -103,121 +158,4 @@ fn seq(value: i64) -> u64 {
 
 fn to_i64<T: TryInto<i64>>(value: T) -> i64 {
     value.try_into().unwrap_or(i64::MAX)
-}
-
-fn corrupt(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    sqlx::Error::Decode(Box::new(error))
-}
-
-#[async_trait]
-impl Store for SqliteStore {
-    async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.readers).await.map(drop)
-    }
-    async fn add_user(&self, user: NewUser) -> Result<Option<User>, StoreError> {
-        self.insert_user(user).await
-    }
-    async fn user_by_email(&self, email: &str) -> Result<Option<(User, String)>, StoreError> {
-        self.select_user_by_email(email).await
-    }
-    async fn dev_user(&self) -> Result<User, StoreError> {
-        self.upsert_dev_user().await
-    }
-    async fn add_session(&self, digest: &[u8], user: UserId, expires_at: Timestamp) -> Result<(), StoreError> {
-        self.insert_session(digest, user, expires_at).await
-    }
-    async fn session(&self, digest: &[u8]) -> Result<Option<User>, StoreError> {
-        self.select_session(digest).await
-    }
-    async fn end_session(&self, digest: &[u8]) -> Result<(), StoreError> {
-        self.delete_session(digest).await
-    }
-    async fn add_api_token(&self, user: UserId, name: &str, digest: &[u8]) -> Result<Option<ApiToken>, StoreError> {
-        self.insert_api_token(user, name, digest).await
-    }
-    async fn api_tokens(&self, user: UserId) -> Result<Vec<ApiToken>, StoreError> {
-        self.select_api_tokens(user).await
-    }
-    async fn remove_api_token(&self, user: UserId, id: Uuid) -> Result<bool, StoreError> {
-        self.delete_api_token(user, id).await
-    }
-    async fn api_token_user(&self, digest: &[u8]) -> Result<Option<User>, StoreError> {
-        self.use_api_token(digest).await
-    }
-    async fn user_by_address(&self, email: &str) -> Result<Option<User>, StoreError> {
-        self.select_user_by_address(email).await
-    }
-    async fn add_thread(&self, user: UserId, title: &str, agent: &str) -> Result<Thread, StoreError> {
-        self.insert_thread(user, title, agent).await
-    }
-    async fn thread(&self, user: UserId, id: ThreadId) -> Result<Option<Thread>, StoreError> {
-        threads::select_thread(&self.readers, user, id).await
-    }
-    async fn threads(&self, user: UserId, query: &ThreadQuery) -> Result<Vec<Thread>, StoreError> {
-        self.select_threads(user, query).await
-    }
-    async fn change_thread(
-        &self,
-        user: UserId,
-        id: ThreadId,
-        change: &ThreadChange,
-    ) -> Result<Option<Thread>, StoreError> {
-        self.update_thread(user, id, change).await
-    }
-    async fn remove_thread(&self, user: UserId, id: ThreadId) -> Result<bool, StoreError> {
-        self.delete_thread(user, id).await
-    }
-    async fn messages(
-        &self,
-        thread: ThreadId,
-        before_seq: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
-        threads::select_messages(&self.readers, thread, before_seq, limit).await
-    }
-    async fn search_messages(&self, user: UserId, query: &str, limit: usize) -> Result<Vec<Found>, StoreError> {
-        self.match_messages(user, query, limit).await
-    }
-    async fn members(&self, thread: ThreadId) -> Result<Vec<Member>, StoreError> {
-        self.select_members(thread).await
-    }
-    async fn add_member(&self, thread: ThreadId, user: UserId) -> Result<bool, StoreError> {
-        self.insert_member(thread, user).await
-    }
-    async fn remove_member(&self, thread: ThreadId, user: UserId) -> Result<bool, StoreError> {
-        self.delete_member(thread, user).await
-    }
-    async fn audience(&self, thread: ThreadId) -> Result<Vec<UserId>, StoreError> {
-        self.select_audience(thread).await
-    }
-    async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError> {
-        let mut reader = self.readers.acquire().await.map_err(log::store)?;
-        commands::earlier(&mut reader, user, command, digest).await
-    }
-    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
-        self.insert_stop(run, command).await
-    }
-    async fn claim_run(
-        &self,
-        thread: ThreadId,
-        owner: &str,
-        lease: Duration,
-    ) -> Result<Option<ClaimedRun>, StoreError> {
-        self.claim(thread, owner, lease).await
-    }
-    async fn renew_lease(&self, fence: Fence, lease: Duration) -> Result<bool, StoreError> {
-        self.renew(fence, lease).await
-    }
-    async fn release_lease(&self, fence: Fence) -> Result<(), StoreError> {
-        self.release(fence).await
-    }
-    async fn threads_with_work(&self, lease: Duration) -> Result<Vec<ThreadId>, StoreError> {
-        self.select_threads_with_work(lease).await
-    }
-    async fn trim(&self, before: Timestamp, limit: usize) -> Result<Trimmed, StoreError> {
-        self.trim_runs(before, limit).await
-    }
-    async fn find_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError> {
-        self.select_run(user, run).await
-    }
 }

@@ -1,159 +1,186 @@
-//! What an event means for the tables beside the log, written in the same transaction.
+//! What events mean for the tables beside the log, written in the same transaction.
 
 use netra_ws::{
-    RunId, ThreadId,
+    ErrorCode, RunId, ThreadId,
     frame::StoredEvent,
-    message::ServerMessage,
-    model::{Attachment, Author, MessageRole, Run, RunStatus},
+    log::LogError,
+    message::Event,
+    model::{Author, MessageRole, Run, RunStatus, Usage},
     payload::CompletedStatus,
 };
-use sqlx::{Row, SqliteConnection, query, query_as};
+use sqlx::{Arguments as _, SqliteConnection, query_as};
 use uuid::Uuid;
 
-use super::{super::StoreError, corrupt, millis, rows::EventRow, to_i64};
+use super::{super::StoreError, bulk::Bulk, millis, rows::EventRow, to_i64};
 
-pub(super) async fn project(
-    tx: &mut SqliteConnection,
-    event: &StoredEvent,
-    run_id: Option<RunId>,
-    message: &ServerMessage,
-) -> Result<(), StoreError> {
-    match message {
-        ServerMessage::ThreadMessage(added) => {
-            let message = NewMessage {
-                id: added.message_id.uuid(),
-                role: added.role,
-                content: &added.content,
-                run_id: None,
-                author: added.author.as_ref(),
-                attachments: &added.attachments,
-            };
-            add_message(tx, event, message).await
-        }
-        ServerMessage::AgentStarted(_) => {
-            // A run that is taken up again keeps its first start.
-            query("UPDATE runs SET start_seq = COALESCE(start_seq, ?) WHERE id = ?")
-                .bind(to_i64(event.seq))
-                .bind(run_id.map(RunId::uuid))
-                .execute(tx)
-                .await?;
-            Ok(())
-        }
-        ServerMessage::AgentResponse(answer) => {
-            let message = NewMessage {
-                id: answer.message_id.uuid(),
-                role: MessageRole::Assistant,
-                content: &answer.content,
-                run_id,
-                author: None,
-                attachments: &[],
-            };
-            add_message(tx, event, message).await
-        }
-        ServerMessage::AgentCompleted(done) => {
-            let status = match done.status {
-                CompletedStatus::Completed => RunStatus::Completed,
-                CompletedStatus::Stopped => RunStatus::Stopped,
-            };
-            end_run(tx, event, run_id, status).await
-        }
-        ServerMessage::AgentError(_) => end_run(tx, event, run_id, RunStatus::Failed).await,
-        ServerMessage::AgentThinking(_)
-        | ServerMessage::ToolExecuting(_)
-        | ServerMessage::ToolApprovalRequired(_)
-        | ServerMessage::ToolCompleted(_)
-        | ServerMessage::AgentProgress(_)
-        | ServerMessage::PartialResult(_) => Ok(()),
-        ServerMessage::Connect(_)
-        | ServerMessage::Disconnect(_)
-        | ServerMessage::Heartbeat(_)
-        | ServerMessage::Pong(_)
-        | ServerMessage::Authenticated(_)
-        | ServerMessage::Subscribed(_)
-        | ServerMessage::ThreadSnapshot(_)
-        | ServerMessage::Ack(_)
-        | ServerMessage::Unsubscribed(_)
-        | ServerMessage::ErrorMessage(_)
-        | ServerMessage::ThreadCreated(_)
-        | ServerMessage::ThreadUpdate(_)
-        | ServerMessage::ThreadDeleted(_)
-        | ServerMessage::SystemMessage(_)
-        | ServerMessage::Broadcast(_)
-        | ServerMessage::RoomMessage(_)
-        | ServerMessage::JsonrpcResponse(_)
-        | ServerMessage::JsonrpcNotification(_) => Err(StoreError::Protocol(format!("{} is not durable", event.name))),
-    }
+/// What is to be written, gathered from many events.
+#[derive(Default)]
+pub(super) struct Projections {
+    messages: Vec<NewMessage>,
+    starts: Vec<(RunId, u64)>,
+    /// JSON.
+    usages: Vec<(RunId, String)>,
+    ends: Vec<EndedRun>,
 }
 
 /// A message as an event tells of it.
-struct NewMessage<'a> {
+struct NewMessage {
+    thread_id: ThreadId,
     id: Uuid,
+    seq: u64,
     role: MessageRole,
-    content: &'a str,
+    content: String,
     run_id: Option<RunId>,
-    author: Option<&'a Author>,
-    attachments: &'a [Attachment],
+    /// JSON.
+    attachments: String,
+    at: i64,
+    author: Option<Author>,
 }
 
-async fn add_message(
-    tx: &mut SqliteConnection,
-    event: &StoredEvent,
-    message: NewMessage<'_>,
-) -> Result<(), StoreError> {
-    let role = match message.role {
-        MessageRole::User => "user",
-        MessageRole::Assistant => "assistant",
-    };
-    query(
-        "INSERT INTO messages (thread_id, id, seq, role, content, run_id, attachments, created_at, author_id,
-             author_name)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(event.thread_id.uuid())
-    .bind(message.id)
-    .bind(to_i64(event.seq))
-    .bind(role)
-    .bind(message.content)
-    .bind(message.run_id.map(RunId::uuid))
-    .bind(serde_json::to_string(message.attachments).map_err(corrupt)?)
-    .bind(millis(event.ts))
-    .bind(message.author.map(|author| author.id.uuid()))
-    .bind(message.author.map(|author| &author.name))
-    .execute(&mut *tx)
-    .await?;
-    query("UPDATE threads SET updated_at = ? WHERE id = ?")
-        .bind(millis(event.ts))
-        .bind(event.thread_id.uuid())
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-/// Ends a run and keeps its folded state, so that a snapshot need not read its events again.
-async fn end_run(
-    tx: &mut SqliteConnection,
-    event: &StoredEvent,
-    run_id: Option<RunId>,
+/// A run at its end, with its folded state, so that a snapshot need not read its events.
+struct EndedRun {
+    id: RunId,
     status: RunStatus,
-) -> Result<(), StoreError> {
-    let Some(run_id) = run_id else { return Err(StoreError::Protocol("a run's end without a run".to_owned())) };
-    let row = query("SELECT message_id, agent, start_seq FROM runs WHERE id = ?")
-        .bind(run_id.uuid())
-        .fetch_one(&mut *tx)
-        .await?;
-    let message: Option<Uuid> = row.try_get("message_id")?;
-    let start: Option<i64> = row.try_get("start_seq")?;
-    let queued = Run::queued(run_id, row.try_get("agent")?, message.map(Into::into));
-    let run = fold_run(tx, event.thread_id, start.unwrap_or_else(|| to_i64(event.seq)), queued, &event.epoch).await?;
-    query("UPDATE runs SET status = ?, state = ?, ended_at = ?, end_seq = ?, owner = NULL, lease_expires_at = 0 WHERE id = ?")
-        .bind(status.as_str())
-        .bind(serde_json::to_string(&run).map_err(corrupt)?)
-        .bind(millis(event.ts))
-        .bind(to_i64(event.seq))
-        .bind(run_id.uuid())
-        .execute(tx)
-        .await?;
-    Ok(())
+    /// JSON.
+    state: String,
+    at: i64,
+    seq: u64,
+}
+
+const MESSAGES: Bulk<NewMessage> = Bulk {
+    before: "INSERT INTO messages
+        (thread_id, id, seq, role, content, run_id, attachments, created_at, author_id, author_name)",
+    after: "",
+    columns: 10,
+    bind: |values, message| {
+        values.add(message.thread_id.uuid())?;
+        values.add(message.id)?;
+        values.add(to_i64(message.seq))?;
+        values.add(message.role.to_string())?;
+        values.add(&message.content)?;
+        values.add(message.run_id.map(RunId::uuid))?;
+        values.add(&message.attachments)?;
+        values.add(message.at)?;
+        values.add(message.author.as_ref().map(|author| author.id.uuid()))?;
+        values.add(message.author.as_ref().map(|author| &author.name))
+    },
+};
+
+/// A thread was changed last by its last message.
+const SPOKEN: Bulk<NewMessage> = Bulk {
+    before: "WITH given (id, at) AS (",
+    after: ") UPDATE threads SET updated_at = given.at
+        FROM (SELECT id, MAX(at) AS at FROM given GROUP BY id) AS given WHERE threads.id = given.id",
+    columns: 2,
+    bind: |values, message| {
+        values.add(message.thread_id.uuid())?;
+        values.add(message.at)
+    },
+};
+
+/// A run that is taken up again keeps its first start.
+const STARTS: Bulk<(RunId, u64)> = Bulk {
+    before: "WITH given (id, seq) AS (",
+    after: ") UPDATE runs SET start_seq = COALESCE(start_seq, given.seq) FROM given WHERE runs.id = given.id",
+    columns: 2,
+    bind: |values, (run, seq)| {
+        values.add(run.uuid())?;
+        values.add(to_i64(*seq))
+    },
+};
+
+const USAGES: Bulk<(RunId, String)> = Bulk {
+    before: "WITH given (id, usage) AS (",
+    after: ") UPDATE runs SET usage = given.usage FROM given WHERE runs.id = given.id",
+    columns: 2,
+    bind: |values, (run, usage)| {
+        values.add(run.uuid())?;
+        values.add(usage)
+    },
+};
+
+const ENDS: Bulk<EndedRun> = Bulk {
+    before: "WITH given (id, status, state, at, seq) AS (",
+    after: ") UPDATE runs SET status = given.status, state = given.state, ended_at = given.at, end_seq = given.seq,
+        owner = NULL, lease_expires_at = 0 FROM given WHERE runs.id = given.id",
+    columns: 5,
+    bind: |values, run| {
+        values.add(run.id.uuid())?;
+        values.add(run.status.to_string())?;
+        values.add(&run.state)?;
+        values.add(run.at)?;
+        values.add(to_i64(run.seq))
+    },
+};
+
+impl Projections {
+    /// Takes in an event; `ended` is the run as its events tell it, if this or a later one of them ends it.
+    pub(super) fn add(&mut self, stored: &StoredEvent, event: &Event, ended: Option<&Run>) -> Result<(), LogError> {
+        let run = || stored.run_id.ok_or_else(|| LogError::store("an event of a run without the run"));
+        match event {
+            Event::ThreadMessage(added) => self.messages.push(NewMessage {
+                thread_id: stored.thread_id,
+                id: added.message_id.uuid(),
+                seq: stored.seq,
+                role: added.role,
+                content: added.content.clone(),
+                run_id: None,
+                attachments: serde_json::to_string(&added.attachments).map_err(LogError::store)?,
+                at: millis(stored.ts),
+                author: added.author.clone(),
+            }),
+            Event::AgentStarted(_) => self.starts.push((run()?, stored.seq)),
+            Event::AgentResponse(answer) => self.messages.push(NewMessage {
+                thread_id: stored.thread_id,
+                id: answer.message_id.uuid(),
+                seq: stored.seq,
+                role: MessageRole::Assistant,
+                content: answer.content.clone(),
+                run_id: stored.run_id,
+                attachments: "[]".to_owned(),
+                at: millis(stored.ts),
+                author: None,
+            }),
+            Event::AgentCompleted(done) => {
+                let status = match done.status {
+                    CompletedStatus::Completed => RunStatus::Completed,
+                    CompletedStatus::Stopped => RunStatus::Stopped,
+                    CompletedStatus::Unknown(word) => RunStatus::Unknown(word),
+                };
+                self.end(run()?, stored, status, ended)?;
+            }
+            Event::AgentError(_) => self.end(run()?, stored, RunStatus::Failed, ended)?,
+            Event::AgentThinking(_)
+            | Event::ToolExecuting(_)
+            | Event::ToolApprovalRequired(_)
+            | Event::ToolCompleted(_)
+            | Event::AgentProgress(_)
+            | Event::PartialResult(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes in what a run has used so far.
+    pub(super) fn used(&mut self, run: RunId, usage: Usage) -> Result<(), LogError> {
+        self.usages.push((run, serde_json::to_string(&usage).map_err(LogError::store)?));
+        Ok(())
+    }
+
+    fn end(&mut self, id: RunId, event: &StoredEvent, status: RunStatus, run: Option<&Run>) -> Result<(), LogError> {
+        let run = run.ok_or_else(|| LogError::store("a run's end without its state"))?;
+        let state = serde_json::to_string(run).map_err(LogError::store)?;
+        self.ends.push(EndedRun { id, status, state, at: millis(event.ts), seq: event.seq });
+        Ok(())
+    }
+
+    /// Writes what was gathered.
+    pub(super) async fn write(&self, tx: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        MESSAGES.each(tx, &self.messages).await?;
+        SPOKEN.all(tx, &self.messages).await?;
+        STARTS.all(tx, &self.starts).await?;
+        USAGES.each(tx, &self.usages).await?;
+        ENDS.all(tx, &self.ends).await
+    }
 }
 
 /// Folds a run's events from `start` on into its state.
@@ -172,7 +199,11 @@ pub(super) async fn fold_run(
             .fetch_all(tx)
             .await?;
     for row in rows {
-        let frame = row.into_event(epoch)?.decode().map_err(corrupt)?;
+        let frame = match row.into_event(epoch)?.decode() {
+            // An event of a later version says nothing to this one.
+            Err(error) if error.code == ErrorCode::UnknownType => continue,
+            decoded => decoded.map_err(StoreError::corrupt)?,
+        };
         run.apply(&frame.message, frame.ts.unwrap_or_default());
     }
     Ok(run)

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use netra_ws::{RunId, ThreadId, UserId, log::Fence};
 use sqlx::{Row, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{
-    super::{ClaimedRun, StoreError},
+    super::{ClaimedRun, RunQueue, StoreError},
     SqliteStore, now, seq, to_i64,
 };
+
+/// Threads with runs that nobody works on. The first condition is the partial index's own, so that runs which have ended are
+/// not even looked at.
+const WITH_WORK: &str = "SELECT DISTINCT thread_id FROM runs WHERE status IN ('queued', 'running')
+    AND (status = 'queued' OR lease_expires_at NOT BETWEEN ? AND ?)";
 
 /// The latest end that a lease can have which somebody renews. One that ends later was taken before the clock was set back,
 /// and its owner, if there is one, is stopped by the fence.
@@ -22,8 +28,9 @@ fn is_held(expires_at: i64, lease: Duration) -> bool {
     expires_at > now() && expires_at <= longest(lease)
 }
 
-impl SqliteStore {
-    pub(super) async fn claim(
+#[async_trait]
+impl RunQueue for SqliteStore {
+    async fn claim_run(
         &self,
         thread: ThreadId,
         owner: &str,
@@ -32,7 +39,7 @@ impl SqliteStore {
         let mut tx = self.write().await?;
         // The oldest unfinished run of the thread, unless its owner is alive: runs of a thread work one after another.
         let next = query(
-            "SELECT r.id, r.message_id, r.agent, r.fence, r.start_seq, r.status, r.lease_expires_at, r.stop_requested,
+            "SELECT r.id, r.message_id, r.agent, r.fence, r.start_seq, r.status, r.lease_expires_at, r.stop_requested, r.usage,
                  COALESCE((SELECT s.author_id FROM messages AS s WHERE s.thread_id = r.thread_id AND s.id = r.message_id),
                      t.user_id) AS user_id
              FROM runs AS r JOIN threads AS t ON t.id = r.thread_id
@@ -65,40 +72,28 @@ impl SqliteStore {
             agent: row.try_get("agent")?,
             start_seq: row.try_get::<Option<i64>, _>("start_seq")?.map(seq),
             stopped: row.try_get("stop_requested")?,
+            usage: row
+                .try_get::<Option<&str>, _>("usage")?
+                .map(|usage| serde_json::from_str(usage).map_err(StoreError::corrupt))
+                .transpose()?,
         }))
     }
 
-    pub(super) async fn renew(&self, fence: Fence, lease: Duration) -> Result<bool, StoreError> {
+    async fn renew_lease(&self, fence: Fence, lease: Duration) -> Result<bool, StoreError> {
         self.set_lease(fence, now() + to_i64(lease.as_millis())).await
     }
 
-    pub(super) async fn release(&self, fence: Fence) -> Result<(), StoreError> {
+    async fn release_lease(&self, fence: Fence) -> Result<(), StoreError> {
         self.set_lease(fence, 0).await.map(drop)
     }
 
-    async fn set_lease(&self, fence: Fence, expires_at: i64) -> Result<bool, StoreError> {
-        let changed = query("UPDATE runs SET lease_expires_at = ? WHERE id = ? AND fence = ? AND status = 'running'")
-            .bind(expires_at)
-            .bind(fence.run_id.uuid())
-            .bind(fence.token)
-            .execute(&self.writer)
-            .await?;
-        Ok(changed.rows_affected() > 0)
-    }
-
-    pub(super) async fn select_threads_with_work(&self, lease: Duration) -> Result<Vec<ThreadId>, StoreError> {
-        let ids: Vec<Uuid> = query_scalar(
-            "SELECT DISTINCT thread_id FROM runs
-             WHERE status = 'queued' OR (status = 'running' AND lease_expires_at NOT BETWEEN ? AND ?)",
-        )
-        .bind(now() + 1)
-        .bind(longest(lease))
-        .fetch_all(&self.readers)
-        .await?;
+    async fn threads_with_work(&self, lease: Duration) -> Result<Vec<ThreadId>, StoreError> {
+        let ids: Vec<Uuid> =
+            query_scalar(WITH_WORK).bind(now() + 1).bind(longest(lease)).fetch_all(&self.readers).await?;
         Ok(ids.into_iter().map(Into::into).collect())
     }
 
-    pub(super) async fn select_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError> {
+    async fn find_run(&self, user: UserId, run: RunId) -> Result<Option<(ThreadId, bool)>, StoreError> {
         let row: Option<(Uuid, bool)> = query_as(
             "SELECT r.thread_id, r.status IN ('queued', 'running') FROM runs AS r JOIN threads AS t ON t.id = r.thread_id
              WHERE r.id = ?1 AND (t.user_id = ?2 OR t.id IN (SELECT m.thread_id FROM members AS m WHERE m.user_id = ?2))",
@@ -111,6 +106,18 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    async fn set_lease(&self, fence: Fence, expires_at: i64) -> Result<bool, StoreError> {
+        let changed = query("UPDATE runs SET lease_expires_at = ? WHERE id = ? AND fence = ? AND status = 'running'")
+            .bind(expires_at)
+            .bind(fence.run_id.uuid())
+            .bind(fence.token)
+            .execute(&self.writer)
+            .await?;
+        Ok(changed.rows_affected() > 0)
+    }
+}
+
 #[cfg(test)]
-#[path = "runs_tests.rs"]
+#[path = "leases_tests.rs"]
 mod tests;

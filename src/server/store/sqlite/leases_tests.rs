@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use netra_ws::{
     CommandId,
-    log::{Accept, EventLog},
+    log::{self, Accept},
     payload::UserMessage,
 };
 
-use super::{super::super::Store, *};
+use super::{super::super::UserStore as _, *};
 
 const LEASE: Duration = Duration::from_secs(15);
 
 async fn claimed(dir: &std::path::Path) -> (SqliteStore, ThreadId, Fence) {
-    let store = SqliteStore::open("sqlite:", dir).await.expect("the store opens");
+    let store =
+        SqliteStore::open("sqlite:", dir, crate::server::store::Durability::Process).await.expect("the store opens");
     let user_id = store.dev_user().await.expect("a user").id;
     let message = UserMessage { content: "Go on.".to_owned(), ..UserMessage::default() };
     let (title, agent) = ("T".to_owned(), "guide".to_owned());
     let (command_id, digest) = (CommandId::new(), vec![1]);
     let accept = Accept { user_id, command_id, digest, thread_id: None, title, agent, message };
-    let thread = store.accept(accept).await.expect("accepted").ack.thread_id.expect("a thread");
+    let thread = log::accept(&store, accept).await.expect("accepted").ack.thread_id.expect("a thread");
     let run = store.claim_run(thread, "first", LEASE).await.expect("asked").expect("a run");
     (store, thread, run.fence)
 }
@@ -60,4 +61,18 @@ async fn a_clock_set_forward_an_hour_hands_the_run_over_once() {
     assert!(store.claim_run(thread, "third", LEASE).await.expect("asked").is_none(), "one owner at a time");
     assert!(!store.renew_lease(fence, LEASE).await.expect("asked"));
     assert!(store.renew_lease(taken.fence, LEASE).await.expect("asked"));
+}
+
+#[tokio::test]
+async fn the_sweep_reads_unfinished_runs_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _, _) = claimed(dir.path()).await;
+    let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {WITH_WORK}")))
+        .bind(0)
+        .bind(0)
+        .fetch_all(&store.readers)
+        .await
+        .expect("a plan");
+    let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+    assert!(steps.iter().any(|step| step.contains("runs_unfinished")), "{steps:?}");
 }

@@ -1,0 +1,36 @@
+//! Which commands were carried out, and with what answer.
+
+use async_trait::async_trait;
+use netra_ws::{CommandId, RunId, ThreadId, UserId, log::LogError, payload::Ack};
+
+/// Keeps the answers to commands for as long as their threads live. A person's message is kept by the log, in the transaction
+/// of its event.
+///
+/// # Guarantees
+/// A command is carried out once per user and id: looking for an earlier answer, doing it and keeping the answer are one
+/// transaction. A resend gets the first answer, marked as a duplicate; another command under the same id is refused with
+/// [`LogError::IdConflict`].
+#[async_trait]
+pub trait CommandLedger: Send + Sync {
+    /// What the command was answered before, marked as a duplicate; `IdConflict` when it was another command.
+    async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError>;
+    /// Keeps a command that changes nothing in the store: the first answer when it was carried out before.
+    async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError>;
+    /// Keeps that a run is to stop, with the command that said so: the first answer when it was carried out before.
+    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError>;
+}
+
+/// A command that adds no message, and its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded<'a> {
+    /// Who gave it.
+    pub user_id: UserId,
+    /// The idempotency key.
+    pub command_id: CommandId,
+    /// A digest of its body, to tell a resend from a clash.
+    pub digest: &'a [u8],
+    /// The thread that it is about; the record lives as long.
+    pub thread_id: ThreadId,
+    /// The answer.
+    pub ack: &'a Ack,
+}

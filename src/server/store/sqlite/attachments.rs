@@ -1,0 +1,235 @@
+//! Files that go with messages: their rows.
+
+use async_trait::async_trait;
+use netra_ws::{
+    AttachmentId, MessageId, ThreadId, Timestamp, UserId,
+    log::LogError,
+    model::{Attachment, AttachmentRef},
+};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, query, query_as, query_scalar, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{
+    super::{AttachmentStore, KeptAttachment, NewAttachment, NoRoom, Room, StoreError},
+    SqliteStore,
+    failure::store,
+    millis, now,
+    rows::READABLE,
+    seq, to_i64,
+};
+
+const COMING: i64 = 0;
+const KEPT: i64 = 1;
+const GONE: i64 = 2;
+
+fn told(row: &SqliteRow) -> Result<Attachment, StoreError> {
+    let id = AttachmentId::from(row.try_get::<Uuid, _>("id")?);
+    Ok(Attachment {
+        id: Some(id),
+        name: row.try_get("name")?,
+        media_type: row.try_get("media_type")?,
+        bytes: Some(seq(row.try_get("bytes")?)),
+        url: Attachment::path(id),
+    })
+}
+
+/// What the user's files take beside this one.
+async fn room_beside(
+    tx: &mut SqliteConnection,
+    user: UserId,
+    id: AttachmentId,
+    bytes: u64,
+    room: Room,
+) -> Result<Result<(), NoRoom>, StoreError> {
+    let (taken, unsent): (i64, i64) = query_as(
+        "SELECT COALESCE(SUM(bytes), 0), COUNT(*) FILTER (WHERE thread_id IS NULL) FROM attachments
+         WHERE user_id = ? AND state < ? AND id <> ?",
+    )
+    .bind(user.uuid())
+    .bind(GONE)
+    .bind(id.uuid())
+    .fetch_one(tx)
+    .await?;
+    Ok(if seq(unsent) >= room.unsent {
+        Err(NoRoom::Unsent)
+    } else if seq(taken).saturating_add(bytes) > room.bytes {
+        Err(NoRoom::Bytes)
+    } else {
+        Ok(())
+    })
+}
+
+#[async_trait]
+impl AttachmentStore for SqliteStore {
+    async fn begin_attachment(&self, new: &NewAttachment, room: Room) -> Result<Result<(), NoRoom>, StoreError> {
+        let mut tx = self.write().await?;
+        if let Err(no_room) = room_beside(&mut tx, new.user_id, new.id, new.bytes, room).await? {
+            return Ok(Err(no_room));
+        }
+        query(
+            "INSERT INTO attachments (id, user_id, state, name, media_type, bytes, created_at) VALUES (?, ?, ?, ?, '', ?, ?)",
+        )
+        .bind(new.id.uuid())
+        .bind(new.user_id.uuid())
+        .bind(COMING)
+        .bind(&new.name)
+        .bind(to_i64(new.bytes))
+        .bind(now())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Ok(()))
+    }
+
+    async fn finish_attachment(
+        &self,
+        user: UserId,
+        kept: &KeptAttachment,
+        room: Room,
+    ) -> Result<Result<(), NoRoom>, StoreError> {
+        let (Some(id), Some(bytes)) = (kept.told.id, kept.told.bytes) else {
+            return Err(StoreError::Gone("a file without an id or a length".to_owned()));
+        };
+        let mut tx = self.write().await?;
+        if let Err(no_room) = room_beside(&mut tx, user, id, bytes, room).await? {
+            return Ok(Err(no_room));
+        }
+        query("UPDATE attachments SET state = ?, media_type = ?, bytes = ?, digest = ? WHERE id = ? AND state = ?")
+            .bind(KEPT)
+            .bind(&kept.told.media_type)
+            .bind(to_i64(bytes))
+            .bind(&kept.digest)
+            .bind(id.uuid())
+            .bind(COMING)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Ok(()))
+    }
+
+    async fn attachment(&self, user: UserId, id: AttachmentId) -> Result<Option<KeptAttachment>, StoreError> {
+        let sql = format!(
+            "SELECT id, name, media_type, bytes, digest FROM attachments AS a
+             WHERE a.id = ?2 AND a.state = ?3 AND CASE WHEN a.thread_id IS NULL THEN a.user_id = ?1
+                 ELSE EXISTS (SELECT 1 FROM threads AS t WHERE t.id = a.thread_id AND {READABLE}) END"
+        );
+        let row = query(AssertSqlSafe(sql))
+            .bind(user.uuid())
+            .bind(id.uuid())
+            .bind(KEPT)
+            .fetch_optional(&self.readers)
+            .await?;
+        let kept = |row: &SqliteRow| Ok(KeptAttachment { told: told(row)?, digest: row.try_get("digest")? });
+        row.as_ref().map(kept).transpose()
+    }
+
+    async fn unsent_attachments(&self, user: UserId, ids: &[AttachmentId]) -> Result<Vec<Attachment>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        let mut reader = self.readers.acquire().await?;
+        for id in ids {
+            let row = query(
+                "SELECT id, name, media_type, bytes FROM attachments
+                 WHERE id = ? AND user_id = ? AND state = ? AND thread_id IS NULL",
+            )
+            .bind(id.uuid())
+            .bind(user.uuid())
+            .bind(KEPT)
+            .fetch_optional(&mut *reader)
+            .await?;
+            found.extend(row.as_ref().map(told).transpose()?);
+        }
+        Ok(found)
+    }
+
+    async fn discard_attachment(&self, user: UserId, id: AttachmentId) -> Result<bool, StoreError> {
+        let discarded = query(
+            "UPDATE attachments SET state = ?1 WHERE id = ?2 AND user_id = ?3 AND thread_id IS NULL AND state < ?1",
+        )
+        .bind(GONE)
+        .bind(id.uuid())
+        .bind(user.uuid())
+        .execute(&self.writer)
+        .await?;
+        Ok(discarded.rows_affected() > 0)
+    }
+
+    async fn removable_attachments(&self, before: Timestamp, limit: usize) -> Result<Vec<AttachmentId>, StoreError> {
+        let ids: Vec<Uuid> = query_scalar(
+            "SELECT id FROM attachments
+             WHERE (state = 2 OR thread_id IS NULL) AND (state = 2 OR created_at < ?) ORDER BY created_at LIMIT ?",
+        )
+        .bind(millis(before))
+        .bind(to_i64(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(ids.into_iter().map(Into::into).collect())
+    }
+
+    async fn forget_attachment(&self, id: AttachmentId) -> Result<(), StoreError> {
+        query("DELETE FROM attachments WHERE id = ? AND state = ?")
+            .bind(id.uuid())
+            .bind(GONE)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    async fn condemn_attachments(&self, ids: &[AttachmentId]) -> Result<Vec<AttachmentId>, StoreError> {
+        let mut condemned = Vec::with_capacity(ids.len());
+        let mut tx = self.write().await?;
+        for id in ids {
+            let marked = query("UPDATE attachments SET state = ?1 WHERE id = ?2 AND (thread_id IS NULL OR state = ?1)")
+                .bind(GONE)
+                .bind(id.uuid())
+                .execute(&mut *tx)
+                .await?;
+            condemned.extend((marked.rows_affected() > 0).then_some(*id));
+        }
+        tx.commit().await?;
+        Ok(condemned)
+    }
+}
+
+/// Whether all files of a message are there to be sent by this user.
+pub(super) async fn check(tx: &mut SqliteConnection, user: UserId, attached: &[AttachmentRef]) -> Result<(), LogError> {
+    for attachment in attached {
+        let there: bool = query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM attachments WHERE id = ? AND user_id = ? AND state = ? AND thread_id IS NULL)",
+        )
+        .bind(attachment.id().map(AttachmentId::uuid))
+        .bind(user.uuid())
+        .bind(KEPT)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(store)?;
+        if !there {
+            return Err(LogError::AttachmentGone);
+        }
+    }
+    Ok(())
+}
+
+/// Keeps that files, which were checked in this transaction, were sent.
+pub(super) async fn send(
+    tx: &mut SqliteConnection,
+    attached: &[AttachmentRef],
+    thread: ThreadId,
+    message: MessageId,
+) -> Result<(), LogError> {
+    for id in attached.iter().filter_map(AttachmentRef::id) {
+        query("UPDATE attachments SET thread_id = ?, message_id = ? WHERE id = ?")
+            .bind(thread.uuid())
+            .bind(message.uuid())
+            .bind(id.uuid())
+            .execute(&mut *tx)
+            .await
+            .map_err(store)?;
+    }
+    Ok(())
+}
+
+/// Marks a thread's files for removal.
+pub(super) async fn condemn(tx: &mut SqliteConnection, thread: ThreadId) -> Result<(), StoreError> {
+    query("UPDATE attachments SET state = ? WHERE thread_id = ?").bind(GONE).bind(thread.uuid()).execute(tx).await?;
+    Ok(())
+}

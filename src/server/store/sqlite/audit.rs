@@ -1,0 +1,51 @@
+//! The audit log.
+
+use async_trait::async_trait;
+use netra_ws::UserId;
+use sqlx::{Row, query};
+use uuid::Uuid;
+
+use super::{
+    super::{AuditLine, AuditLog, Deed, StoreError},
+    SqliteStore, now, timestamp, to_i64,
+};
+
+#[async_trait]
+impl AuditLog for SqliteStore {
+    async fn note(&self, deed: Deed) -> Result<(), StoreError> {
+        query("INSERT INTO audit (at, actor, action, subject, address) VALUES (?, ?, ?, ?, ?)")
+            .bind(now())
+            .bind(deed.actor.map(UserId::uuid))
+            .bind(deed.action)
+            .bind(deed.subject)
+            .bind(deed.address)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    async fn audit(&self, after: i64, limit: usize, text: Option<&str>) -> Result<Vec<AuditLine>, StoreError> {
+        let rows = query(
+            "SELECT id, at, actor, action, subject, address FROM audit
+             WHERE id > ?1 AND (?3 IS NULL OR instr(action, ?3) OR instr(subject, ?3) OR instr(address, ?3)
+                 OR instr(lower(hex(actor)), replace(?3, '-', '')))
+             ORDER BY id LIMIT ?2",
+        )
+        .bind(after)
+        .bind(to_i64(limit))
+        .bind(text)
+        .fetch_all(&self.readers)
+        .await?;
+        let line = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(AuditLine {
+                id: row.try_get("id")?,
+                at: timestamp(row.try_get("at")?),
+                actor: row.try_get::<Option<Uuid>, _>("actor")?.map(Into::into),
+                action: row.try_get("action")?,
+                subject: row.try_get("subject")?,
+                address: row.try_get("address")?,
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+}

@@ -1,0 +1,352 @@
+//! One transaction for all lanes: fences are checked, numbers given, events and projections written, each by a few statements
+//! for many rows.
+
+use std::collections::HashMap;
+
+use netra_ws::{
+    RunId, ThreadId, UserId,
+    frame::StoredEvent,
+    log::{Accepted, Admission, Append, Entry, Fence, LogError, NewEvent, Stored},
+    payload::Ack,
+};
+use sqlx::{Arguments as _, AssertSqlSafe, Row, SqliteConnection, query, query_as, query_scalar};
+use uuid::Uuid;
+
+use super::{
+    super::Recorded,
+    SqliteStore, attachments,
+    bulk::Bulk,
+    catalog, commands,
+    failure::store,
+    millis,
+    projection::Projections,
+    rows::{EventRow, READABLE},
+    seq, to_i64,
+};
+
+/// How far behind a thread's newest event an attempt whose outcome was not known can have come.
+const LATELY: i64 = 4_096;
+
+/// Who owns a run, and where its thread's log ends.
+const OWNERS: Bulk<(ThreadId, RunId)> = Bulk {
+    before: "WITH wanted (thread_id, run_id) AS (",
+    after: ") SELECT t.id AS thread_id, t.epoch, t.head_seq, r.id AS run_id, r.fence, r.status FROM wanted AS w
+        JOIN threads AS t ON t.id = w.thread_id AND t.user_id <> zeroblob(16)
+        LEFT JOIN runs AS r ON r.id = w.run_id AND r.thread_id = t.id",
+    columns: 2,
+    bind: |values, (thread, run)| {
+        values.add(thread.uuid())?;
+        values.add(run.uuid())
+    },
+};
+
+const HEADS: Bulk<(ThreadId, u64)> = Bulk {
+    before: "WITH given (id, head_seq) AS (",
+    after: ") UPDATE threads SET head_seq = given.head_seq FROM given WHERE threads.id = given.id",
+    columns: 2,
+    bind: |values, (thread, head)| {
+        values.add(thread.uuid())?;
+        values.add(to_i64(*head))
+    },
+};
+
+const fn events<'e>() -> Bulk<&'e StoredEvent> {
+    Bulk {
+        before: "INSERT INTO events (thread_id, seq, id, ts, run_id, type, payload)",
+        after: "",
+        columns: 7,
+        bind: |values, event| {
+            values.add(event.thread_id.uuid())?;
+            values.add(to_i64(event.seq))?;
+            values.add(event.id.uuid())?;
+            values.add(millis(event.ts))?;
+            values.add(event.run_id.map(RunId::uuid))?;
+            values.add(&event.name)?;
+            values.add(event.payload.get())
+        },
+    }
+}
+
+impl SqliteStore {
+    pub(super) async fn commit_entries(
+        &self,
+        entries: &[Entry],
+        repeated: bool,
+    ) -> Result<Vec<Result<Stored, LogError>>, LogError> {
+        let mut tx = self.write().await.map_err(store)?;
+        let mut batch = Batch::look_up(&mut tx, entries).await?;
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for (number, entry) in entries.iter().enumerate() {
+            let outcome = match entry {
+                Entry::Append(append) => batch.append(&mut tx, number, append, repeated).await.map(Stored::Events),
+                Entry::Accept(admission) => {
+                    let accepted = batch.accept(&mut tx, number, admission).await;
+                    accepted.map(|accepted| Stored::Accepted(Box::new(accepted)))
+                }
+            };
+            match outcome {
+                Err(failed @ (LogError::Refused(_) | LogError::Store(_))) => return Err(failed),
+                outcome => outcomes.push(outcome),
+            }
+        }
+        let fresh = batch.fresh.iter().filter_map(|number| outcomes[*number].as_ref().ok());
+        let stored: Vec<&StoredEvent> = fresh.flat_map(Stored::events).collect();
+        events().each(&mut tx, &stored).await.map_err(store)?;
+        batch.write(&mut tx).await?;
+        for (number, user, thread_id, made) in batch.told {
+            let thread = catalog::select_thread(&mut *tx, user, thread_id).await.map_err(store)?;
+            if let Ok(Stored::Accepted(accepted)) = &mut outcomes[number] {
+                accepted.thread = thread.map(|thread| (thread, made));
+            }
+        }
+        tx.commit().await.map_err(store)?;
+        Ok(outcomes)
+    }
+}
+
+/// What a transaction has found and is to write.
+#[derive(Default)]
+struct Batch {
+    logs: HashMap<ThreadId, Log>,
+    owners: HashMap<(ThreadId, RunId), Owner>,
+    /// Entries whose events are to be written.
+    fresh: Vec<usize>,
+    /// Entries whose answer tells of the thread as it is then: number, user, thread, and whether the entry made it.
+    told: Vec<(usize, UserId, ThreadId, bool)>,
+    projections: Projections,
+}
+
+/// Where a thread's log ends.
+struct Log {
+    epoch: String,
+    head: u64,
+    grown: bool,
+}
+
+impl Log {
+    fn read(row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self { epoch: row.try_get("epoch")?, head: seq(row.try_get("head_seq")?), grown: false })
+    }
+
+    fn next(&mut self) -> u64 {
+        self.head += 1;
+        self.grown = true;
+        self.head
+    }
+}
+
+/// Who may write events of a run: whoever holds the token, until the run ends.
+struct Owner {
+    token: i64,
+    running: bool,
+}
+
+impl Batch {
+    async fn look_up(tx: &mut SqliteConnection, entries: &[Entry]) -> Result<Self, LogError> {
+        let wanted: Vec<(ThreadId, RunId)> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Append(append) => Some((append.thread_id, append.fence.run_id)),
+                Entry::Accept(_) => None,
+            })
+            .collect();
+        let mut batch = Self::default();
+        for row in OWNERS.find(tx, &wanted).await.map_err(store)? {
+            batch.found(&row).map_err(store)?;
+        }
+        Ok(batch)
+    }
+
+    fn found(&mut self, row: &sqlx::sqlite::SqliteRow) -> Result<(), sqlx::Error> {
+        let thread = ThreadId::from(row.try_get::<Uuid, _>("thread_id")?);
+        self.logs.insert(thread, Log::read(row)?);
+        if let Some(run) = row.try_get::<Option<Uuid>, _>("run_id")? {
+            let running = row.try_get::<&str, _>("status")? == "running";
+            self.owners.insert((thread, run.into()), Owner { token: row.try_get("fence")?, running });
+        }
+        Ok(())
+    }
+
+    /// Gives a run's events their numbers. Its writer must be its owner, and the run must not have ended.
+    async fn append(
+        &mut self,
+        tx: &mut SqliteConnection,
+        number: usize,
+        append: &Append,
+        repeated: bool,
+    ) -> Result<Vec<StoredEvent>, LogError> {
+        let (thread_id, Fence { run_id, token }) = (append.thread_id, append.fence);
+        let log = self.logs.get_mut(&thread_id).ok_or(LogError::NotFound)?;
+        if repeated && let Some(first) = stored_before(tx, append).await? {
+            let stored = append.events.iter().zip(first..);
+            return Ok(stored.map(|(event, seq)| event.stored(thread_id, Some(run_id), &log.epoch, seq)).collect());
+        }
+        let owner = self.owners.get_mut(&(thread_id, run_id)).ok_or(LogError::NotFound)?;
+        if owner.token != token || !owner.running {
+            return Err(LogError::Fenced);
+        }
+        let mut stored = Vec::with_capacity(append.events.len());
+        for event in &append.events {
+            let seq = log.next();
+            let placed = event.stored(thread_id, Some(run_id), &log.epoch, seq);
+            self.projections.add(&placed, &event.event, append.ended.as_deref())?;
+            owner.running &= !event.event.is_terminal();
+            stored.push(placed);
+        }
+        if let Some(usage) = append.usage {
+            self.projections.used(run_id, usage)?;
+        }
+        self.fresh.push(number);
+        Ok(stored)
+    }
+
+    /// Adds a person's message and the run that will answer it, once per `(user, command)`.
+    async fn accept(
+        &mut self,
+        tx: &mut SqliteConnection,
+        number: usize,
+        admission: &Admission,
+    ) -> Result<Accepted, LogError> {
+        let (command, thread_id) = (&admission.command, admission.thread_id());
+        let (user_id, command_id, made) = (command.user_id, command.command_id, command.thread_id.is_none());
+        if let Some(ack) = commands::earlier(tx, user_id, command_id, &command.digest).await? {
+            if ack.run_id != Some(admission.run_id) {
+                return Ok(Accepted { ack, thread: None, events: Vec::new() });
+            }
+            // This very attempt was committed, though that was not known.
+            self.told.push((number, user_id, thread_id, made));
+            return accepted_before(tx, thread_id, Ack { duplicate: false, ..ack }).await;
+        }
+        let attached = &command.message.attachments;
+        attachments::check(tx, user_id, attached).await?;
+        let untitled = self.open(tx, admission).await?;
+        // The message takes the command's id, which another message of the thread may have: one that is written with this
+        // transaction, too, and the answer of each run, which has its run's id and is shown before it is a message.
+        let (taken, author): (bool, Option<String>) = query_as(
+            "SELECT EXISTS (SELECT 1 FROM messages WHERE thread_id = ?1 AND id = ?2)
+                OR EXISTS (SELECT 1 FROM runs WHERE thread_id = ?1 AND message_id = ?2)
+                OR EXISTS (SELECT 1 FROM runs WHERE thread_id = ?1 AND id = ?2),
+                (SELECT name FROM users WHERE id = ?3)",
+        )
+        .bind(thread_id.uuid())
+        .bind(command_id.uuid())
+        .bind(user_id.uuid())
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(store)?;
+        if taken {
+            return Err(LogError::IdConflict);
+        }
+        attachments::send(tx, attached, thread_id, command_id.into()).await?;
+        query(
+            "INSERT INTO runs (id, thread_id, number, message_id, agent, status, created_at, asked_by)
+             VALUES (?1, ?2, 1 + COALESCE((SELECT MAX(number) FROM runs WHERE thread_id = ?2), 0), ?3, ?4, 'queued', ?5, ?6)",
+        )
+        .bind(admission.run_id.uuid())
+        .bind(thread_id.uuid())
+        .bind(command_id.uuid())
+        .bind(&command.agent)
+        .bind(millis(admission.ts))
+        .bind(user_id.uuid())
+        .execute(&mut *tx)
+        .await
+        .map_err(store)?;
+        if untitled {
+            // A message in an untitled thread gives it its title.
+            query("UPDATE threads SET title = ? WHERE id = ?")
+                .bind(&command.title)
+                .bind(thread_id.uuid())
+                .execute(&mut *tx)
+                .await
+                .map_err(store)?;
+        }
+        let log = self.logs.get_mut(&thread_id).ok_or(LogError::NotFound)?;
+        let author = author.map(|name| netra_ws::model::Author { id: user_id, name });
+        let message =
+            NewEvent::at(admission.event_id, admission.ts, admission.message(author)).map_err(LogError::store)?;
+        let seq = log.next();
+        let event = message.stored(thread_id, None, &log.epoch, seq);
+        self.projections.add(&event, &message.event, None)?;
+        let ack = admission.ack(event.seq);
+        commands::insert(tx, Recorded { user_id, command_id, digest: &command.digest, thread_id, ack: &ack }).await?;
+        self.fresh.push(number);
+        self.told.push((number, user_id, thread_id, made));
+        Ok(Accepted { ack, thread: None, events: vec![event] })
+    }
+
+    /// Finds the thread that a message goes to, or makes it; whether it waits for a title.
+    async fn open(&mut self, tx: &mut SqliteConnection, admission: &Admission) -> Result<bool, LogError> {
+        let (command, id) = (&admission.command, admission.thread_id());
+        if command.thread_id.is_none() {
+            let epoch = catalog::insert_thread(
+                &mut *tx,
+                id,
+                command.user_id,
+                &command.title,
+                &command.agent,
+                millis(admission.ts),
+            )
+            .await
+            .map_err(store)?;
+            self.logs.insert(id, Log { epoch, head: 0, grown: false });
+            return Ok(false);
+        }
+        let sql = format!("SELECT t.epoch, t.head_seq, t.title FROM threads AS t WHERE t.id = ?2 AND {READABLE}");
+        let row = query(AssertSqlSafe(sql))
+            .bind(command.user_id.uuid())
+            .bind(id.uuid())
+            .fetch_optional(tx)
+            .await
+            .map_err(store)?
+            .ok_or(LogError::NotFound)?;
+        let log = Log::read(&row).map_err(store)?;
+        // What this transaction has added already is not in the table yet.
+        self.logs.entry(id).or_insert(log);
+        Ok(row.try_get::<&str, _>("title").map_err(store)?.is_empty())
+    }
+
+    async fn write(&self, tx: &mut SqliteConnection) -> Result<(), LogError> {
+        let grown = self.logs.iter().filter(|(_, log)| log.grown);
+        let heads: Vec<(ThreadId, u64)> = grown.map(|(thread, log)| (*thread, log.head)).collect();
+        HEADS.all(tx, &heads).await.map_err(store)?;
+        self.projections.write(tx).await.map_err(store)
+    }
+}
+
+/// The number of the first of these events, if an attempt whose outcome was not known stored them.
+async fn stored_before(tx: &mut SqliteConnection, append: &Append) -> Result<Option<u64>, LogError> {
+    let Some(first) = append.events.first() else { return Ok(None) };
+    let found: Option<i64> = query_scalar(
+        "SELECT seq FROM events WHERE thread_id = ?1 AND id = ?2
+         AND seq > (SELECT head_seq FROM threads WHERE id = ?1) - ?3 ORDER BY seq DESC LIMIT 1",
+    )
+    .bind(append.thread_id.uuid())
+    .bind(first.id.uuid())
+    .bind(LATELY)
+    .fetch_optional(tx)
+    .await
+    .map_err(store)?;
+    Ok(found.map(seq))
+}
+
+/// What a command became in an attempt whose outcome was not known.
+async fn accepted_before(tx: &mut SqliteConnection, thread: ThreadId, ack: Ack) -> Result<Accepted, LogError> {
+    let epoch: String = query_scalar("SELECT epoch FROM threads WHERE id = ?")
+        .bind(thread.uuid())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(store)?
+        .ok_or(LogError::NotFound)?;
+    let row: Option<EventRow> = query_as("SELECT * FROM events WHERE thread_id = ? AND seq = ?")
+        .bind(thread.uuid())
+        .bind(ack.seq.map(to_i64))
+        .fetch_optional(tx)
+        .await
+        .map_err(store)?;
+    let event = row.map(|row| row.into_event(&epoch)).transpose().map_err(store)?;
+    Ok(Accepted { ack, thread: None, events: event.into_iter().collect() })
+}
+
+#[cfg(test)]
+#[path = "commit_tests.rs"]
+mod tests;

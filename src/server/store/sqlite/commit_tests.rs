@@ -1,0 +1,93 @@
+//! What two hundred lanes hand over at once is one transaction, and each finds its own in the log.
+
+use std::{sync::Arc, time::Duration};
+
+use netra_ws::{
+    CommandId, MessageId,
+    bus::LocalBus,
+    emitter::EmitterPool,
+    log::{Accept, EventLog, PageLimit},
+    payload as p,
+};
+
+use super::{super::super::RunQueue as _, *};
+use crate::server::store::sqlite::cleaning::trim_tests::{entry, open, whole_run};
+
+const LANES: usize = 200;
+
+fn command(user_id: UserId) -> Entry {
+    Entry::Accept(Box::new(Admission::new(Accept {
+        user_id,
+        command_id: CommandId::new(),
+        digest: vec![1],
+        thread_id: None,
+        title: "Many".to_owned(),
+        agent: "guide".to_owned(),
+        message: p::UserMessage { content: "Go on.".to_owned(), ..p::UserMessage::default() },
+    })))
+}
+
+/// A run for each lane, claimed.
+async fn lanes(store: &SqliteStore, user: UserId) -> Vec<(ThreadId, Fence)> {
+    let commands: Vec<Entry> = (0..LANES).map(|_| command(user)).collect();
+    let mut lanes = Vec::with_capacity(LANES);
+    for outcome in store.commit(&commands, false).await.expect("committed") {
+        let thread = outcome.expect("accepted").events().first().expect("the message").thread_id;
+        let claimed = store.claim_run(thread, "test", Duration::from_mins(1)).await.expect("claimed");
+        lanes.push((thread, claimed.expect("a run").fence));
+    }
+    lanes
+}
+
+#[tokio::test]
+async fn two_hundred_runs_in_one_transaction() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, user) = open(dir.path()).await;
+    let lanes = lanes(&store, user).await;
+    let entries: Vec<Entry> =
+        lanes.iter().map(|(thread, fence)| Entry::Append(entry(*thread, *fence, whole_run()))).collect();
+    let length = whole_run().len() as u64;
+    let outcomes = store.commit(&entries, false).await.expect("committed");
+    for ((thread, fence), outcome) in lanes.iter().zip(outcomes) {
+        let stored = outcome.expect("stored").events().to_vec();
+        assert_eq!(stored.iter().map(|event| event.seq).collect::<Vec<_>>(), (2..2 + length).collect::<Vec<_>>());
+        assert!(stored.iter().all(|event| event.thread_id == *thread && event.run_id == Some(fence.run_id)));
+        let snapshot = store.snapshot(user, *thread).await.expect("the user's own");
+        assert_eq!((snapshot.as_of_seq, snapshot.messages.len()), (length + 1, 2));
+        assert!(snapshot.runs.iter().all(|run| run.status.is_terminal() && run.run_id == fence.run_id));
+    }
+    assert_eq!(store.threads_with_work(Duration::from_mins(1)).await.expect("asked"), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_emitters_over_one_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, user) = open(dir.path()).await;
+    let lanes = lanes(&store, user).await;
+    let pool = EmitterPool::new(Arc::new(store.clone()), LocalBus::new());
+    let began = std::time::Instant::now();
+    let writers: Vec<_> = lanes
+        .iter()
+        .map(|(thread, fence)| {
+            let emitter = pool.emitter(*thread, *fence);
+            tokio::spawn(async move {
+                let id = MessageId::new();
+                for pos in 0..20 {
+                    emitter.partial_result(id, pos, "x".to_owned()).await.expect("queued");
+                    let progress =
+                        p::AgentProgress { agent: "guide".to_owned(), message: pos.to_string(), fraction: None };
+                    emitter.agent_progress(progress).await.expect("committed");
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("writes");
+    }
+    let took = began.elapsed();
+    for (thread, _) in &lanes {
+        let page = store.read(*thread, 0, PageLimit::events(100)).await.expect("it is there");
+        assert_eq!(page.events.iter().map(|event| event.seq).collect::<Vec<_>>(), (1..=41).collect::<Vec<_>>());
+    }
+    println!("{} events of {LANES} threads in {took:?}", LANES * 40);
+}

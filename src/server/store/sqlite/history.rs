@@ -1,0 +1,259 @@
+//! A thread as pages show it: the newest messages, or those before a place, with the runs that they need.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use netra_ws::{
+    MessageId, RunId, ThreadId, UserId,
+    log::LogError,
+    model::{Message, Run},
+    payload::ThreadSnapshot,
+};
+use sqlx::{Row, SqliteConnection, query, query_as, query_scalar, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{
+    super::{History, HistoryStore, StoreError},
+    SqliteStore, catalog,
+    failure::store,
+    projection::fold_run,
+    rows::MessageRow,
+    to_i64,
+};
+
+/// Messages of a thread before an event, the newest first.
+const NEWEST_MESSAGES: &str =
+    "SELECT id, seq, role, content, run_id, attachments, created_at, author_id, author_name FROM messages
+     WHERE thread_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?";
+
+/// Messages in a snapshot.
+const SNAPSHOT_MESSAGES: usize = 200;
+
+/// About how many bytes of JSON a page of messages with its runs may have. The newest message is there however large it is.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// What the JSON around a message's text takes, roughly.
+const MESSAGE_FRAME: usize = 256;
+
+/// Which page of messages.
+struct Wanted {
+    thread: ThreadId,
+    /// Only messages before this event.
+    before_seq: Option<u64>,
+    limit: usize,
+    /// Whether runs that have not ended are wanted, too, whatever they answer.
+    unfinished: bool,
+}
+
+#[async_trait]
+impl HistoryStore for SqliteStore {
+    async fn messages(
+        &self,
+        thread: ThreadId,
+        before_seq: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let rows: Vec<MessageRow> = query_as(NEWEST_MESSAGES)
+            .bind(thread.uuid())
+            .bind(before_seq.map_or(i64::MAX, to_i64))
+            .bind(to_i64(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(rows.into_iter().rev().map(|MessageRow(message)| message).collect())
+    }
+
+    async fn answered_messages(&self, thread: ThreadId, limit: usize) -> Result<HashMap<RunId, MessageId>, StoreError> {
+        let rows: Vec<(Uuid, Uuid)> = query_as(
+            "SELECT id, message_id FROM runs WHERE thread_id = ? AND message_id IS NOT NULL ORDER BY number DESC LIMIT ?",
+        )
+        .bind(thread.uuid())
+        .bind(to_i64(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|(run, message)| (run.into(), message.into())).collect())
+    }
+
+    async fn history(
+        &self,
+        user: UserId,
+        thread: ThreadId,
+        before_seq: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<History>, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        if catalog::select_thread(&mut *tx, user, thread).await?.is_none() {
+            return Ok(None);
+        }
+        let epoch = select_epoch(&mut tx, thread).await?;
+        page(&mut tx, &Wanted { thread, before_seq, limit, unfinished: false }, &epoch).await.map(Some)
+    }
+
+    async fn run(&self, user: UserId, thread: ThreadId, run: RunId) -> Result<Option<Run>, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        if catalog::select_thread(&mut *tx, user, thread).await?.is_none() {
+            return Ok(None);
+        }
+        let epoch = select_epoch(&mut tx, thread).await?;
+        let row = query("SELECT id, message_id, agent, state, start_seq FROM runs WHERE id = ? AND thread_id = ?")
+            .bind(run.uuid())
+            .bind(thread.uuid())
+            .fetch_optional(&mut *tx)
+            .await?;
+        match row {
+            Some(row) => read_run(&mut tx, thread, &row, &epoch).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl SqliteStore {
+    /// The thread as it stands, read in one transaction.
+    pub(super) async fn select_snapshot(&self, user: UserId, thread_id: ThreadId) -> Result<ThreadSnapshot, LogError> {
+        let mut tx = self.readers.begin().await.map_err(store)?;
+        let thread =
+            catalog::select_thread(&mut *tx, user, thread_id).await.map_err(store)?.ok_or(LogError::NotFound)?;
+        let epoch = select_epoch(&mut tx, thread_id).await.map_err(store)?;
+        let wanted = Wanted { thread: thread_id, before_seq: None, limit: SNAPSHOT_MESSAGES, unfinished: true };
+        let History { messages, runs, earlier } = page(&mut tx, &wanted, &epoch).await.map_err(store)?;
+        let first = messages.first().filter(|_| earlier);
+        Ok(ThreadSnapshot {
+            as_of_seq: thread.head_seq,
+            epoch,
+            thread,
+            earlier_cursor: first.map(|message| message.seq.to_string()),
+            messages,
+            runs,
+        })
+    }
+}
+
+async fn select_epoch(tx: &mut SqliteConnection, thread: ThreadId) -> Result<String, StoreError> {
+    Ok(query_scalar("SELECT epoch FROM threads WHERE id = ?").bind(thread.uuid()).fetch_one(tx).await?)
+}
+
+/// The newest messages of those wanted, with their runs, as many as fit.
+async fn page(tx: &mut SqliteConnection, wanted: &Wanted, epoch: &str) -> Result<History, StoreError> {
+    let (mut messages, mut earlier) = newest(tx, wanted).await?;
+    let mut runs = runs_of(tx, wanted, &messages, epoch).await?;
+    let fit = fitting(&messages, &runs)?;
+    earlier |= fit < messages.len();
+    messages.truncate(fit);
+    messages.reverse();
+    let kept = Ids::of(&messages);
+    runs.retain(|(run, unfinished)| *unfinished || kept.need(run));
+    Ok(History { messages, runs: runs.into_iter().map(|(run, _)| run).collect(), earlier })
+}
+
+/// Messages, the newest first, until the page is full; and whether there are more.
+async fn newest(tx: &mut SqliteConnection, wanted: &Wanted) -> Result<(Vec<Message>, bool), StoreError> {
+    // One more than is wanted tells that there are more.
+    let mut rows = query_as::<_, MessageRow>(NEWEST_MESSAGES)
+        .bind(wanted.thread.uuid())
+        .bind(wanted.before_seq.map_or(i64::MAX, to_i64))
+        .bind(to_i64(wanted.limit.saturating_add(1)))
+        .fetch(tx);
+    let (mut messages, mut bytes) = (Vec::new(), 0);
+    while let Some(MessageRow(message)) = rows.try_next().await? {
+        bytes += message.content.len() + MESSAGE_FRAME;
+        if messages.len() >= wanted.limit || (bytes > PAGE_BYTES && !messages.is_empty()) {
+            return Ok((messages, true));
+        }
+        messages.push(message);
+    }
+    Ok((messages, false))
+}
+
+/// The runs that answer or wrote one of these messages, in the order they were asked for, cut; and whether each is wanted for
+/// not having ended.
+async fn runs_of(
+    tx: &mut SqliteConnection,
+    wanted: &Wanted,
+    messages: &[Message],
+    epoch: &str,
+) -> Result<Vec<(Run, bool)>, StoreError> {
+    let (Some(last), Some(first)) = (messages.first(), messages.last()) else {
+        return Ok(Vec::new());
+    };
+    let rows = query(
+        "SELECT id, message_id, agent, state, start_seq, status IN ('queued', 'running') AS unfinished FROM runs
+         WHERE id IN (
+             SELECT r.id FROM messages AS m JOIN runs AS r ON r.thread_id = m.thread_id AND r.message_id = m.id
+             WHERE m.thread_id = ?1 AND m.seq BETWEEN ?2 AND ?3
+             UNION SELECT m.run_id FROM messages AS m WHERE m.thread_id = ?1 AND m.seq BETWEEN ?2 AND ?3
+             UNION SELECT id FROM runs WHERE thread_id = ?1 AND status IN ('queued', 'running') AND ?4)
+         ORDER BY number",
+    )
+    .bind(wanted.thread.uuid())
+    .bind(to_i64(first.seq))
+    .bind(to_i64(last.seq))
+    .bind(wanted.unfinished)
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut runs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let unfinished = wanted.unfinished && row.try_get("unfinished")?;
+        runs.push((read_run(tx, wanted.thread, &row, epoch).await?.cut(), unfinished));
+    }
+    Ok(runs)
+}
+
+/// A run: as it was kept when it ended, or folded from its events so far.
+async fn read_run(
+    tx: &mut SqliteConnection,
+    thread: ThreadId,
+    row: &SqliteRow,
+    epoch: &str,
+) -> Result<Run, StoreError> {
+    if let Some(state) = row.try_get::<Option<&str>, _>("state")? {
+        return serde_json::from_str(state).map_err(StoreError::corrupt);
+    }
+    let id: Uuid = row.try_get("id")?;
+    let message: Option<Uuid> = row.try_get("message_id")?;
+    let queued = Run::queued(id.into(), row.try_get("agent")?, message.map(Into::into));
+    match row.try_get::<Option<i64>, _>("start_seq")? {
+        Some(start) => fold_run(tx, thread, start, queued, epoch).await,
+        None => Ok(queued),
+    }
+}
+
+/// How many of the messages, the newest first, fit into a page together with the runs that they need.
+fn fitting(messages: &[Message], runs: &[(Run, bool)]) -> Result<usize, StoreError> {
+    let mut left = Vec::with_capacity(runs.len());
+    for (run, _) in runs {
+        left.push((run, serde_json::to_string(run).map_err(StoreError::corrupt)?.len()));
+    }
+    let mut bytes = 0;
+    for (at, message) in messages.iter().enumerate() {
+        bytes += message.content.len() + MESSAGE_FRAME;
+        let needed = Ids::of(std::slice::from_ref(message));
+        left.retain(|(run, size)| {
+            let needs = needed.need(run);
+            bytes += if needs { *size } else { 0 };
+            !needs
+        });
+        if bytes > PAGE_BYTES && at > 0 {
+            return Ok(at);
+        }
+    }
+    Ok(messages.len())
+}
+
+/// What ties runs to messages.
+struct Ids {
+    answered: HashSet<MessageId>,
+    written_by: HashSet<RunId>,
+}
+
+impl Ids {
+    fn of(messages: &[Message]) -> Self {
+        Self {
+            answered: messages.iter().map(|message| message.message_id).collect(),
+            written_by: messages.iter().filter_map(|message| message.run_id).collect(),
+        }
+    }
+
+    fn need(&self, run: &Run) -> bool {
+        run.answers.is_some_and(|answers| self.answered.contains(&answers)) || self.written_by.contains(&run.run_id)
+    }
+}

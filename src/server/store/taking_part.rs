@@ -1,0 +1,104 @@
+//! Who takes part in a thread, and what each may do there: invitations, roles, blocks.
+
+use async_trait::async_trait;
+use netra_ws::{
+    ThreadId, Timestamp, UserId,
+    model::{Author, MemberRole, Role},
+};
+
+use super::StoreError;
+
+/// Members that a thread may have besides its owner, those invited among them.
+pub const MAX_MEMBERS: usize = 100;
+
+/// Invitations that one person may have from another, and from all together, before answering some.
+pub const MAX_INVITATIONS: (usize, usize) = (20, 200);
+
+/// People whom one user may block.
+pub const MAX_BLOCKS: usize = 1_000;
+
+/// What became of an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inviting {
+    /// It was made.
+    Made,
+    /// The person takes part already, or was invited before.
+    IsMember,
+    /// The thread has [`MAX_MEMBERS`].
+    Full,
+    /// The person has [`MAX_INVITATIONS`].
+    TooMany,
+    /// The person takes none from this one.
+    Blocked,
+}
+
+/// An invitation to a thread.
+#[derive(Clone, Debug)]
+pub struct ThreadInvitation {
+    /// Which thread.
+    pub thread_id: ThreadId,
+    /// Its title.
+    pub title: String,
+    /// Who invites.
+    pub invited_by: Author,
+    /// What the invited may do there.
+    pub role: MemberRole,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// What a user may do in a thread, and what waits for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// What the user is on this server.
+    pub role: Role,
+    /// Whether the user may write in the thread; in a new one everybody may.
+    pub writes: bool,
+    /// Whether the user was invited to the thread and has yet to accept.
+    pub invited: bool,
+    /// The user's runs in this thread that have not ended.
+    pub unfinished_here: u64,
+    /// The same in all threads.
+    pub unfinished: u64,
+}
+
+/// What models have used for a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// Tokens, read and written.
+    pub tokens: u64,
+    /// US dollars, as far as prices are known.
+    pub cost: f64,
+}
+
+/// What a store does for those who take part. Each call is one transaction.
+#[async_trait]
+pub trait TakingPart: Send + Sync {
+    /// Invites a user to a thread.
+    async fn invite(
+        &self,
+        thread: ThreadId,
+        by: UserId,
+        user: UserId,
+        role: MemberRole,
+    ) -> Result<Inviting, StoreError>;
+    /// The invitations that a user has yet to answer, the newest first.
+    async fn thread_invitations(&self, user: UserId) -> Result<Vec<ThreadInvitation>, StoreError>;
+    /// Takes an invitation; `false` when there is none, or it was taken before.
+    async fn accept_invitation(&self, thread: ThreadId, user: UserId) -> Result<bool, StoreError>;
+    /// Changes what a member may do; `false` when the user is no member.
+    async fn set_member_role(&self, thread: ThreadId, user: UserId, role: MemberRole) -> Result<bool, StoreError>;
+    /// The address that a user signs in with.
+    async fn address_of(&self, user: UserId) -> Result<Option<String>, StoreError>;
+    /// What models have used for the user since then.
+    async fn spent(&self, user: UserId, since: Timestamp) -> Result<Spent, StoreError>;
+    /// What the user may do; `None` for a thread that the user may not read.
+    async fn standing(&self, user: UserId, thread: Option<ThreadId>) -> Result<Option<Standing>, StoreError>;
+
+    /// The user wants no more invitations from another; those that wait go. `false` when [`MAX_BLOCKS`] are blocked already.
+    async fn block(&self, user: UserId, blocked: UserId) -> Result<bool, StoreError>;
+    /// Takes that back; `false` when there was nothing to take back.
+    async fn unblock(&self, user: UserId, blocked: UserId) -> Result<bool, StoreError>;
+    /// Whom the user has blocked, by name.
+    async fn blocked(&self, user: UserId) -> Result<Vec<Author>, StoreError>;
+}
