@@ -1,7 +1,7 @@
 //! `netra conform`: holds any server to the protocol, from outside, as a client meets it.
 //!
 //! - [`target`]: the server, and how to get in. [`peer`]: one socket; every frame heard is held to the specification.
-//! - [`order`]: the rules of a log and of a run. `checks`: what is tried, a group a file. [`report`]: the table.
+//! - [`witness`]: what is true of all that a socket hears. [`order`]: the rules of a log and of a run. `checks`: what is tried, a group a file. [`report`]: the table.
 
 mod checks;
 mod order;
@@ -9,13 +9,14 @@ mod peer;
 mod report;
 mod specification;
 mod target;
+mod witness;
 
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 
 pub use report::{Outcome, Report};
-pub use specification::{Sender, violation};
+pub use specification::{Sender, own_violation, violation};
 pub use target::{Options, Target};
 
 /// How long one check may take.

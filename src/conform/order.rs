@@ -1,10 +1,10 @@
 //! The rules of a log and of a run.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use netra_ws::{
-    RunId, ServerFrame, ThreadId,
-    message::{Message as _, ServerMessage},
+    MessageId, RunId, ServerFrame, ThreadId,
+    message::{Event, Message as _},
 };
 
 use super::Fault;
@@ -27,10 +27,14 @@ pub(super) fn dense(events: &[ServerFrame], after: u64) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether the event adds the message.
+pub(super) fn adds(event: &ServerFrame, message: MessageId) -> bool {
+    matches!(event.message.event(), Some(Event::ThreadMessage(said)) if said.message_id == message)
+}
+
 /// Whether the event ends the run.
 pub(super) fn ends(event: &ServerFrame, run: RunId) -> bool {
-    event.run_id == Some(run)
-        && matches!(event.message, ServerMessage::AgentCompleted(_) | ServerMessage::AgentError(_))
+    event.run_id == Some(run) && event.message.event().is_some_and(Event::is_terminal)
 }
 
 /// A run that has ended: started first, every tool call completed once, one end, nothing after it.
@@ -38,24 +42,29 @@ pub(super) fn whole_run(events: &[ServerFrame], run: RunId) -> Result<usize, Fau
     let own: Vec<&ServerFrame> = events.iter().filter(|event| event.run_id == Some(run)).collect();
     let name = |event: &ServerFrame| event.message.info().name;
     let first = own.first().ok_or("the run has no events")?;
-    if !matches!(first.message, ServerMessage::AgentStarted(_)) {
+    if !matches!(first.message.event(), Some(Event::AgentStarted(_))) {
         return Err(format!("the run begins with `{}`, not with `agent_started`", name(first)));
     }
-    let (mut calls, mut text) = (HashSet::new(), String::new());
+    // Open calls with their tools, ids of calls that there were, and the answer so far.
+    let (mut calls, mut called, mut text) = (HashMap::new(), HashSet::new(), String::new());
     for (place, event) in own.iter().enumerate() {
         let last = place + 1 == own.len();
-        match &event.message {
-            ServerMessage::ToolExecuting(call) => {
-                let fresh = calls.insert(call.tool_call_id.clone());
-                fresh.then_some(()).ok_or_else(|| format!("the call {} begins twice", call.tool_call_id))?;
+        match event.message.event() {
+            Some(Event::ToolExecuting(call)) => {
+                if !called.insert(call.tool_call_id.clone()) {
+                    return Err(format!("the call {} begins twice", call.tool_call_id));
+                }
+                calls.insert(call.tool_call_id.clone(), call.tool.clone());
             }
-            ServerMessage::ToolCompleted(call) => {
-                let open = calls.remove(&call.tool_call_id);
-                open.then_some(()).ok_or_else(|| {
+            Some(Event::ToolCompleted(call)) => {
+                let tool = calls.remove(&call.tool_call_id).ok_or_else(|| {
                     format!("the call {} completes without having begun, or twice", call.tool_call_id)
                 })?;
+                if tool != call.tool {
+                    return Err(format!("the call {} of {tool:?} completes as {:?}", call.tool_call_id, call.tool));
+                }
             }
-            ServerMessage::PartialResult(piece) => {
+            Some(Event::PartialResult(piece)) => {
                 if piece.reset {
                     text.clear();
                 }
@@ -64,13 +73,19 @@ pub(super) fn whole_run(events: &[ServerFrame], run: RunId) -> Result<usize, Fau
                 }
                 text.push_str(&piece.delta);
             }
-            ServerMessage::AgentCompleted(_) | ServerMessage::AgentError(_) if !last => {
+            Some(Event::AgentResponse(whole)) if whole.content != text => {
+                let (said, pieces) = (whole.content.len(), text.len());
+                return Err(format!(
+                    "`agent_response` ({said} bytes) is not what its pieces amount to ({pieces} bytes)"
+                ));
+            }
+            Some(Event::AgentCompleted(_) | Event::AgentError(_)) if !last => {
                 return Err(format!("`{}` comes after the run's end", name(own[place + 1])));
             }
             _ => {}
         }
     }
-    if let Some(call) = calls.iter().next() {
+    if let Some(call) = calls.keys().next() {
         return Err(format!("the call {call} never completes"));
     }
     match own.last().filter(|event| ends(event, run)) {
@@ -86,42 +101,54 @@ mod tests {
 
     use super::*;
 
-    fn run_of(messages: Vec<ServerMessage>) -> (Vec<ServerFrame>, RunId) {
+    fn run_of(messages: Vec<Event>) -> (Vec<ServerFrame>, RunId) {
         let (run, thread) = (RunId::new(), ThreadId::new());
-        let frame = |(message, seq)| {
-            let mut frame = Frame::new(message).in_thread(thread);
+        let frame = |(event, seq): (Event, u64)| {
+            let mut frame = Frame::new(event.into()).in_thread(thread);
             (frame.run_id, frame.seq, frame.epoch) = (Some(run), Some(seq), Some("0000aaaa".to_owned()));
             frame
         };
         (messages.into_iter().zip(1..).map(frame).collect(), run)
     }
 
-    fn started() -> ServerMessage {
+    fn started() -> Event {
         let agent = "guide".to_owned();
-        ServerMessage::AgentStarted(p::AgentStarted {
-            agent,
-            answers: None,
-            parent_run_id: None,
-            model: None,
-            iteration: 1,
-        })
+        Event::AgentStarted(p::AgentStarted { agent, answers: None, parent_run_id: None, model: None, iteration: 1 })
     }
 
-    fn calls(id: &str) -> ServerMessage {
+    fn calls(id: &str) -> Event {
         let (tool, agent) = ("calculate".to_owned(), "guide".to_owned());
         let arguments = netra_ws::model::Object::new();
-        ServerMessage::ToolExecuting(p::ToolExecuting { tool_call_id: id.to_owned(), tool, agent, arguments })
+        Event::ToolExecuting(p::ToolExecuting { tool_call_id: id.to_owned(), tool, agent, arguments })
     }
 
-    fn returns(id: &str) -> ServerMessage {
+    fn returns(id: &str) -> Event {
         let (tool_call_id, tool) = (id.to_owned(), "calculate".to_owned());
         let (status, result) = (ToolStatus::Ok, Value::from(42));
-        ServerMessage::ToolCompleted(p::ToolCompleted { tool_call_id, tool, status, result, duration_ms: 1 })
+        Event::ToolCompleted(p::ToolCompleted { tool_call_id, tool, status, result, duration_ms: 1 })
     }
 
-    fn done() -> ServerMessage {
+    fn of_another_tool(mut message: Event) -> Event {
+        if let Event::ToolCompleted(call) = &mut message {
+            "date_time".clone_into(&mut call.tool);
+        }
+        message
+    }
+
+    fn says(delta: &str, pos: u64) -> Event {
+        let message_id = MessageId::new();
+        let delta = delta.to_owned();
+        Event::PartialResult(p::PartialResult { message_id, delta, pos, reset: false })
+    }
+
+    fn said(content: &str) -> Event {
+        let (message_id, content) = (MessageId::new(), content.to_owned());
+        Event::AgentResponse(p::AgentResponse { message_id, content, usage: None })
+    }
+
+    fn done() -> Event {
         let (agent, status) = ("guide".to_owned(), p::CompletedStatus::Completed);
-        ServerMessage::AgentCompleted(p::AgentCompleted { agent, status, duration_ms: 1, usage: None })
+        Event::AgentCompleted(p::AgentCompleted { agent, status, duration_ms: 1, usage: None })
     }
 
     #[test]
@@ -134,6 +161,12 @@ mod tests {
             (vec![started(), done(), started()], "after the run's end"),
             (vec![started(), done(), done()], "after the run's end"),
             (vec![started()], "has no end"),
+            (vec![started(), calls("a"), returns("a"), calls("a"), returns("a"), done()], "begins twice"),
+            (vec![started(), calls("a"), of_another_tool(returns("a")), done()], "completes as"),
+            (vec![started(), says("It is ", 0), says("42.", 6), said("It is 42."), done()], ""),
+            (vec![started(), says("It is ", 0), says("42.", 6), said("It is 43."), done()], "not what its pieces"),
+            (vec![started(), said("It is 42."), done()], "not what its pieces"),
+            (vec![started(), says("It is ", 1), done()], "came at byte 0"),
         ] {
             let (events, run) = run_of(messages);
             match whole_run(&events, run) {

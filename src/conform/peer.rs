@@ -22,7 +22,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Fault, Sender, Target, violation};
+use super::{Fault, Sender, Target, violation, witness::Witness};
 
 /// A handshake that was refused.
 pub(super) struct Refusal {
@@ -44,6 +44,7 @@ pub(super) struct Peer {
     pub(super) subprotocol: Option<String>,
     /// Every frame so far.
     pub(super) heard: Vec<ServerFrame>,
+    witness: Witness,
     /// Whether heartbeats are answered.
     pub(super) answers_heartbeats: bool,
     /// How long the server may take for one answer.
@@ -73,6 +74,7 @@ impl Peer {
                     socket,
                     subprotocol,
                     heard: Vec::new(),
+                    witness: Witness::default(),
                     answers_heartbeats: true,
                     patience: target.patience,
                 };
@@ -196,6 +198,7 @@ impl Peer {
             match message {
                 Some(Ok(Message::Text(text))) => {
                     let Some(frame) = read(&text)? else { continue };
+                    self.witness.hear(&frame)?;
                     let beat = matches!(frame.message, ServerMessage::Heartbeat(_)).then_some(frame.id);
                     self.heard.push(frame);
                     if let Some(id) = beat.filter(|_| self.answers_heartbeats) {

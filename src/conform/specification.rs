@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use boon::{Compiler, SchemaIndex, Schemas, ValidationError};
+use netra_ws::schema;
 use serde_json::Value;
 
 /// Under this address the compiler finds the document; nothing is fetched from there.
@@ -34,8 +35,13 @@ struct Specification {
     types: HashMap<String, SchemaIndex>,
 }
 
-static SPECIFICATION: LazyLock<Specification> = LazyLock::new(|| {
-    let mut document = netra_ws::schema::messages();
+/// What any server of `netra.v1` may send: names that this version does not know, too.
+static ANY_VERSION: LazyLock<Specification> = LazyLock::new(|| compile(schema::messages()));
+
+/// What this version itself sends.
+static THIS_VERSION: LazyLock<Specification> = LazyLock::new(|| compile(schema::closed(schema::messages())));
+
+fn compile(mut document: Value) -> Specification {
     // Under an address of its own, the types would not be found under ours.
     if let Some(whole) = document.as_object_mut() {
         whole.remove("$id");
@@ -53,16 +59,27 @@ static SPECIFICATION: LazyLock<Specification> = LazyLock::new(|| {
     });
     let types = compiled.collect();
     Specification { schemas, types }
-});
+}
 
-/// What the specification has against a frame.
+impl Specification {
+    fn violation(&self, sender: Sender, frame: &Value) -> Option<String> {
+        let name = format!("{}{}", sender.prefix(), frame["type"].as_str().unwrap_or_default());
+        let Some(index) = self.types.get(&name) else { return Some(format!("{name} is no type")) };
+        let error = self.schemas.validate(frame, *index).err()?;
+        let mut reasons = Vec::new();
+        collect(&error, &mut reasons);
+        Some(reasons.join("; "))
+    }
+}
+
+/// What the specification has against a frame, whichever version sent it.
 pub fn violation(sender: Sender, frame: &Value) -> Option<String> {
-    let name = format!("{}{}", sender.prefix(), frame["type"].as_str().unwrap_or_default());
-    let Some(index) = SPECIFICATION.types.get(&name) else { return Some(format!("{name} is no type")) };
-    let error = SPECIFICATION.schemas.validate(frame, *index).err()?;
-    let mut reasons = Vec::new();
-    collect(&error, &mut reasons);
-    Some(reasons.join("; "))
+    ANY_VERSION.violation(sender, frame)
+}
+
+/// What the specification has against a frame of this version: names that it does not know are mistakes.
+pub fn own_violation(sender: Sender, frame: &Value) -> Option<String> {
+    THIS_VERSION.violation(sender, frame)
 }
 
 /// The reasons at the leaves; what stands above them only says that something below is wrong.
@@ -102,5 +119,18 @@ mod tests {
         dated["ts"] = json!("yesterday");
         check(dated, Some("/ts"));
         check(json!({ "type": "made_up" }), Some("is no type"));
+    }
+
+    #[test]
+    fn a_later_server_may_say_names_that_this_one_may_not() {
+        let frame = |level: Value| {
+            let id = "0198c7e2-0000-7000-8000-000000000001";
+            let payload = json!({ "level": level, "message": "hello" });
+            json!({ "v": 1, "type": "broadcast", "id": id, "ts": "2026-01-01T00:00:00.000Z", "payload": payload })
+        };
+        assert_eq!(violation(Sender::Server, &frame(json!("cheerful"))), None);
+        assert!(own_violation(Sender::Server, &frame(json!("cheerful"))).is_some());
+        assert_eq!(own_violation(Sender::Server, &frame(json!("warn"))), None);
+        assert!(violation(Sender::Server, &frame(json!(7))).is_some(), "a name is a text");
     }
 }

@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     bus::Encoded,
     close::CloseCode,
+    frame::ServerFrame,
     id::{ConnectionId, FrameId, ThreadId},
     manager::Manager,
     model::User,
@@ -60,6 +61,14 @@ pub struct Peer {
     rooms: Mutex<HashSet<ThreadId>>,
     token_expires_at: AtomicU64,
     heartbeat: Mutex<Option<(FrameId, Instant)>>,
+    commands: Mutex<Commands>,
+}
+
+/// The time that the connection's commands took: while one is carried out, nothing is read, a `heartbeat_ack` neither.
+#[derive(Default)]
+struct Commands {
+    took: Duration,
+    since: Option<Instant>,
 }
 
 impl Peer {
@@ -73,6 +82,7 @@ impl Peer {
             rooms: Mutex::default(),
             token_expires_at: AtomicU64::new(token_expires_at.as_millis()),
             heartbeat: Mutex::default(),
+            commands: Mutex::default(),
         }
     }
 
@@ -103,8 +113,39 @@ impl Peer {
         Some(sent.elapsed())
     }
 
+    fn commands(&self) -> MutexGuard<'_, Commands> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out a command, during which nothing else that the client says is read.
+    pub async fn carry_out<T>(&self, command: impl Future<Output = T>) -> T {
+        self.commands().since = Some(Instant::now());
+        let done = command.await;
+        let mut commands = self.commands();
+        if let Some(since) = commands.since.take() {
+            commands.took += since.elapsed();
+        }
+        done
+    }
+
+    /// How long nothing was read so far because a command was being carried out.
+    pub fn unread_for(&self) -> Duration {
+        let commands = self.commands();
+        commands.took + commands.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     pub(crate) fn rooms(&self) -> MutexGuard<'_, HashSet<ThreadId>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues an ephemeral frame, stamped with the server's clock.
+    pub fn tell(&self, mut frame: ServerFrame) {
+        frame.ts = Some(Timestamp::now());
+        match frame.encode() {
+            // A connection that is closing misses it.
+            Ok(text) => _ = self.outbound.push(text.into()),
+            Err(error) => tracing::error!(%error, "a frame does not encode"),
+        }
     }
 
     /// How many threads it watches.
@@ -202,6 +243,21 @@ impl Outbound {
         Ok(())
     }
 
+    /// Queues a frame that may be missed, unless more than a quarter of the queue is taken; whether it was queued. What others say
+    /// in a room thus never fills a reader's queue, and never costs it the connection.
+    pub fn offer(&self, frame: Encoded) -> bool {
+        let quarter = QueueLimits { frames: self.limits.frames / 4, bytes: self.limits.bytes / 4 };
+        let cost = self.limits.cost(frame.len());
+        let mut queue = self.queue();
+        if queue.close.is_some() || !queue.has_room(quarter, cost.min(quarter.bytes)) {
+            return false;
+        }
+        queue.add(frame, cost);
+        drop(queue);
+        self.filled.notify_one();
+        true
+    }
+
     /// Queues a frame as soon as the queue is at most half full, so that a long replay goes at the socket's pace and leaves
     /// room for live events.
     pub async fn push_paced(&self, frame: Encoded) -> Result<(), Closing> {
@@ -237,6 +293,25 @@ impl Outbound {
         }
     }
 
+    /// Waits until the queue is nearly empty: for whoever makes a large frame only when there is room for it.
+    pub(crate) async fn room(&self) -> Result<(), Closing> {
+        loop {
+            let drained = self.drained.notified();
+            tokio::pin!(drained);
+            drained.as_mut().enable();
+            {
+                let queue = self.queue();
+                if queue.close.is_some() {
+                    return Err(Closing);
+                }
+                if queue.items.len() <= self.limits.frames / 4 && queue.bytes <= self.limits.bytes / 4 {
+                    return Ok(());
+                }
+            }
+            drained.await;
+        }
+    }
+
     pub(crate) fn repair(&self, thread: ThreadId) {
         let mut queue = self.queue();
         if queue.close.is_none() {
@@ -257,12 +332,13 @@ impl Outbound {
         self.queue().close.is_some()
     }
 
-    /// Closes after what is queued was sent, except when the user lost the right to it. The first code stays, but an end for
-    /// a lost right overrides it.
+    /// Closes after what is queued was sent, except when the user lost the right to it, or has newer connections and does not
+    /// come back to this one. The first code stays, but an end for a lost right overrides it.
     pub fn close(&self, code: CloseCode) {
         let mut queue = self.queue();
         match code {
             CloseCode::Unauthenticated => queue.cut(code),
+            CloseCode::Replaced if queue.close.is_none() => queue.cut(code),
             _ => _ = queue.close.get_or_insert(code),
         }
         drop(queue);

@@ -41,6 +41,9 @@ pub struct SocketInfo {
 pub struct AuthInfo {
     /// Their names.
     pub modes: Vec<String>,
+    /// Who may make an account: `open`, `invitation` or `closed`; absent where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<String>,
 }
 
 /// An agent that can be asked.

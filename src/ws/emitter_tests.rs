@@ -1,17 +1,26 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::{
-    id::{FrameId, RunId, UserId},
-    log::{EventLog, Head, Page, PageLimit},
+    bus::Delivery,
+    committer::RETRY_PAUSES,
+    id::{RunId, UserId},
+    lane::MAX_JOINED,
+    log::{Append, Entry, EventLog, Head, Page, PageLimit, Stored},
     memory::MemoryLog,
     payload::{CompletedStatus, ThreadSnapshot, UserMessage},
 };
 
 #[path = "emitter_tests/accept.rs"]
 mod accept;
+#[path = "emitter_tests/committer.rs"]
+mod committer;
 #[path = "emitter_tests/failures.rs"]
 mod failures;
 #[path = "emitter_tests/lanes.rs"]
@@ -41,30 +50,47 @@ impl Bus for Witness {
 /// A log that can be slow, broken or fenced off for a while.
 struct Moody {
     log: Arc<MemoryLog>,
-    /// Appends that still fail.
+    /// Commits that still fail.
     failures: AtomicUsize,
-    /// Appends that were tried.
+    /// Whether they fail after they were done.
+    unclear: AtomicBool,
+    /// Commits that were tried.
     attempts: AtomicUsize,
-    /// A thread whose appends take a minute.
-    slow: Mutex<Option<ThreadId>>,
+    /// How long a commit takes.
+    slow: Mutex<Duration>,
+    /// A thread that the store fails to take.
+    poison: Mutex<Option<ThreadId>>,
+    /// Whether it says that it never will.
+    refuses: AtomicBool,
+    /// The run that ended last.
+    ended: Mutex<Option<Box<Run>>>,
 }
 
 #[async_trait]
 impl EventLog for Moody {
-    async fn append(&self, events: &[NewEvent]) -> Result<Vec<StoredEvent>, LogError> {
+    async fn commit(&self, entries: &[Entry], repeated: bool) -> Result<Vec<Result<Stored, LogError>>, LogError> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         let slow = *self.slow.lock().expect("no panic");
-        if slow.is_some_and(|slow| events.iter().any(|event| event.thread_id == slow)) {
-            sleep(Duration::from_mins(1)).await;
+        sleep(slow).await;
+        let poison = *self.poison.lock().expect("no panic");
+        if entries.iter().any(|entry| matches!(entry, Entry::Append(append) if Some(append.thread_id) == poison)) {
+            let why = "the disk does not like this thread";
+            let refuses = self.refuses.load(Ordering::Relaxed);
+            return Err(if refuses { LogError::refused(why) } else { LogError::store(why) });
         }
         if self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-            return Err(LogError::Store("the disk is full".into()));
+            let lost = self.unclear.load(Ordering::Relaxed);
+            if lost {
+                self.log.commit(entries, repeated).await?;
+            }
+            return Err(LogError::store(if lost { "the answer was lost" } else { "the disk is full" }));
         }
-        self.log.append(events).await
-    }
-
-    async fn accept(&self, command: Accept) -> Result<Accepted, LogError> {
-        self.log.accept(command).await
+        for entry in entries {
+            if let Entry::Append(Append { ended: Some(ended), .. }) = entry {
+                *self.ended.lock().expect("no panic") = Some(ended.clone());
+            }
+        }
+        self.log.commit(entries, repeated).await
     }
 
     async fn head(&self, user: UserId, thread: ThreadId) -> Result<Head, LogError> {
@@ -92,8 +118,16 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let log = MemoryLog::new();
-        let (failures, attempts, slow) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::default());
-        let moody = Arc::new(Moody { log: log.clone(), failures, attempts, slow });
+        let moody = Arc::new(Moody {
+            log: log.clone(),
+            failures: AtomicUsize::new(0),
+            unclear: AtomicBool::new(false),
+            attempts: AtomicUsize::new(0),
+            slow: Mutex::default(),
+            poison: Mutex::default(),
+            refuses: AtomicBool::new(false),
+            ended: Mutex::default(),
+        });
         let bus = Witness { log: log.clone(), seen: Arc::default() };
         let pool = EmitterPool::new(moody.clone(), Arc::new(bus.clone()));
         Self { log, moody, bus, pool, user: UserId::new() }
@@ -119,16 +153,16 @@ impl Bench {
     }
 }
 
-fn told(message: &ServerMessage) -> String {
+fn told(message: &Event) -> String {
     match message {
-        ServerMessage::AgentThinking(event) => format!("think {}", event.thought),
-        ServerMessage::PartialResult(event) if event.reset => format!("reset {}", event.delta),
-        ServerMessage::PartialResult(event) => format!("write {} {}", event.pos, event.delta),
-        ServerMessage::AgentProgress(event) => format!("progress {}", event.message),
-        ServerMessage::ToolExecuting(event) => format!("call {}", event.tool_call_id),
-        ServerMessage::ToolCompleted(event) => format!("return {}", event.tool_call_id),
-        ServerMessage::AgentResponse(event) => format!("answer {}", event.content),
-        ServerMessage::ThreadMessage(event) => format!("ask {}", event.content),
+        Event::AgentThinking(event) => format!("think {}", event.thought),
+        Event::PartialResult(event) if event.reset => format!("reset {}", event.delta),
+        Event::PartialResult(event) => format!("write {} {}", event.pos, event.delta),
+        Event::AgentProgress(event) => format!("progress {}", event.message),
+        Event::ToolExecuting(event) => format!("call {}", event.tool_call_id),
+        Event::ToolCompleted(event) => format!("return {}", event.tool_call_id),
+        Event::AgentResponse(event) => format!("answer {}", event.content),
+        Event::ThreadMessage(event) => format!("ask {}", event.content),
         other => crate::message::Message::info(other).name.to_owned(),
     }
 }

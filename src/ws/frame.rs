@@ -7,7 +7,7 @@ use crate::{
     VERSION,
     error::{ErrorCode, FrameError},
     id::{FrameId, RunId, ThreadId},
-    message::{ClientMessage, Message, ServerMessage},
+    message::{ClientMessage, Event, Message, ServerMessage},
     time::Timestamp,
 };
 
@@ -37,6 +37,16 @@ pub type ClientFrame = Frame<ClientMessage>;
 
 /// A frame from the server.
 pub type ServerFrame = Frame<ServerMessage>;
+
+/// An event with its place in the log.
+pub type EventFrame = Frame<Event>;
+
+impl From<EventFrame> for ServerFrame {
+    fn from(frame: EventFrame) -> Self {
+        let Frame { id, ts, thread_id, run_id, epoch, seq, reply_to, message } = frame;
+        Self { id, ts, thread_id, run_id, epoch, seq, reply_to, message: message.into() }
+    }
+}
 
 impl<M> Frame<M> {
     /// A frame with a new id and nothing but its message.
@@ -97,7 +107,9 @@ impl<M: Message> Frame<M> {
     }
 
     fn from_object(object: &mut Map<String, Value>, id: Option<FrameId>) -> Result<Self, FrameError> {
-        if object.get("v").and_then(Value::as_u64) != Some(u64::from(VERSION)) {
+        // JSON has one kind of number: 1.0 is 1.
+        #[allow(clippy::float_cmp)]
+        if object.get("v").and_then(Value::as_f64) != Some(f64::from(VERSION)) {
             return Err(FrameError::new(ErrorCode::UnsupportedVersion, format!("`v` must be {VERSION}")));
         }
         let id = id.ok_or_else(|| FrameError::new(ErrorCode::InvalidPayload, "`id` must be a UUID"))?;
@@ -110,15 +122,19 @@ impl<M: Message> Frame<M> {
         let message = M::read(&name, payload)
             .ok_or_else(|| FrameError::new(ErrorCode::UnknownType, format!("no message type {:?}", clip(&name))))?
             .map_err(|error| FrameError::new(ErrorCode::InvalidPayload, format!("{name}: {error}")))?;
+        let thread_id = optional(object, "thread_id")?;
+        let reply_to = optional(object, "reply_to")?;
+        let frame = Self { id, ts: None, thread_id, run_id: None, epoch: None, seq: None, reply_to, message };
+        // What only the server sets is nothing to a client's frame, whatever it holds: no client sends events.
+        if !M::TYPES.iter().any(|info| info.durable) {
+            return Ok(frame);
+        }
         Ok(Self {
-            id,
             ts: optional(object, "ts")?,
-            thread_id: optional(object, "thread_id")?,
             run_id: optional(object, "run_id")?,
             epoch: optional(object, "epoch")?,
             seq: optional(object, "seq")?,
-            reply_to: optional(object, "reply_to")?,
-            message,
+            ..frame
         })
     }
 }
@@ -218,7 +234,7 @@ impl<'de> Deserialize<'de> for Incoming {
 pub struct StoredEvent {
     /// The frame's id.
     pub id: FrameId,
-    /// When it was committed.
+    /// When it was emitted.
     pub ts: Timestamp,
     /// The thread whose log it is in.
     pub thread_id: ThreadId,
@@ -257,10 +273,10 @@ impl StoredEvent {
     }
 
     /// The frame with its payload read, for the reducer.
-    pub fn decode(&self) -> Result<ServerFrame, FrameError> {
+    pub fn decode(&self) -> Result<EventFrame, FrameError> {
         let payload = serde_json::from_str(self.payload.get())
             .map_err(|error| FrameError::new(ErrorCode::Internal, format!("stored payload: {error}")))?;
-        let message = ServerMessage::read(&self.name, payload)
+        let message = Event::read(&self.name, payload)
             .ok_or_else(|| FrameError::new(ErrorCode::UnknownType, self.name.clone()))?
             .map_err(|error| FrameError::new(ErrorCode::Internal, format!("stored {}: {error}", self.name)))?;
         Ok(Frame {

@@ -65,6 +65,8 @@ ids! {
     RunId;
     /// One message inside a thread. A user's message has the id of the command that sent it.
     MessageId;
+    /// One file that goes with a message.
+    AttachmentId;
     /// One open socket.
     ConnectionId;
 }

@@ -16,7 +16,7 @@ use crate::{
     error::ErrorCode,
     id::{ConnectionId, ThreadId, UserId},
     model::User,
-    rooms::Rooms,
+    room_registry::Rooms,
     subscription::Subscription,
     time::Timestamp,
 };
@@ -42,6 +42,8 @@ struct Shared {
 pub struct ManagerLimits {
     /// Connections of this process.
     pub connections: usize,
+    /// Connections of one user in this process; one more takes the place of the oldest.
+    pub connections_per_user: usize,
     /// Threads that one connection may watch.
     pub subscriptions: usize,
     /// What may wait for one reader.
@@ -113,13 +115,28 @@ impl Manager {
         Ok(())
     }
 
-    /// Registers an authenticated connection. Dropping what it returns takes the connection out again.
+    /// Registers an authenticated connection. Dropping what it returns takes the connection out again. A user who has as many
+    /// as allowed loses the oldest.
     pub fn connect(&self, user: User, token_expires_at: Timestamp) -> Connection {
+        self.connect_of(user, token_expires_at, self.shared.limits.connections_per_user)
+    }
+
+    /// The same for a user who may have another number of connections.
+    pub fn connect_of(&self, user: User, token_expires_at: Timestamp, at_most: usize) -> Connection {
         let peer = Arc::new(Peer::new(user, token_expires_at, self.shared.limits.queue));
         let mut state = self.state();
         state.connections.insert(peer.id, peer.clone());
-        state.users.entry(peer.user.id).or_default().push(peer.clone());
+        let peers = state.users.entry(peer.user.id).or_default();
+        peers.push(peer.clone());
+        // In the order they came.
+        let open: Vec<_> = peers.iter().filter(|peer| !peer.outbound.is_closing()).collect();
+        let surplus = open.len().saturating_sub(at_most);
+        let replaced: Vec<_> = open.into_iter().take(surplus).cloned().collect();
         drop(state);
+        for oldest in replaced {
+            tracing::info!(connection_id = %oldest.id, user_id = %oldest.user.id, "the user's newer connections take its place");
+            oldest.outbound.close(CloseCode::Replaced);
+        }
         if self.shared.draining.load(Ordering::Acquire) {
             peer.outbound.close(CloseCode::ServiceRestart);
         }

@@ -11,6 +11,7 @@ use crate::{
     id::RunId,
     log::SharedLog,
     memory::MemoryLog,
+    message::ServerMessage,
     model::Role,
     payload as p,
 };
@@ -19,15 +20,17 @@ use crate::{
 mod census;
 #[path = "manager_tests/convergence.rs"]
 mod convergence;
-#[path = "manager_tests/histories.rs"]
-mod histories;
 #[path = "manager_tests/pressure.rs"]
 mod pressure;
 #[path = "manager_tests/replay.rs"]
 mod replay;
 
-const LIMITS: ManagerLimits =
-    ManagerLimits { connections: 1_000, subscriptions: 3, queue: QueueLimits { frames: 64, bytes: 1 << 20 } };
+const LIMITS: ManagerLimits = ManagerLimits {
+    connections: 1_000,
+    connections_per_user: 1_000,
+    subscriptions: 3,
+    queue: QueueLimits { frames: 64, bytes: 1 << 20 },
+};
 
 fn user() -> User {
     User { id: UserId::new(), name: "Ada".into(), role: Role::User, email: None }
@@ -119,6 +122,11 @@ impl Reader {
             seqs.push(frame.seq.expect("an event"));
         }
         seqs
+    }
+
+    /// How many frames are queued by now.
+    fn queued_len(&self) -> usize {
+        self.peer().outbound.depth().0
     }
 
     /// What is queued by now.

@@ -1,4 +1,4 @@
-//! An event log in memory, for tests: the guarantees of [`EventLog`] with a map and a lock.
+//! An event log in memory: the guarantees of [`EventLog`] with a map and a lock. For tests, and for whoever needs no disk.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,12 +8,15 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    frame::StoredEvent,
-    id::{CommandId, FrameId, RunId, ThreadId, UserId},
-    log::{Accept, Accepted, EventLog, Fence, Head, LogError, NewEvent, Page, PageLimit},
-    message::{Message as _, ServerMessage},
-    model::{MessageRole, Thread},
-    payload::{Ack, ThreadMessage, ThreadSnapshot},
+    conformance::Subject,
+    frame::{EventFrame, Frame, StoredEvent},
+    id::{CommandId, FrameId, MessageId, RunId, ThreadId, UserId},
+    log::{
+        Accept, Accepted, Admission, Append, Entry, EventLog, Fence, Head, LogError, NewEvent, Page, PageLimit, Stored,
+    },
+    message::Event,
+    model::Thread,
+    payload::{Ack, ThreadSnapshot},
     state::ThreadState,
     time::Timestamp,
 };
@@ -23,7 +26,7 @@ const SNAPSHOT_MESSAGES: usize = 200;
 
 /// The log. Everything happens under one lock, so every call is a transaction.
 #[derive(Default)]
-pub(crate) struct MemoryLog {
+pub struct MemoryLog {
     tables: Mutex<Tables>,
 }
 
@@ -41,14 +44,19 @@ struct Kept {
     events: Vec<StoredEvent>,
     /// What trimmed events came to.
     base: ThreadState,
+    /// What all events came to.
+    now: ThreadState,
     /// Every event that ever was, trimmed or not.
     ids: Vec<FrameId>,
     fences: HashMap<RunId, i64>,
     ended: HashSet<RunId>,
+    /// Of messages.
+    message_ids: HashSet<MessageId>,
 }
 
 impl MemoryLog {
-    pub(crate) fn new() -> Arc<Self> {
+    /// An empty log.
+    pub fn new() -> Arc<Self> {
         Arc::default()
     }
 
@@ -57,12 +65,15 @@ impl MemoryLog {
     }
 
     /// Makes an empty thread of a user.
-    pub(crate) fn thread(&self, user: UserId) -> ThreadId {
-        self.tables().add_thread(user, "a thread", "guide")
+    pub fn thread(&self, user: UserId) -> ThreadId {
+        self.tables().add_thread(ThreadId::new(), user, "a thread", "guide")
     }
 
     /// Claims a run, a new one too; the claim before it is void.
-    pub(crate) fn claim(&self, thread: ThreadId, run_id: RunId) -> Fence {
+    ///
+    /// # Panics
+    /// The log has no such thread.
+    pub fn claim(&self, thread: ThreadId, run_id: RunId) -> Fence {
         let mut tables = self.tables();
         let kept = tables.threads.get_mut(&thread).expect("a thread of this log");
         let token = kept.fences.entry(run_id).or_default();
@@ -71,46 +82,60 @@ impl MemoryLog {
     }
 
     /// Deletes a thread.
-    pub(crate) fn delete(&self, thread: ThreadId) {
+    pub fn delete(&self, thread: ThreadId) {
         self.tables().threads.remove(&thread);
     }
 
     /// Forgets the events up to `seq`.
-    pub(crate) fn trim(&self, thread: ThreadId, seq: u64) {
+    ///
+    /// # Panics
+    /// The log has no such thread.
+    pub fn trim(&self, thread: ThreadId, seq: u64) {
         let mut tables = self.tables();
         let kept = tables.threads.get_mut(&thread).expect("a thread of this log");
         for event in kept.events.iter().filter(|event| event.seq <= seq) {
-            kept.base.apply(&event.decode().expect("what was stored can be read"));
+            kept.base.apply_event(&event.decode().expect("what was stored can be read"));
         }
         kept.events.retain(|event| event.seq > seq);
         kept.trimmed_seq = kept.trimmed_seq.max(seq);
     }
 
     /// Every event of a thread.
-    pub(crate) fn events(&self, thread: ThreadId) -> Vec<StoredEvent> {
+    ///
+    /// # Panics
+    /// The log has no such thread.
+    pub fn events(&self, thread: ThreadId) -> Vec<StoredEvent> {
         self.tables().threads[&thread].events.clone()
     }
 
     /// The event at a place, trimmed or not.
-    pub(crate) fn id_at(&self, thread: ThreadId, seq: u64) -> Option<FrameId> {
+    ///
+    /// # Panics
+    /// The log has no such thread.
+    pub fn id_at(&self, thread: ThreadId, seq: u64) -> Option<FrameId> {
         let at = usize::try_from(seq).ok()?.checked_sub(1)?;
         self.tables().threads[&thread].ids.get(at).copied()
     }
 
     /// The newest event of a thread.
-    pub(crate) fn head_of(&self, thread: ThreadId) -> u64 {
+    ///
+    /// # Panics
+    /// The log has no such thread.
+    pub fn head_of(&self, thread: ThreadId) -> u64 {
         self.tables().threads[&thread].thread.head_seq
     }
 
     /// The thread's state as its events tell it.
-    pub(crate) fn folded(&self, thread: ThreadId) -> ThreadState {
+    ///
+    /// # Panics
+    /// The log has no such thread.
+    pub fn folded(&self, thread: ThreadId) -> ThreadState {
         self.tables().threads[&thread].fold()
     }
 }
 
 impl Tables {
-    fn add_thread(&mut self, user_id: UserId, title: &str, agent: &str) -> ThreadId {
-        let id = ThreadId::new();
+    fn add_thread(&mut self, id: ThreadId, user_id: UserId, title: &str, agent: &str) -> ThreadId {
         let at = Timestamp::now();
         let thread = Thread {
             id,
@@ -122,13 +147,17 @@ impl Tables {
             archived: false,
             running: false,
             head_seq: 0,
+            version: 0,
             created_at: at,
             updated_at: at,
         };
         let epoch = format!("{:08x}", fastrand::u32(..));
         let (events, ids, fences, ended) = <(Vec<_>, Vec<_>, HashMap<_, _>, HashSet<_>)>::default();
+        let message_ids = HashSet::new();
         let base = ThreadState { epoch: epoch.clone(), ..ThreadState::default() };
-        self.threads.insert(id, Kept { user_id, thread, epoch, trimmed_seq: 0, events, base, ids, fences, ended });
+        let (now, trimmed_seq) = (base.clone(), 0);
+        let kept = Kept { user_id, thread, epoch, trimmed_seq, events, base, now, ids, fences, ended, message_ids };
+        self.threads.insert(id, kept);
         id
     }
 
@@ -146,52 +175,65 @@ impl Kept {
         }
     }
 
-    fn store(&mut self, run_id: Option<RunId>, message: &ServerMessage) -> StoredEvent {
+    fn store(&mut self, run_id: Option<RunId>, event: &NewEvent) -> StoredEvent {
         self.thread.head_seq += 1;
-        let payload = message.payload().and_then(|payload| serde_json::value::to_raw_value(&payload));
-        let event = StoredEvent {
-            id: FrameId::new(),
-            ts: Timestamp::now(),
-            thread_id: self.thread.id,
+        self.thread.version += 1;
+        let stored = event.stored(self.thread.id, run_id, &self.epoch, self.thread.head_seq);
+        self.now.apply_event(&EventFrame {
+            ts: Some(stored.ts),
+            thread_id: Some(stored.thread_id),
             run_id,
-            epoch: self.epoch.clone(),
-            seq: self.thread.head_seq,
-            name: message.info().name.to_owned(),
-            payload: payload.expect("every payload is JSON"),
-        };
-        self.events.push(event.clone());
-        self.ids.push(event.id);
-        self.ended.extend(run_id.filter(|_| message.is_terminal()));
-        event
+            epoch: Some(stored.epoch.clone()),
+            seq: Some(stored.seq),
+            ..Frame::new(event.event.clone())
+        });
+        self.events.push(stored.clone());
+        self.ids.push(stored.id);
+        self.ended.extend(run_id.filter(|_| event.event.is_terminal()));
+        stored
+    }
+
+    /// Events that were committed in an attempt whose outcome was not known.
+    fn stored_before(&self, events: &[NewEvent]) -> Option<Vec<StoredEvent>> {
+        let first = events.first()?;
+        let at = self.events.iter().rposition(|stored| stored.id == first.id)?;
+        Some(self.events[at..].iter().take(events.len()).cloned().collect())
     }
 
     fn fold(&self) -> ThreadState {
         let mut state = ThreadState { thread: Some(self.thread.clone()), ..self.base.clone() };
         for event in &self.events {
-            state.apply(&event.decode().expect("what was stored can be read"));
+            state.apply_event(&event.decode().expect("what was stored can be read"));
         }
         state
     }
 }
 
-#[async_trait]
-impl EventLog for MemoryLog {
-    async fn append(&self, events: &[NewEvent]) -> Result<Vec<StoredEvent>, LogError> {
-        let Some(first) = events.first() else { return Ok(Vec::new()) };
-        let mut tables = self.tables();
-        let kept = tables.threads.get_mut(&first.thread_id).ok_or(LogError::NotFound)?;
-        assert!(events.iter().all(|event| event.thread_id == first.thread_id), "one append is about one thread");
-        for event in events {
-            kept.check(event.fence)?;
+impl Tables {
+    fn append(&mut self, append: &Append, repeated: bool) -> Result<Vec<StoredEvent>, LogError> {
+        let kept = self.threads.get_mut(&append.thread_id).ok_or(LogError::NotFound)?;
+        if repeated && let Some(stored) = kept.stored_before(&append.events) {
+            return Ok(stored);
         }
-        Ok(events.iter().map(|event| kept.store(Some(event.fence.run_id), &event.message)).collect())
+        kept.check(append.fence)?;
+        let answers = append.events.iter().filter_map(|event| match &event.event {
+            Event::AgentResponse(answer) => Some(answer.message_id),
+            _ => None,
+        });
+        for id in answers {
+            if !kept.message_ids.insert(id) {
+                return Err(LogError::refused("the thread has a message of this id"));
+            }
+        }
+        Ok(append.events.iter().map(|event| kept.store(Some(append.fence.run_id), event)).collect())
     }
 
-    async fn accept(&self, command: Accept) -> Result<Accepted, LogError> {
-        let mut tables = self.tables();
+    fn accept(&mut self, admission: &Admission) -> Result<Accepted, LogError> {
+        let command = &admission.command;
         let key = (command.user_id, command.command_id);
-        match tables.commands.get(&key) {
+        match self.commands.get(&key) {
             Some((digest, _)) if *digest != command.digest => return Err(LogError::IdConflict),
+            Some((_, ack)) if ack.run_id == Some(admission.run_id) => return self.accepted_before(ack, command),
             Some((_, ack)) => {
                 let ack = Ack { duplicate: true, ..ack.clone() };
                 return Ok(Accepted { ack, thread: None, events: Vec::new() });
@@ -199,34 +241,44 @@ impl EventLog for MemoryLog {
             None => {}
         }
         let thread_id = match command.thread_id {
-            Some(id) => tables.of_user(command.user_id, id)?.thread.id,
-            None => tables.add_thread(command.user_id, &command.title, &command.agent),
+            Some(id) => self.of_user(command.user_id, id)?.thread.id,
+            None => self.add_thread(admission.new_thread, command.user_id, &command.title, &command.agent),
         };
-        let kept = tables.threads.get_mut(&thread_id).ok_or(LogError::NotFound)?;
-        let run_id = RunId::new();
+        let kept = self.threads.get_mut(&thread_id).ok_or(LogError::NotFound)?;
+        let run_id = admission.run_id;
+        // An answer has its run's id, which is known before the answer is.
+        let is_runs = kept.fences.keys().any(|run| run.uuid() == command.command_id.uuid());
+        if is_runs || !kept.message_ids.insert(command.command_id.into()) {
+            return Err(LogError::IdConflict);
+        }
         kept.fences.insert(run_id, 0);
-        let event = kept.store(
-            None,
-            &ServerMessage::ThreadMessage(ThreadMessage {
-                message_id: command.command_id.into(),
-                role: MessageRole::User,
-                content: command.message.content,
-                answered_by: Some(run_id),
-                agent: Some(command.agent),
-                author: None,
-                attachments: command.message.attachments,
-            }),
-        );
+        let message = admission.message(None);
+        let event =
+            kept.store(None, &NewEvent::at(admission.event_id, admission.ts, message).map_err(LogError::store)?);
         let thread = kept.thread.clone();
-        let ack = Ack {
-            thread_id: Some(thread_id),
-            message_id: Some(command.command_id.into()),
-            run_id: Some(run_id),
-            seq: Some(event.seq),
-            duplicate: false,
-        };
-        tables.commands.insert(key, (command.digest, ack.clone()));
+        let ack = admission.ack(event.seq);
+        self.commands.insert(key, (command.digest.clone(), ack.clone()));
         Ok(Accepted { ack, thread: Some((thread, command.thread_id.is_none())), events: vec![event] })
+    }
+
+    /// What this very attempt became when its outcome was not known.
+    fn accepted_before(&self, ack: &Ack, command: &Accept) -> Result<Accepted, LogError> {
+        let kept = ack.thread_id.and_then(|id| self.threads.get(&id)).ok_or(LogError::NotFound)?;
+        let events = kept.events.iter().filter(|event| Some(event.seq) == ack.seq).cloned().collect();
+        let thread = Some((kept.thread.clone(), command.thread_id.is_none()));
+        Ok(Accepted { ack: ack.clone(), thread, events })
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryLog {
+    async fn commit(&self, entries: &[Entry], repeated: bool) -> Result<Vec<Result<Stored, LogError>>, LogError> {
+        let mut tables = self.tables();
+        let commit = |entry: &Entry| match entry {
+            Entry::Append(append) => tables.append(append, repeated).map(Stored::Events),
+            Entry::Accept(admission) => tables.accept(admission).map(|accepted| Stored::Accepted(Box::new(accepted))),
+        };
+        Ok(entries.iter().map(commit).collect())
     }
 
     async fn head(&self, user: UserId, thread: ThreadId) -> Result<Head, LogError> {
@@ -251,7 +303,7 @@ impl EventLog for MemoryLog {
     async fn snapshot(&self, user: UserId, thread: ThreadId) -> Result<ThreadSnapshot, LogError> {
         let tables = self.tables();
         let kept = tables.of_user(user, thread)?;
-        let ThreadState { epoch: _, seq, mut messages, runs, .. } = kept.fold();
+        let ThreadState { epoch: _, seq, mut messages, runs, .. } = kept.now.clone();
         let earlier = messages.len().saturating_sub(SNAPSHOT_MESSAGES);
         messages.drain(..earlier);
         Ok(ThreadSnapshot {
@@ -264,3 +316,26 @@ impl EventLog for MemoryLog {
         })
     }
 }
+
+#[async_trait]
+impl Subject for MemoryLog {
+    fn log(&self) -> &dyn EventLog {
+        self
+    }
+
+    async fn user(&self) -> UserId {
+        UserId::new()
+    }
+
+    async fn claim(&self, thread: ThreadId, run: RunId) -> Fence {
+        Self::claim(self, thread, run)
+    }
+
+    async fn delete(&self, _: UserId, thread: ThreadId) {
+        Self::delete(self, thread);
+    }
+}
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

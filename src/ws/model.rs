@@ -5,22 +5,24 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::ErrorCode,
-    id::{MessageId, RunId, ThreadId, UserId},
+    id::{AttachmentId, MessageId, RunId, ThreadId, UserId},
+    open_enum::open_enum,
     time::Timestamp,
 };
 
 /// A JSON object: what tools take, and what `payload` always is.
 pub type Object = Map<String, Value>;
 
-/// What a user may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Uses the chat.
-    User,
-    /// Also speaks to everyone.
-    Admin,
+open_enum! {
+    /// What a user may do.
+    Role {
+        /// Uses the chat.
+        User = "user",
+        /// Also speaks to everyone.
+        Admin = "admin",
+        /// Reads what is shared with them.
+        Guest = "guest",
+    }
 }
 
 /// A user as others and the user's own page see it.
@@ -48,6 +50,21 @@ pub struct Author {
     pub name: String,
 }
 
+open_enum! {
+    /// What a member may do in a thread.
+    MemberRole {
+        /// Reads and writes.
+        Writer = "writer",
+        /// Reads.
+        Viewer = "viewer",
+    }
+}
+
+/// From a server that does not tell them apart, everyone writes.
+fn writer() -> MemberRole {
+    MemberRole::Writer
+}
+
 /// Someone who may read a thread and take part in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -61,6 +78,18 @@ pub struct Member {
     pub email: Option<String>,
     /// Whether the thread is this member's own.
     pub owner: bool,
+    /// What this member may do.
+    #[serde(default = "writer")]
+    pub role: MemberRole,
+    /// Whether this member was invited and has yet to accept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub invited: bool,
+}
+
+/// Whether a server does not count versions.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
+fn is_zero(version: &u64) -> bool {
+    *version == 0
 }
 
 /// A thread without its content.
@@ -79,42 +108,92 @@ pub struct Thread {
     pub owner_id: UserId,
     /// Whether it has members besides its owner.
     pub shared: bool,
-    /// Whether its owner keeps it on top.
+    /// Whether the user who reads this keeps it on top.
     pub pinned: bool,
-    /// Whether its owner put it away.
+    /// Whether the user who reads this put it away.
     pub archived: bool,
     /// Whether a run is queued or running.
     pub running: bool,
     /// The `seq` of the newest event; 0 for an empty thread.
     pub head_seq: u64,
+    /// Grows with every change of what this says: of two, the one with the larger version is newer. 0 from a server that does
+    /// not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its newest message was added.
     pub updated_at: Timestamp,
 }
 
-/// Who speaks in a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum MessageRole {
-    /// A person.
-    User,
-    /// An agent.
-    Assistant,
+open_enum! {
+    /// Who speaks in a message.
+    MessageRole {
+        /// A person.
+        User = "user",
+        /// An agent.
+        Assistant = "assistant",
+    }
 }
 
 /// A file that goes with a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attachment {
+    /// Which; absent only in messages of servers that kept no files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<AttachmentId>,
     /// The file's name.
     pub name: String,
-    /// Its media type (RFC 6838).
+    /// Its media type (RFC 6838), as its content tells it.
     pub media_type: String,
+    /// How long it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// Where the server keeps it, as a path on this server.
     pub url: String,
 }
+
+impl Attachment {
+    /// The path of a file on its server.
+    pub fn path(id: AttachmentId) -> String {
+        format!("/api/attachments/{id}")
+    }
+
+    /// Whether it is shown where it stands.
+    pub fn is_picture(&self) -> bool {
+        is_picture(&self.media_type)
+    }
+}
+
+/// Whether a file of this type is a picture that browsers and models show; each of these says its size at its beginning.
+pub fn is_picture(media_type: &str) -> bool {
+    ["image/png", "image/jpeg", "image/gif", "image/webp"].contains(&media_type)
+}
+
+/// How a client names a file that goes with its message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(untagged)]
+pub enum AttachmentRef {
+    /// By the id that `POST /api/attachments` answered.
+    Id(AttachmentId),
+    /// By all that it answered.
+    Told(Attachment),
+}
+
+impl AttachmentRef {
+    /// Which file.
+    pub fn id(&self) -> Option<AttachmentId> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::Told(told) => told.id,
+        }
+    }
+}
+
+/// Files that a message may have.
+pub const MAX_ATTACHMENTS: usize = 10;
 
 /// A finished message of a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,57 +220,44 @@ pub struct Message {
     pub attachments: Vec<Attachment>,
 }
 
-/// How far a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Waits for the run before it.
-    Queued,
-    /// Works.
-    Running,
-    /// Ended by itself.
-    Completed,
-    /// Ended by the user.
-    Stopped,
-    /// Ended by an error.
-    Failed,
+open_enum! {
+    /// How far a run is.
+    RunStatus {
+        /// Waits for the run before it.
+        Queued = "queued",
+        /// Works.
+        Running = "running",
+        /// Ended by itself.
+        Completed = "completed",
+        /// Ended by the user.
+        Stopped = "stopped",
+        /// Ended by an error.
+        Failed = "failed",
+    }
 }
 
 impl RunStatus {
-    /// Whether nothing of the run follows.
+    /// Whether nothing of the run follows, as far as the status alone tells: see [`Run::has_ended`].
     pub const fn is_terminal(self) -> bool {
         match self {
-            Self::Queued | Self::Running => false,
+            Self::Queued | Self::Running | Self::Unknown(_) => false,
             Self::Completed | Self::Stopped | Self::Failed => true,
-        }
-    }
-
-    /// The status as it stands on the wire and in the store.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
         }
     }
 }
 
-/// How a tool call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ToolStatus {
-    /// It returned a result.
-    Ok,
-    /// It failed; `result` says why.
-    Error,
-    /// The user or the configuration refused it.
-    Denied,
-    /// The run ended while it worked.
-    Interrupted,
+open_enum! {
+    /// How a tool call ended.
+    ToolStatus {
+        /// It returned a result.
+        Ok = "ok",
+        /// It failed; `result` says why.
+        Error = "error",
+        /// The user or the configuration refused it.
+        Denied = "denied",
+        /// The run ended while it worked.
+        Interrupted = "interrupted",
+    }
 }
 
 /// Tokens that a model counted.
@@ -204,19 +270,27 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// Both.
     pub total_tokens: u64,
+    /// What they cost, in millionths of a US dollar; absent where the agent's prices are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd_micros: Option<u64>,
 }
 
 impl std::ops::AddAssign for Usage {
+    /// Servers count what they like; no sum overflows.
     fn add_assign(&mut self, other: Self) {
-        self.prompt_tokens += other.prompt_tokens;
-        self.completion_tokens += other.completion_tokens;
-        self.total_tokens += other.total_tokens;
+        self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
+        self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
+        self.total_tokens = self.total_tokens.saturating_add(other.total_tokens);
+        self.cost_usd_micros = match (self.cost_usd_micros, other.cost_usd_micros) {
+            (Some(one), Some(more)) => Some(one.saturating_add(more)),
+            (one, more) => one.or(more),
+        };
     }
 }
 
 /// One step of a run, in the order the agent took them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = kinds_may_grow))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Step {
     /// The agent thought.
@@ -240,9 +314,27 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fraction: Option<f64>,
     },
+    /// A step of a kind that only a later server knows, as it came.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(Object),
 }
 
-/// A tool call and, once it ended, its result.
+/// Says that a step of another kind may come.
+#[cfg(feature = "schema")]
+fn kinds_may_grow(schema: &mut schemars::Schema) {
+    let Some(Value::Array(mut kinds)) = schema.remove("oneOf") else { return };
+    kinds.push(serde_json::json!({
+        "description": "A step of a later server: read it as unknown.",
+        "type": "object",
+        "required": ["kind"],
+        "properties": { "kind": { "type": "string" } },
+    }));
+    schema.insert("anyOf".to_owned(), kinds.into());
+}
+
+/// A tool call and, once it ended, its result. In snapshots and pages of messages, arguments and a result of more than 4 KiB are
+/// cut: `{ "cut": true, "bytes": n, "start": "…" }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ToolCall {
@@ -319,6 +411,15 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether nothing of the run follows. A run whose status this build does not know has ended once it says how long it
+    /// took.
+    pub fn has_ended(&self) -> bool {
+        match self.status {
+            RunStatus::Unknown(_) => self.duration_ms.is_some(),
+            known => known.is_terminal(),
+        }
+    }
+
     /// A run that waits for its turn.
     pub fn queued(run_id: RunId, agent: String, answers: Option<MessageId>) -> Self {
         Self {

@@ -1,12 +1,13 @@
 //! What each message carries. Field by field as on the wire; optional fields are left out, never `null`.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Number, Value};
 
 use crate::{
     error::ErrorCode,
     id::{ConnectionId, MessageId, RunId, ThreadId},
-    model::{Attachment, Author, Message, MessageRole, Object, Run, Thread, ToolStatus, Usage, User},
+    model::{Attachment, AttachmentRef, Author, Message, MessageRole, Object, Run, Thread, ToolStatus, Usage, User},
+    open_enum::open_enum,
     time::Timestamp,
 };
 
@@ -21,7 +22,7 @@ pub struct Empty {}
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserMessage {
-    /// The text, 1 byte or more.
+    /// The text; empty only where files say it all.
     pub content: String,
     /// Who should answer; the thread's agent when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,9 +30,9 @@ pub struct UserMessage {
     /// The message this one follows, when it is not the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<MessageId>,
-    /// Files.
+    /// Files: ids from `POST /api/attachments`, 10 at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attachments: Vec<Attachment>,
+    pub attachments: Vec<AttachmentRef>,
 }
 
 /// Starts an agent; without `thread_id` in the frame it makes a thread for it.
@@ -46,6 +47,9 @@ pub struct StartAgent {
     /// The new thread's title; made from `content` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Files: ids from `POST /api/attachments`, 10 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentRef>,
 }
 
 /// Stops a run.
@@ -85,11 +89,27 @@ pub struct ToolApproval {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subscribe {
     /// The last `seq` that the client applied. Absent: a snapshot comes first. 0: the whole log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
     pub after_seq: Option<i64>,
     /// The epoch that `after_seq` belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
+}
+
+/// Up to here every whole number has a float of its own.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A whole number, however it is written: JSON has one kind of number, and some clients write 1 as 1.0.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    if let Some(whole) = number.as_i64() {
+        return Ok(Some(whole));
+    }
+    match number.as_f64().filter(|value| value.fract() == 0.0 && value.abs() <= MAX_EXACT) {
+        #[allow(clippy::cast_possible_truncation)]
+        Some(value) => Ok(Some(value as i64)),
+        None => Err(de::Error::custom(format!("{number} is no whole number"))),
+    }
 }
 
 /// A fresh token for the open connection.
@@ -183,15 +203,14 @@ pub struct Authenticated {
     pub token_expires_at: Timestamp,
 }
 
-/// How a subscription goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum SubscribeMode {
-    /// Only events after the cursor follow.
-    Resumed,
-    /// A `thread_snapshot` follows, then events after it.
-    Snapshot,
+open_enum! {
+    /// How a subscription goes on.
+    SubscribeMode {
+        /// Only events after the cursor follow.
+        Resumed = "resumed",
+        /// A `thread_snapshot` follows, then events after it.
+        Snapshot = "snapshot",
+    }
 }
 
 /// Answers `subscribe`.
@@ -411,15 +430,14 @@ pub struct AgentResponse {
     pub usage: Option<Usage>,
 }
 
-/// How a run ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum CompletedStatus {
-    /// By itself.
-    Completed,
-    /// By the user's `stop_agent`.
-    Stopped,
+open_enum! {
+    /// How a run ended well.
+    CompletedStatus {
+        /// By itself.
+        Completed = "completed",
+        /// By the user's `stop_agent`.
+        Stopped = "stopped",
+    }
 }
 
 /// The run ended; nothing of it follows.
@@ -459,17 +477,16 @@ pub struct ThreadDeleted {
     pub id: ThreadId,
 }
 
-/// How much a notice matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Good to know.
-    Info,
-    /// Something will change.
-    Warn,
-    /// Something is broken.
-    Danger,
+open_enum! {
+    /// How much a notice matters.
+    Level {
+        /// Good to know.
+        Info = "info",
+        /// Something will change.
+        Warn = "warn",
+        /// Something is broken.
+        Danger = "danger",
+    }
 }
 
 /// `system_message` and `broadcast`.

@@ -9,7 +9,7 @@ mod frames;
 
 pub use asyncapi::asyncapi;
 pub use examples::example;
-pub use frames::{Direction, messages};
+pub use frames::{Direction, closed, messages};
 
 #[cfg(test)]
 #[path = "schema_tests.rs"]

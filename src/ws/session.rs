@@ -9,13 +9,13 @@ mod link;
 mod outgoing;
 mod types;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     allowance::Allowance,
     close::{CloseCode, Retry},
     frame::{ClientFrame, Frame},
-    id::{FrameId, ThreadId},
+    id::{FrameId, ThreadId, UserId},
     message::ClientMessage,
     payload as p,
 };
@@ -49,6 +49,9 @@ struct Cursor {
 /// How long a fresh token that could not be had, or was refused, is waited for.
 const RETRY_REFRESH: Millis = 5_000;
 
+/// Tokens that were refused within this time of each other are one fault.
+const REJECTED_LATELY: Millis = 60_000;
+
 /// The client's session.
 pub struct Session {
     phase: Phase,
@@ -56,6 +59,9 @@ pub struct Session {
     generation: u64,
     failures: u32,
     token: Option<(String, Millis)>,
+    /// When the server last refused a token on an open socket, and how often it did lately.
+    rejected_at: Option<Millis>,
+    rejections: u32,
     refreshing: bool,
     refresh_at: Option<Millis>,
     /// The newest frame that brought a fresh token.
@@ -71,7 +77,10 @@ pub struct Session {
     retry_after: Option<Millis>,
     /// Until when a server that said that it restarts is expected back.
     restarts_until: Millis,
-    cursors: HashMap<ThreadId, Cursor>,
+    /// In the order of the threads' ids, so that the same session always does the same.
+    cursors: BTreeMap<ThreadId, Cursor>,
+    /// Whose page or program this is.
+    owner: Option<UserId>,
     outbox: VecDeque<Queued>,
     actions: VecDeque<Action>,
     random: fastrand::Rng,
@@ -86,6 +95,8 @@ impl Session {
             generation: 0,
             failures: 0,
             token: None,
+            rejected_at: None,
+            rejections: 0,
             refreshing: false,
             refresh_at: None,
             authenticates: None,
@@ -97,7 +108,8 @@ impl Session {
             now: 0,
             retry_after: None,
             restarts_until: 0,
-            cursors: HashMap::new(),
+            cursors: BTreeMap::new(),
+            owner: None,
             outbox: VecDeque::new(),
             actions: VecDeque::new(),
             random: fastrand::Rng::with_seed(seed),
@@ -130,6 +142,12 @@ impl Session {
         let resend = (self.phase == Phase::Open && self.paused_until > 0).then_some(self.paused_until);
         let refresh = self.refresh_at.filter(|_| self.phase == Phase::Open && !self.refreshing);
         [phase, resend, refresh].into_iter().flatten().min()
+    }
+
+    /// Says whose session this is. Should the server greet somebody else, for whoever shares the browser has signed in meanwhile,
+    /// nothing is sent in their name: it is as if the user had signed out.
+    pub fn belongs_to(&mut self, user: UserId) {
+        self.owner = Some(user);
     }
 
     /// Starts the link with the token that the page carries, or without one, and with commands kept from before.
@@ -189,7 +207,12 @@ impl Session {
             }
             Retry::Change if code == CloseCode::Unauthenticated.as_u16() => {
                 self.token = None;
-                self.connect(now);
+                // A server that greets and then takes no token at all is not asked in a tight loop, however often it greets.
+                let again =
+                    self.rejected_at.replace(now).is_some_and(|last| now.saturating_sub(last) < REJECTED_LATELY);
+                self.rejections = if again { self.rejections.saturating_add(1) } else { 1 };
+                self.failures = self.failures.saturating_add(1).max(self.rejections);
+                self.back_off(now, None);
             }
             Retry::Stop | Retry::Change => {
                 self.phase = Phase::Stopped;

@@ -6,7 +6,7 @@ use crate::{
     error::ErrorCode,
     frame::{Place, ServerFrame},
     id::{ConnectionId, MessageId, UserId},
-    message::ServerMessage,
+    message::{Event, ServerMessage},
     model::{Role, Thread, User},
     time::Timestamp,
 };
@@ -44,8 +44,8 @@ fn token(name: &str) -> Token {
     Token { token: name.to_owned(), lives_ms: TOKEN_LIFE }
 }
 
-fn from_server(message: ServerMessage) -> ServerFrame {
-    Frame::new(message)
+fn from_server(message: impl Into<ServerMessage>) -> ServerFrame {
+    Frame::new(message.into())
 }
 
 /// The `connect` frame; the token ends `life` after it.
@@ -68,7 +68,7 @@ fn heartbeat() -> ServerFrame {
 
 fn event(thread: ThreadId, epoch: &str, seq: u64) -> ServerFrame {
     let thinking = p::AgentThinking { agent: "guide".into(), thought: "hm".into(), step: None, total_steps: None };
-    let mut frame = from_server(ServerMessage::AgentThinking(thinking)).in_thread(thread);
+    let mut frame = from_server(Event::AgentThinking(thinking)).in_thread(thread);
     frame.epoch = Some(epoch.to_owned());
     frame.seq = Some(seq);
     frame
@@ -91,6 +91,7 @@ fn snapshot(id: ThreadId, epoch: &str, as_of_seq: u64) -> ServerFrame {
         running: false,
         head_seq: as_of_seq,
         created_at: Timestamp::default(),
+        version: 0,
         updated_at: Timestamp::default(),
     };
     let (epoch, messages, runs) = (epoch.to_owned(), Vec::new(), Vec::new());
@@ -152,6 +153,10 @@ impl Client {
     }
 
     fn greet(&mut self) {
+        assert_eq!(
+            self.generation, self.session.generation,
+            "the socket that was asked for last is the one that greets"
+        );
         self.session.opened(self.now, self.generation);
         self.hear(connect(TOKEN_LIFE));
     }

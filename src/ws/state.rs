@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    frame::{Place, ServerFrame},
+    frame::{EventFrame, Place, ServerFrame},
     id::{MessageId, RunId},
-    message::ServerMessage,
+    message::{Event, ServerMessage},
     model::{Message, MessageRole, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus},
     payload::{CompletedStatus, ThreadSnapshot},
     time::Timestamp,
@@ -82,24 +82,38 @@ impl ThreadState {
         Ok(())
     }
 
-    /// Applies a frame of this thread. Applying a durable event again changes nothing.
+    /// Applies a frame of this thread. Applying an event again changes nothing.
     pub fn apply(&mut self, frame: &ServerFrame) -> Applied {
         if let Some(seq) = frame.seq {
-            return match self.step(frame.epoch.as_deref().unwrap_or_default(), seq) {
-                Ok(()) => self.fold(frame),
-                Err(applied) => applied,
+            return match (self.step(frame.epoch.as_deref().unwrap_or_default(), seq), &frame.message) {
+                (Ok(()), ServerMessage::Event(event)) => self.fold(event, frame.run_id, frame.ts),
+                // What a later server numbers and this build does not fold.
+                (Ok(()), _) => Applied::Nothing,
+                (Err(applied), _) => applied,
             };
         }
         match &frame.message {
             ServerMessage::ThreadSnapshot(snapshot) => {
-                *self = Self::from_snapshot(snapshot.clone());
+                let known = self.thread.take().filter(|known| {
+                    snapshot.epoch == self.epoch
+                        && known.id == snapshot.thread.id
+                        && known.version > snapshot.thread.version
+                });
+                self.replace(snapshot.clone());
+                self.thread = known.or(self.thread.take());
                 Applied::Structure
             }
             ServerMessage::ThreadUpdate(thread) | ServerMessage::ThreadCreated(thread) => {
+                // An older word, overtaken on its way, does not win.
+                if self.thread.as_ref().is_some_and(|known| known.version > thread.version) {
+                    return Applied::Nothing;
+                }
                 self.thread = Some(thread.clone());
                 Applied::Thread
             }
-            ServerMessage::Connect(_)
+            // An event without its number is none.
+            ServerMessage::Event(_)
+            | ServerMessage::Connect(_)
             | ServerMessage::Disconnect(_)
             | ServerMessage::Heartbeat(_)
             | ServerMessage::Pong(_)
@@ -109,17 +123,6 @@ impl ThreadState {
             | ServerMessage::Unsubscribed(_)
             | ServerMessage::ErrorMessage(_)
             | ServerMessage::ThreadDeleted(_)
-            | ServerMessage::ThreadMessage(_)
-            | ServerMessage::AgentStarted(_)
-            | ServerMessage::AgentThinking(_)
-            | ServerMessage::ToolExecuting(_)
-            | ServerMessage::ToolApprovalRequired(_)
-            | ServerMessage::ToolCompleted(_)
-            | ServerMessage::AgentProgress(_)
-            | ServerMessage::PartialResult(_)
-            | ServerMessage::AgentResponse(_)
-            | ServerMessage::AgentCompleted(_)
-            | ServerMessage::AgentError(_)
             | ServerMessage::SystemMessage(_)
             | ServerMessage::Broadcast(_)
             | ServerMessage::RoomMessage(_)
@@ -128,15 +131,23 @@ impl ThreadState {
         }
     }
 
+    /// Applies an event as the log has it; the same as [`apply`](Self::apply) with its frame.
+    pub fn apply_event(&mut self, frame: &EventFrame) -> Applied {
+        match self.step(frame.epoch.as_deref().unwrap_or_default(), frame.seq.unwrap_or_default()) {
+            Ok(()) => self.fold(&frame.message, frame.run_id, frame.ts),
+            Err(applied) => applied,
+        }
+    }
+
     /// Folds an event that is next in line.
-    fn fold(&mut self, frame: &ServerFrame) -> Applied {
-        let at = frame.ts.unwrap_or_default();
-        if let ServerMessage::ThreadMessage(added) = &frame.message {
+    fn fold(&mut self, event: &Event, run_id: Option<RunId>, at: Option<Timestamp>) -> Applied {
+        let at = at.unwrap_or_default();
+        if let Event::ThreadMessage(added) = event {
             self.messages.push(Message {
                 message_id: added.message_id,
                 role: added.role,
                 content: added.content.clone(),
-                run_id: frame.run_id,
+                run_id,
                 seq: self.seq,
                 created_at: at,
                 author: added.author.clone(),
@@ -148,12 +159,12 @@ impl ThreadState {
             }
             return Applied::Structure;
         }
-        let Some(run_id) = frame.run_id else { return Applied::Nothing };
+        let Some(run_id) = run_id else { return Applied::Nothing };
         let known = self.runs.iter().any(|run| run.run_id == run_id);
         if !known {
             self.runs.push(Run::queued(run_id, String::new(), None));
         }
-        if let ServerMessage::AgentResponse(answer) = &frame.message {
+        if let Event::AgentResponse(answer) = event {
             self.messages.push(Message {
                 message_id: answer.message_id,
                 role: MessageRole::Assistant,
@@ -166,7 +177,7 @@ impl ThreadState {
             });
         }
         if let Some(run) = self.run_mut(run_id) {
-            run.apply(&frame.message, at);
+            run.apply(event, at);
         }
         if known { Applied::Run(run_id) } else { Applied::Structure }
     }
@@ -185,20 +196,20 @@ impl ThreadState {
         self.messages.iter().rev().find(|message| message.message_id == id)
     }
 
-    /// The runs that are queued or running.
+    /// The runs that have not ended.
     pub fn active_runs(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter().filter(|run| !run.status.is_terminal())
+        self.runs.iter().filter(|run| !run.has_ended())
     }
 }
 
 impl Run {
     /// Folds an event of this run that happened at `at`.
-    pub fn apply(&mut self, message: &ServerMessage, at: Timestamp) {
-        if !matches!(message, ServerMessage::AgentThinking(_)) {
+    pub fn apply(&mut self, event: &Event, at: Timestamp) {
+        if !matches!(event, Event::AgentThinking(_)) {
             self.end_thought(at);
         }
-        match message {
-            ServerMessage::AgentStarted(started) => {
+        match event {
+            Event::AgentStarted(started) => {
                 self.status = RunStatus::Running;
                 self.agent.clone_from(&started.agent);
                 self.model.clone_from(&started.model);
@@ -206,8 +217,8 @@ impl Run {
                 self.answers = started.answers.or(self.answers);
                 self.started_at = self.started_at.or(Some(at));
             }
-            ServerMessage::AgentThinking(thinking) => self.think(&thinking.thought, at),
-            ServerMessage::ToolExecuting(call) => {
+            Event::AgentThinking(thinking) => self.think(&thinking.thought, at),
+            Event::ToolExecuting(call) => {
                 if let Some(waiting) = self.tool_mut(&call.tool_call_id) {
                     waiting.approval_expires_at = None;
                 } else {
@@ -222,7 +233,7 @@ impl Run {
                     }));
                 }
             }
-            ServerMessage::ToolApprovalRequired(call) => self.steps.push(Step::Tool(ToolCall {
+            Event::ToolApprovalRequired(call) => self.steps.push(Step::Tool(ToolCall {
                 tool_call_id: call.tool_call_id.clone(),
                 tool: call.tool.clone(),
                 arguments: call.arguments.clone(),
@@ -231,7 +242,7 @@ impl Run {
                 result: serde_json::Value::Null,
                 duration_ms: None,
             })),
-            ServerMessage::ToolCompleted(done) => {
+            Event::ToolCompleted(done) => {
                 if let Some(call) = self.tool_mut(&done.tool_call_id) {
                     call.status = Some(done.status);
                     call.approval_expires_at = None;
@@ -239,58 +250,42 @@ impl Run {
                     call.duration_ms = Some(done.duration_ms);
                 }
             }
-            ServerMessage::AgentProgress(progress) => {
+            Event::AgentProgress(progress) => {
                 let step = Step::Progress { message: progress.message.clone(), fraction: progress.fraction };
                 match self.steps.last_mut() {
                     Some(last @ Step::Progress { .. }) => *last = step,
                     _ => self.steps.push(step),
                 }
             }
-            ServerMessage::PartialResult(part) => {
+            Event::PartialResult(part) => {
                 if part.reset {
                     self.text.clear();
                 }
                 self.message_id = Some(part.message_id);
                 self.text.push_str(&part.delta);
             }
-            ServerMessage::AgentResponse(answer) => {
+            Event::AgentResponse(answer) => {
                 self.message_id = Some(answer.message_id);
                 self.text.clone_from(&answer.content);
                 self.usage = answer.usage.or(self.usage);
             }
-            ServerMessage::AgentCompleted(done) => {
+            Event::AgentCompleted(done) => {
                 self.status = match done.status {
                     CompletedStatus::Completed => RunStatus::Completed,
                     CompletedStatus::Stopped => RunStatus::Stopped,
+                    CompletedStatus::Unknown(word) => RunStatus::Unknown(word),
                 };
                 self.usage = done.usage.or(self.usage);
                 self.end(done.duration_ms);
             }
-            ServerMessage::AgentError(error) => {
+            Event::AgentError(error) => {
                 self.status = RunStatus::Failed;
                 self.error =
                     Some(RunError { code: error.code, message: error.message.clone(), retryable: error.retryable });
                 self.end(self.started_at.map_or(0, |started| at.millis_since(started)));
             }
-            ServerMessage::Connect(_)
-            | ServerMessage::Disconnect(_)
-            | ServerMessage::Heartbeat(_)
-            | ServerMessage::Pong(_)
-            | ServerMessage::Authenticated(_)
-            | ServerMessage::Subscribed(_)
-            | ServerMessage::ThreadSnapshot(_)
-            | ServerMessage::Ack(_)
-            | ServerMessage::Unsubscribed(_)
-            | ServerMessage::ErrorMessage(_)
-            | ServerMessage::ThreadCreated(_)
-            | ServerMessage::ThreadUpdate(_)
-            | ServerMessage::ThreadDeleted(_)
-            | ServerMessage::ThreadMessage(_)
-            | ServerMessage::SystemMessage(_)
-            | ServerMessage::Broadcast(_)
-            | ServerMessage::RoomMessage(_)
-            | ServerMessage::JsonrpcResponse(_)
-            | ServerMessage::JsonrpcNotification(_) => {}
+            // A person's message belongs to no run.
+            Event::ThreadMessage(_) => {}
         }
     }
 
@@ -322,7 +317,7 @@ impl Run {
     fn tools_mut(&mut self) -> impl Iterator<Item = &mut ToolCall> {
         self.steps.iter_mut().filter_map(|step| match step {
             Step::Tool(call) => Some(call),
-            Step::Thinking { .. } | Step::Progress { .. } => None,
+            Step::Thinking { .. } | Step::Progress { .. } | Step::Unknown(_) => None,
         })
     }
 
@@ -334,7 +329,7 @@ impl Run {
     pub fn tools(&self) -> impl Iterator<Item = &ToolCall> {
         self.steps.iter().filter_map(|step| match step {
             Step::Tool(call) => Some(call),
-            Step::Thinking { .. } | Step::Progress { .. } => None,
+            Step::Thinking { .. } | Step::Progress { .. } | Step::Unknown(_) => None,
         })
     }
 }

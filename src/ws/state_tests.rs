@@ -20,14 +20,14 @@ struct Story {
 }
 
 impl Story {
-    fn then(&mut self, run_id: Option<RunId>, message: ServerMessage) -> &mut Self {
+    fn then(&mut self, run_id: Option<RunId>, event: Event) -> &mut Self {
         let seq = self.events.len() as u64 + 1;
         let frame = Frame {
             ts: Some(Timestamp::from_millis(seq * 10)),
             run_id,
             epoch: Some(EPOCH.to_owned()),
             seq: Some(seq),
-            ..Frame::new(message)
+            ..Frame::new(event.into())
         };
         self.events.push(frame);
         self
@@ -47,8 +47,8 @@ impl Story {
     }
 }
 
-fn asked(content: &str, answered_by: Option<RunId>) -> ServerMessage {
-    ServerMessage::ThreadMessage(p::ThreadMessage {
+fn asked(content: &str, answered_by: Option<RunId>) -> Event {
+    Event::ThreadMessage(p::ThreadMessage {
         message_id: MessageId::new(),
         role: MessageRole::User,
         content: content.to_owned(),
@@ -59,24 +59,24 @@ fn asked(content: &str, answered_by: Option<RunId>) -> ServerMessage {
     })
 }
 
-fn started() -> ServerMessage {
+fn started() -> Event {
     let (answers, parent_run_id, model) = (None, None, Some("model".to_owned()));
-    ServerMessage::AgentStarted(p::AgentStarted { agent: "guide".into(), answers, parent_run_id, model, iteration: 1 })
+    Event::AgentStarted(p::AgentStarted { agent: "guide".into(), answers, parent_run_id, model, iteration: 1 })
 }
 
-fn thinks(thought: &str) -> ServerMessage {
+fn thinks(thought: &str) -> Event {
     let (step, total_steps) = (Some(1), None);
-    ServerMessage::AgentThinking(p::AgentThinking { agent: "guide".into(), thought: thought.into(), step, total_steps })
+    Event::AgentThinking(p::AgentThinking { agent: "guide".into(), thought: thought.into(), step, total_steps })
 }
 
-fn calls(id: &str) -> ServerMessage {
+fn calls(id: &str) -> Event {
     let arguments = serde_json::json!({ "expression": id }).as_object().cloned().unwrap_or_default();
     let (tool_call_id, tool, agent) = (id.to_owned(), "calculate".to_owned(), "guide".to_owned());
-    ServerMessage::ToolExecuting(p::ToolExecuting { tool_call_id, tool, agent, arguments })
+    Event::ToolExecuting(p::ToolExecuting { tool_call_id, tool, agent, arguments })
 }
 
-fn waits(id: &str) -> ServerMessage {
-    ServerMessage::ToolApprovalRequired(p::ToolApprovalRequired {
+fn waits(id: &str) -> Event {
+    Event::ToolApprovalRequired(p::ToolApprovalRequired {
         tool_call_id: id.to_owned(),
         tool: "calculate".to_owned(),
         arguments: crate::model::Object::new(),
@@ -84,9 +84,9 @@ fn waits(id: &str) -> ServerMessage {
     })
 }
 
-fn returns(id: &str, status: ToolStatus) -> ServerMessage {
+fn returns(id: &str, status: ToolStatus) -> Event {
     let (tool_call_id, tool) = (id.to_owned(), "calculate".to_owned());
-    ServerMessage::ToolCompleted(p::ToolCompleted {
+    Event::ToolCompleted(p::ToolCompleted {
         tool_call_id,
         tool,
         status,
@@ -95,29 +95,29 @@ fn returns(id: &str, status: ToolStatus) -> ServerMessage {
     })
 }
 
-fn progresses(message: &str, fraction: Option<f64>) -> ServerMessage {
-    ServerMessage::AgentProgress(p::AgentProgress { agent: "guide".into(), message: message.into(), fraction })
+fn progresses(message: &str, fraction: Option<f64>) -> Event {
+    Event::AgentProgress(p::AgentProgress { agent: "guide".into(), message: message.into(), fraction })
 }
 
-fn writes(message_id: MessageId, pos: usize, delta: &str) -> ServerMessage {
-    ServerMessage::PartialResult(p::PartialResult { message_id, pos: pos as u64, delta: delta.into(), reset: false })
+fn writes(message_id: MessageId, pos: usize, delta: &str) -> Event {
+    Event::PartialResult(p::PartialResult { message_id, pos: pos as u64, delta: delta.into(), reset: false })
 }
 
-fn resets(message_id: MessageId) -> ServerMessage {
-    ServerMessage::PartialResult(p::PartialResult { message_id, pos: 0, delta: String::new(), reset: true })
+fn resets(message_id: MessageId) -> Event {
+    Event::PartialResult(p::PartialResult { message_id, pos: 0, delta: String::new(), reset: true })
 }
 
-fn answers(message_id: MessageId, content: &str) -> ServerMessage {
-    ServerMessage::AgentResponse(p::AgentResponse { message_id, content: content.into(), usage: None })
+fn answers(message_id: MessageId, content: &str) -> Event {
+    Event::AgentResponse(p::AgentResponse { message_id, content: content.into(), usage: None })
 }
 
-fn completes(status: CompletedStatus) -> ServerMessage {
-    ServerMessage::AgentCompleted(p::AgentCompleted { agent: "guide".into(), status, duration_ms: 90, usage: None })
+fn completes(status: CompletedStatus) -> Event {
+    Event::AgentCompleted(p::AgentCompleted { agent: "guide".into(), status, duration_ms: 90, usage: None })
 }
 
-fn fails() -> ServerMessage {
+fn fails() -> Event {
     let (code, message) = (ErrorCode::UpstreamUnavailable, "no model".to_owned());
-    ServerMessage::AgentError(p::AgentError { agent: "guide".into(), code, message, retryable: true })
+    Event::AgentError(p::AgentError { agent: "guide".into(), code, message, retryable: true })
 }
 
 fn thread(title: &str) -> Thread {
@@ -132,6 +132,7 @@ fn thread(title: &str) -> Thread {
         running: false,
         head_seq: 0,
         created_at: Timestamp::default(),
+        version: 0,
         updated_at: Timestamp::default(),
     }
 }
@@ -250,10 +251,10 @@ fn what_is_no_part_of_the_state_changes_nothing() {
         ServerMessage::Heartbeat(p::Empty {}),
         ServerMessage::Ack(p::Ack::default()),
         ServerMessage::ErrorMessage(p::ErrorMessage::new(ErrorCode::Internal, "no")),
-        // A durable event without its number is none.
-        asked("ghost", None),
-        started(),
-        fails(),
+        // An event without its number is none.
+        asked("ghost", None).into(),
+        started().into(),
+        fails().into(),
     ] {
         assert_eq!(state.apply(&Frame::new(message)), Applied::Nothing);
         assert_eq!(state, before);
@@ -277,4 +278,37 @@ fn a_snapshot_replaces_everything() {
     let thread = Some(snapshot.thread.clone());
     assert_eq!(state.apply(&Frame::new(ServerMessage::ThreadSnapshot(snapshot))), Applied::Structure);
     assert_eq!(state, ThreadState { thread, earlier_cursor: Some("5".to_owned()), ..other });
+}
+
+#[test]
+fn an_older_word_on_a_thread_does_not_win() {
+    let known = thread("as it is");
+    let at = |version: u64, title: &str| Thread { version, title: title.to_owned(), ..known.clone() };
+    let mut state = ThreadState { epoch: "0000aaaa".to_owned(), ..ThreadState::default() };
+    let mut hear = |message: ServerMessage| {
+        let applied = state.apply(&Frame::new(message));
+        (applied, state.thread.as_ref().map(|thread| thread.title.clone()).unwrap_or_default())
+    };
+    assert_eq!(hear(ServerMessage::ThreadUpdate(at(3, "new"))), (Applied::Thread, "new".to_owned()));
+    assert_eq!(hear(ServerMessage::ThreadUpdate(at(2, "old"))), (Applied::Nothing, "new".to_owned()));
+    assert_eq!(hear(ServerMessage::ThreadUpdate(at(3, "the same"))), (Applied::Thread, "the same".to_owned()));
+    let snapshot = |epoch: &str, thread: Thread| {
+        let (as_of_seq, messages, runs) = (1, Vec::new(), Vec::new());
+        let epoch = epoch.to_owned();
+        ServerMessage::ThreadSnapshot(p::ThreadSnapshot {
+            as_of_seq,
+            epoch,
+            thread,
+            messages,
+            earlier_cursor: None,
+            runs,
+        })
+    };
+    assert_eq!(hear(snapshot("0000aaaa", at(2, "overtaken"))).1, "the same");
+    assert_eq!(hear(snapshot("0000aaaa", at(4, "newer"))).1, "newer");
+    // Another log counts anew.
+    assert_eq!(hear(snapshot("0000bbbb", at(1, "restored"))).1, "restored");
+    // A server that does not count: its last word holds.
+    assert_eq!(hear(snapshot("0000cccc", at(0, "zero"))).1, "zero");
+    assert_eq!(hear(ServerMessage::ThreadUpdate(at(0, "one"))).1, "one");
 }

@@ -6,12 +6,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::{
     bus::Encoded,
     close::CloseCode,
     connection::{Closing, Peer},
+    frame::Frame,
     id::ThreadId,
     log::{EventLog, LogError, PageLimit},
+    message::ServerMessage,
+    time::Timestamp,
 };
 
 /// What is read from the log at a time. A connection holds one page, whatever it subscribed to.
@@ -23,6 +28,8 @@ pub struct Subscription {
     pub thread_id: ThreadId,
     pub(crate) peer: Arc<Peer>,
     gate: Mutex<Gate>,
+    /// Wakes whoever still works for it when it ends.
+    ended: Notify,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,22 +44,38 @@ enum Gate {
 
 impl Subscription {
     pub(crate) fn new(thread_id: ThreadId, peer: Arc<Peer>, after: u64) -> Self {
-        Self { thread_id, peer, gate: Mutex::new(Gate::Replaying { after, seen: 0 }) }
+        Self { thread_id, peer, gate: Mutex::new(Gate::Replaying { after, seen: 0 }), ended: Notify::new() }
     }
 
     fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the subscription: nothing more of it is sent.
+    /// Ends the subscription: nothing more of it is sent, and the work for it stops where it is.
     pub fn close(&self) {
         *self.gate() = Gate::Closed;
+        self.ended.notify_waiters();
     }
 
     /// Ends the subscription and the connection: the client comes back with its cursor. One that has ended before ends nothing.
     pub fn fail(&self) {
-        if std::mem::replace(&mut *self.gate(), Gate::Closed) != Gate::Closed {
+        let before = std::mem::replace(&mut *self.gate(), Gate::Closed);
+        self.ended.notify_waiters();
+        if before != Gate::Closed {
             self.peer.outbound.close(CloseCode::Internal);
+        }
+    }
+
+    /// Waits for its end.
+    async fn ended(&self) {
+        loop {
+            let ended = self.ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if *self.gate() == Gate::Closed {
+                return;
+            }
+            ended.await;
         }
     }
 
@@ -70,7 +93,7 @@ impl Subscription {
                     }
                     if *seq > *last + 1 {
                         *gate = Gate::Replaying { after: *last, seen: newest };
-                        drop(gate);
+                        // Within the gate: closing a replaced subscription waits for it, and then takes the repair back.
                         self.peer.outbound.repair(self.thread_id);
                         return;
                     }
@@ -84,8 +107,49 @@ impl Subscription {
         }
     }
 
-    /// Sends what the log holds after the cursor, in pages at the socket's pace, and goes live.
+    /// Sends the thread as it stands, then what follows. The snapshot is read when it is this subscription's turn and the
+    /// socket has room for it: a connection holds one, however many it asked for.
+    pub async fn show(&self, log: &dyn EventLog) -> Result<(), LogError> {
+        tokio::select! {
+            biased;
+            () = self.ended() => return Ok(()),
+            shown = self.send_snapshot(log) => shown?,
+        }
+        self.replay(log).await
+    }
+
+    async fn send_snapshot(&self, log: &dyn EventLog) -> Result<(), LogError> {
+        // Never closed, so there is always a turn.
+        let _turn = self.peer.replays.acquire().await;
+        if self.peer.outbound.room().await.is_err() {
+            self.close();
+            return Ok(());
+        }
+        let snapshot = log.snapshot(self.peer.user.id, self.thread_id).await?;
+        let as_of_seq = snapshot.as_of_seq;
+        let mut frame = Frame::new(ServerMessage::ThreadSnapshot(snapshot)).in_thread(self.thread_id);
+        frame.ts = Some(Timestamp::now());
+        let text = frame.encode().map_err(LogError::store)?;
+        drop(frame);
+        if self.push(text.into()).await.is_err() {
+            self.close();
+        } else if let Gate::Replaying { after, .. } = &mut *self.gate() {
+            *after = as_of_seq;
+        }
+        Ok(())
+    }
+
+    /// Sends what the log holds after the cursor, in pages at the socket's pace, and goes live. A subscription that ends
+    /// meanwhile ends this at once.
     pub async fn replay(&self, log: &dyn EventLog) -> Result<(), LogError> {
+        tokio::select! {
+            biased;
+            () = self.ended() => Ok(()),
+            replayed = self.send_pages(log) => replayed,
+        }
+    }
+
+    async fn send_pages(&self, log: &dyn EventLog) -> Result<(), LogError> {
         loop {
             // Never closed, so there is always a turn.
             let _turn = self.peer.replays.acquire().await;

@@ -35,8 +35,17 @@ async fn resumed(
     epoch: Option<String>,
 ) -> Result<(SubscribeMode, Vec<ServerFrame>), Fault> {
     let mut peer = Peer::open(target).await?;
-    let mode = mode_of(&peer.call(subscribe(ran.thread, after, epoch)).await?)?;
+    let answer = peer.call(subscribe(ran.thread, after, epoch)).await?;
+    let mode = mode_of(&answer)?;
     let head = ran.events.len() as u64;
+    if let ServerMessage::Subscribed(subscribed) = &answer.message
+        && (subscribed.head_seq != head || Some(&subscribed.epoch) != self::epoch(ran).as_ref())
+    {
+        let (said, epoch) = (subscribed.head_seq, &subscribed.epoch);
+        return Err(format!(
+            "`subscribed` says event {said} of epoch {epoch}, which is not where the log ends, at {head}"
+        ));
+    }
     match mode {
         SubscribeMode::Snapshot => {
             let snapshot = |frame: &ServerFrame| matches!(frame.message, ServerMessage::ThreadSnapshot(_));
@@ -45,7 +54,7 @@ async fn resumed(
         SubscribeMode::Resumed if after.is_some_and(|after| after.unsigned_abs() < head) => {
             peer.until("the last event", |frame| frame.seq == Some(head)).await?;
         }
-        SubscribeMode::Resumed => {}
+        SubscribeMode::Resumed | SubscribeMode::Unknown(_) => {}
     }
     peer.alive().await?;
     Ok((mode, peer.heard))

@@ -1,7 +1,7 @@
 //! Commands and runs: acknowledged once, in order, to one end.
 
 use netra_ws::{
-    ClientFrame, ErrorCode, RunId, ServerFrame, ThreadId,
+    ClientFrame, ErrorCode, MessageId, RunId, ServerFrame, ThreadId,
     frame::Frame,
     message::{ClientMessage, Message as _, ServerMessage},
     payload as p,
@@ -9,7 +9,7 @@ use netra_ws::{
 
 use crate::conform::{
     CHECK, Check, Fault, Target, Verdict, check,
-    order::{dense, ends, events_of, whole_run},
+    order::{adds, dense, ends, events_of, whole_run},
     peer::{Peer, expect_code, subscribe},
 };
 
@@ -36,38 +36,58 @@ pub(super) struct Ran {
 }
 
 fn start(target: &Target, content: &str) -> ClientFrame {
-    let start = p::StartAgent { agent: Some(target.agent.clone()), content: content.to_owned(), title: None };
+    let start =
+        p::StartAgent { agent: Some(target.agent.clone()), content: content.to_owned(), ..p::StartAgent::default() };
     Frame::new(ClientMessage::StartAgent(start))
 }
 
-/// The thread and the run that an `ack` names.
-fn acked(target: &Target, frame: &ServerFrame) -> Result<(ThreadId, RunId, bool), Fault> {
+/// What an `ack` of a message names.
+#[derive(Clone, Copy, PartialEq)]
+struct Acked {
+    thread: ThreadId,
+    run: RunId,
+    message: MessageId,
+    seq: u64,
+}
+
+/// What an `ack` names, and whether the command had been carried out before.
+fn acked(target: &Target, frame: &ServerFrame) -> Result<(Acked, bool), Fault> {
     let ServerMessage::Ack(ack) = &frame.message else {
         return Err(format!("`{}` came instead of `ack`", frame.message.info().name));
     };
-    let (Some(thread), Some(run)) = (ack.thread_id, ack.run_id) else {
-        return Err("`ack` names no thread and run".to_owned());
+    let (Some(thread), Some(run), Some(message), Some(seq)) = (ack.thread_id, ack.run_id, ack.message_id, ack.seq)
+    else {
+        return Err("`ack` leaves out the thread, the message, its run, or its event".to_owned());
     };
     target.made(thread);
-    Ok((thread, run, ack.duplicate))
+    Ok((Acked { thread, run, message, seq }, ack.duplicate))
 }
 
 /// Asks in a new thread and follows the run to its end.
 pub(super) async fn ask(target: &Target, peer: &mut Peer) -> Result<Ran, Fault> {
     let ack = peer.call(start(target, QUESTION)).await?;
-    let (thread, run, _) = acked(target, &ack)?;
-    follow(peer, thread, run).await
+    let (acked, _) = acked(target, &ack)?;
+    follow(peer, acked).await
 }
 
-async fn follow(peer: &mut Peer, thread: ThreadId, run: RunId) -> Result<Ran, Fault> {
+async fn follow(peer: &mut Peer, acked: Acked) -> Result<Ran, Fault> {
+    let Acked { thread, run, message, seq } = acked;
     let answer = peer.call(subscribe(thread, Some(0), None)).await?;
     match &answer.message {
+        ServerMessage::Subscribed(subscribed) if subscribed.head_seq < seq => {
+            return Err(format!("`head_seq` is {}, and event {seq} was acknowledged before", subscribed.head_seq));
+        }
         ServerMessage::Subscribed(subscribed) if subscribed.mode == p::SubscribeMode::Resumed => {}
         ServerMessage::Subscribed(_) => return Err("`after_seq` 0 is answered by a snapshot".to_owned()),
         other => return Err(format!("`subscribe` is answered by `{}`", other.info().name)),
     }
     peer.until_from(0, CHECK, "the end of the run", |frame| ends(frame, run)).await?;
-    Ok(Ran { thread, run, events: events_of(&peer.heard, thread) })
+    let events = events_of(&peer.heard, thread);
+    let became = events.iter().find(|event| event.seq == Some(seq));
+    if !became.is_some_and(|event| adds(event, message)) {
+        return Err(format!("`ack` says that the message became event {seq}, which is another"));
+    }
+    Ok(Ran { thread, run, events })
 }
 
 async fn order(target: &Target) -> Verdict {
@@ -99,24 +119,27 @@ async fn same_over_http(target: &Target) -> Verdict {
 async fn idempotent(target: &Target) -> Verdict {
     let mut peer = Peer::open(target).await?;
     let command = start(target, QUESTION);
-    let first = acked(target, &peer.call(command.clone()).await?)?;
+    let (first, _) = acked(target, &peer.call(command.clone()).await?)?;
     // Elsewhere, as after a cut.
     let mut other = Peer::open(target).await?;
-    let second = acked(target, &other.call(command).await?)?;
-    if (first.0, first.1) != (second.0, second.1) {
+    let (second, is_duplicate) = acked(target, &other.call(command).await?)?;
+    if (first.thread, first.run) != (second.thread, second.run) {
         return Err("it is carried out twice".to_owned());
     }
-    if !second.2 {
+    if first != second {
+        return Err("the second `ack` names another message or event than the first".to_owned());
+    }
+    if !is_duplicate {
         return Err("the second `ack` does not say `duplicate`".to_owned());
     }
-    follow(&mut peer, first.0, first.1).await?;
+    follow(&mut peer, first).await?;
     Ok(String::new())
 }
 
 async fn id_conflict(target: &Target) -> Verdict {
     let mut peer = Peer::open(target).await?;
     let command = start(target, QUESTION);
-    let (thread, run, _) = acked(target, &peer.call(command.clone()).await?)?;
+    let (acked, _) = acked(target, &peer.call(command.clone()).await?)?;
     let clash = ClientFrame { id: command.id, ..start(target, "Something else") };
     // Both frames have one id, so the answer to the first is passed over.
     let from = peer.heard.len();
@@ -124,27 +147,27 @@ async fn id_conflict(target: &Target) -> Verdict {
     let answers = |frame: &ServerFrame| frame.reply_to == Some(command.id);
     let answer = peer.until_from(from, target.patience, "an answer to the clash", answers).await?;
     expect_code(&answer, ErrorCode::IdConflict)?;
-    follow(&mut peer, thread, run).await?;
+    follow(&mut peer, acked).await?;
     Ok(String::new())
 }
 
 async fn stop(target: &Target) -> Verdict {
     let mut peer = Peer::open(target).await?;
-    let (thread, run, _) = acked(target, &peer.call(start(target, QUESTION)).await?)?;
-    let stop = Frame::new(ClientMessage::StopAgent(p::StopAgent { run_id: run }));
+    let (acked, _) = acked(target, &peer.call(start(target, QUESTION)).await?)?;
+    let stop = Frame::new(ClientMessage::StopAgent(p::StopAgent { run_id: acked.run }));
     let ack = peer.call(stop).await?;
     if !matches!(ack.message, ServerMessage::Ack(_)) {
         return Err(format!("`{}` came instead of `ack`", ack.message.info().name));
     }
-    let ran = follow(&mut peer, thread, run).await?;
-    whole_run(&ran.events, run)?;
+    let ran = follow(&mut peer, acked).await?;
+    whole_run(&ran.events, ran.run)?;
     Ok(String::new())
 }
 
 async fn unknown_agent(target: &Target) -> Verdict {
     let mut peer = Peer::open(target).await?;
     let agent = Some("nobody-of-this-name".to_owned());
-    let start = p::StartAgent { agent, content: QUESTION.to_owned(), title: None };
+    let start = p::StartAgent { agent, content: QUESTION.to_owned(), ..p::StartAgent::default() };
     let answer = peer.call(Frame::new(ClientMessage::StartAgent(start))).await?;
     expect_code(&answer, ErrorCode::AgentUnknown)?;
     Ok(String::new())

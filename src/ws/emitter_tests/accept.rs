@@ -3,7 +3,7 @@
 use super::*;
 
 impl Bench {
-    fn command(&self, thread_id: Option<ThreadId>, content: &str) -> Accept {
+    pub(super) fn command(&self, thread_id: Option<ThreadId>, content: &str) -> Accept {
         Accept {
             user_id: self.user,
             command_id: FrameId::new(),

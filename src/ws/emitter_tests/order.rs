@@ -105,7 +105,7 @@ async fn pieces_wait_for_nothing_but_pieces() {
 }
 
 /// What stands in the log after pieces that come all at once.
-async fn rolled_up(pieces: impl IntoIterator<Item = ServerMessage>) -> Vec<String> {
+async fn rolled_up(pieces: impl IntoIterator<Item = Event>) -> Vec<String> {
     let bench = Bench::new();
     let thread = bench.thread();
     let emitter = bench.emitter(thread);
@@ -120,12 +120,11 @@ async fn rolled_up(pieces: impl IntoIterator<Item = ServerMessage>) -> Vec<Strin
 async fn only_pieces_of_the_same_text_are_joined() {
     let (one, two) = (MessageId::new(), MessageId::new());
     let write = |message_id, pos, delta: &str| {
-        ServerMessage::PartialResult(p::PartialResult { message_id, pos, delta: delta.into(), reset: false })
+        Event::PartialResult(p::PartialResult { message_id, pos, delta: delta.into(), reset: false })
     };
-    let reset =
-        ServerMessage::PartialResult(p::PartialResult { message_id: one, pos: 0, delta: String::new(), reset: true });
-    let think = |text: &str, step| ServerMessage::AgentThinking(p::AgentThinking { step: Some(step), ..thought(text) });
-    let check = async |pieces: Vec<ServerMessage>, expected: &[&str]| {
+    let reset = Event::PartialResult(p::PartialResult { message_id: one, pos: 0, delta: String::new(), reset: true });
+    let think = |text: &str, step| Event::AgentThinking(p::AgentThinking { step: Some(step), ..thought(text) });
+    let check = async |pieces: Vec<Event>, expected: &[&str]| {
         let mut log = rolled_up(pieces.clone()).await;
         assert_eq!(log.pop().as_deref(), Some("progress end"));
         assert_eq!(log, expected, "{pieces:?}");
@@ -148,14 +147,14 @@ async fn a_fast_agent_waits_and_loses_nothing() {
     let thread = bench.thread();
     let emitter = bench.emitter(thread);
     let id = MessageId::new();
-    let count = LANE_DEPTH as u64 * 10;
+    let count = DEPTH as u64 * 10;
     for pos in 0..count {
         emitter.partial_result(id, pos, "x".into()).await.expect("queued");
     }
     emitter.agent_progress(progress("end")).await.expect("committed");
     let mut length = 0;
     for event in bench.log.events(thread) {
-        if let ServerMessage::PartialResult(part) = event.decode().expect("decodes").message {
+        if let Event::PartialResult(part) = event.decode().expect("decodes").message {
             assert_eq!(part.pos, length, "each piece goes where the one before it ended");
             length += part.delta.len() as u64;
         }

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use crate::{
     error::ErrorCode,
-    id::{ConnectionId, MessageId, RunId, ThreadId, UserId},
-    message::{ClientMessage as C, ServerMessage as S},
+    id::{AttachmentId, ConnectionId, MessageId, RunId, ThreadId, UserId},
+    message::{ClientMessage as C, Event as E, ServerMessage as S},
     model::{
-        Attachment, Author, Message, MessageRole, Object, Role, Run, RunError, RunStatus, Step, Thread, ToolCall,
-        ToolStatus, Usage, User,
+        Attachment, AttachmentRef, Author, Message, MessageRole, Object, Role, Run, RunError, RunStatus, Step, Thread,
+        ToolCall, ToolStatus, Usage, User,
     },
     payload as p,
     time::Timestamp,
@@ -46,12 +46,26 @@ fn at(full: bool) -> Timestamp {
 }
 
 fn attachments(full: bool) -> Vec<Attachment> {
-    let attachment = || Attachment { name: "a.txt".into(), media_type: "text/plain".into(), url: "/files/a".into() };
+    let attachment = || {
+        let id = AttachmentId::new();
+        let (name, media_type) = ("a.txt".into(), "text/plain".into());
+        Attachment { id: Some(id), name, media_type, bytes: Some(17), url: Attachment::path(id) }
+    };
     (0..u8::from(full)).map(|_| attachment()).collect()
 }
 
+fn attached(full: bool) -> Vec<AttachmentRef> {
+    let told = attachments(full).into_iter().map(AttachmentRef::Told);
+    told.chain(full.then(|| AttachmentRef::Id(AttachmentId::new()))).collect()
+}
+
 fn usage(full: bool) -> Option<Usage> {
-    full.then_some(Usage { prompt_tokens: 1, completion_tokens: 2, total_tokens: u64::MAX })
+    full.then_some(Usage {
+        prompt_tokens: 1,
+        completion_tokens: 2,
+        total_tokens: u64::MAX,
+        cost_usd_micros: Some(u64::MAX),
+    })
 }
 
 fn user(full: bool) -> User {
@@ -74,6 +88,7 @@ fn thread(full: bool) -> Thread {
         running: full,
         head_seq: 17,
         created_at: at(full),
+        version: 17,
         updated_at: at(full),
     }
 }
@@ -85,9 +100,11 @@ fn after_client(last: Option<&C>, full: bool) -> Option<C> {
             content,
             agent: text(full),
             parent_id: full.then(MessageId::new),
-            attachments: attachments(full),
+            attachments: attached(full),
         }),
-        Some(C::UserMessage(_)) => C::StartAgent(p::StartAgent { agent: text(full), content, title: text(full) }),
+        Some(C::UserMessage(_)) => {
+            C::StartAgent(p::StartAgent { agent: text(full), content, title: text(full), attachments: attached(full) })
+        }
         Some(C::StartAgent(_)) => C::StopAgent(p::StopAgent { run_id: RunId::new() }),
         Some(C::StopAgent(_)) => C::ToolApproval(p::ToolApproval {
             tool_call_id: "call".into(),
@@ -111,10 +128,7 @@ fn after_client(last: Option<&C>, full: bool) -> Option<C> {
 }
 
 fn after_server(last: Option<&S>, full: bool) -> Option<S> {
-    let agent = "guide".to_owned();
     let message = "text".to_owned();
-    let tool_call_id = "call".to_owned();
-    let tool = "mcp:files/read".to_owned();
     Some(match last {
         None => S::Connect(p::Connect {
             connection_id: ConnectionId::new(),
@@ -150,7 +164,25 @@ fn after_server(last: Option<&S>, full: bool) -> Option<S> {
         Some(S::ErrorMessage(_)) => S::ThreadCreated(thread(full)),
         Some(S::ThreadCreated(_)) => S::ThreadUpdate(thread(full)),
         Some(S::ThreadUpdate(_)) => S::ThreadDeleted(p::ThreadDeleted { id: ThreadId::new() }),
-        Some(S::ThreadDeleted(_)) => S::ThreadMessage(p::ThreadMessage {
+        Some(S::ThreadDeleted(_)) => S::SystemMessage(p::Notice { level: p::Level::Info, message }),
+        Some(S::SystemMessage(_)) => S::Broadcast(p::Notice { level: p::Level::Danger, message }),
+        Some(S::Broadcast(_)) => {
+            S::RoomMessage(p::RoomHeard { room: "lobby".into(), from: user(full), body: object() })
+        }
+        Some(S::RoomMessage(_)) => S::JsonrpcResponse(object()),
+        Some(S::JsonrpcResponse(_)) => S::JsonrpcNotification(Object::new()),
+        Some(S::JsonrpcNotification(_)) => S::Event(after_event(None, full)?),
+        Some(S::Event(last)) => S::Event(after_event(Some(last), full)?),
+    })
+}
+
+fn after_event(last: Option<&E>, full: bool) -> Option<E> {
+    let agent = "guide".to_owned();
+    let message = "text".to_owned();
+    let tool_call_id = "call".to_owned();
+    let tool = "mcp:files/read".to_owned();
+    Some(match last {
+        None => E::ThreadMessage(p::ThreadMessage {
             message_id: MessageId::new(),
             role: if full { MessageRole::User } else { MessageRole::Assistant },
             content: message,
@@ -159,61 +191,54 @@ fn after_server(last: Option<&S>, full: bool) -> Option<S> {
             author: author(full),
             attachments: attachments(full),
         }),
-        Some(S::ThreadMessage(_)) => S::AgentStarted(p::AgentStarted {
+        Some(E::ThreadMessage(_)) => E::AgentStarted(p::AgentStarted {
             agent,
             answers: full.then(MessageId::new),
             parent_run_id: full.then(RunId::new),
             model: text(full),
             iteration: 1,
         }),
-        Some(S::AgentStarted(_)) => S::AgentThinking(p::AgentThinking {
+        Some(E::AgentStarted(_)) => E::AgentThinking(p::AgentThinking {
             agent,
             thought: message,
             step: full.then_some(1),
             total_steps: full.then_some(8),
         }),
-        Some(S::AgentThinking(_)) => {
-            S::ToolExecuting(p::ToolExecuting { tool_call_id, tool, agent, arguments: object() })
+        Some(E::AgentThinking(_)) => {
+            E::ToolExecuting(p::ToolExecuting { tool_call_id, tool, agent, arguments: object() })
         }
-        Some(S::ToolExecuting(_)) => S::ToolApprovalRequired(p::ToolApprovalRequired {
+        Some(E::ToolExecuting(_)) => E::ToolApprovalRequired(p::ToolApprovalRequired {
             tool_call_id,
             tool,
             arguments: object(),
             expires_at: at(full),
         }),
-        Some(S::ToolApprovalRequired(_)) => S::ToolCompleted(p::ToolCompleted {
+        Some(E::ToolApprovalRequired(_)) => E::ToolCompleted(p::ToolCompleted {
             tool_call_id,
             tool,
             status: if full { ToolStatus::Ok } else { ToolStatus::Interrupted },
             result: if full { json!({ "sum": 4 }) } else { json!("text") },
             duration_ms: 12,
         }),
-        Some(S::ToolCompleted(_)) => {
-            S::AgentProgress(p::AgentProgress { agent, message, fraction: full.then_some(0.25) })
+        Some(E::ToolCompleted(_)) => {
+            E::AgentProgress(p::AgentProgress { agent, message, fraction: full.then_some(0.25) })
         }
-        Some(S::AgentProgress(_)) => {
-            S::PartialResult(p::PartialResult { message_id: MessageId::new(), pos: 0, delta: message, reset: full })
+        Some(E::AgentProgress(_)) => {
+            E::PartialResult(p::PartialResult { message_id: MessageId::new(), pos: 0, delta: message, reset: full })
         }
-        Some(S::PartialResult(_)) => {
-            S::AgentResponse(p::AgentResponse { message_id: MessageId::new(), content: message, usage: usage(full) })
+        Some(E::PartialResult(_)) => {
+            E::AgentResponse(p::AgentResponse { message_id: MessageId::new(), content: message, usage: usage(full) })
         }
-        Some(S::AgentResponse(_)) => S::AgentCompleted(p::AgentCompleted {
+        Some(E::AgentResponse(_)) => E::AgentCompleted(p::AgentCompleted {
             agent,
             status: if full { p::CompletedStatus::Completed } else { p::CompletedStatus::Stopped },
             duration_ms: 12,
             usage: usage(full),
         }),
-        Some(S::AgentCompleted(_)) => {
-            S::AgentError(p::AgentError { agent, code: ErrorCode::ToolFailed, message, retryable: full })
+        Some(E::AgentCompleted(_)) => {
+            E::AgentError(p::AgentError { agent, code: ErrorCode::ToolFailed, message, retryable: full })
         }
-        Some(S::AgentError(_)) => S::SystemMessage(p::Notice { level: p::Level::Info, message }),
-        Some(S::SystemMessage(_)) => S::Broadcast(p::Notice { level: p::Level::Danger, message }),
-        Some(S::Broadcast(_)) => {
-            S::RoomMessage(p::RoomHeard { room: "lobby".into(), from: user(full), body: object() })
-        }
-        Some(S::RoomMessage(_)) => S::JsonrpcResponse(object()),
-        Some(S::JsonrpcResponse(_)) => S::JsonrpcNotification(Object::new()),
-        Some(S::JsonrpcNotification(_)) => return None,
+        Some(E::AgentError(_)) => return None,
     })
 }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 use super::*;
 use crate::{
     frame::{Frame, StoredEvent},
-    log::EventLog,
     message::{ClientMessage, ServerMessage},
     session::{Action, Session, Token},
     state::{Applied, ThreadState},
@@ -113,7 +112,9 @@ impl Page {
                     Action::Send(frame) => {
                         if let (ClientMessage::Subscribe(wanted), Some(reader)) = (&frame.message, &self.reader) {
                             let thread = frame.thread_id.expect("a thread");
-                            serve_subscribe(node, reader, frame.id, thread, wanted).await;
+                            let log: SharedLog = node.log.clone();
+                            let watched = node.manager.watch(&log, reader.peer(), frame.id, thread, wanted).await;
+                            watched.expect("the user's own");
                         }
                     }
                     Action::Deliver(frame) => {
@@ -141,8 +142,8 @@ impl Page {
                     }
                     Next::Close(code) => self.cut(code.as_u16()),
                     Next::Repair(thread) => {
-                        let reader = self.reader.as_ref().expect("it spoke");
-                        reader.peer().subscription(thread).iter().for_each(|subscription| reader.replay(subscription));
+                        let (log, reader): (SharedLog, _) = (node.log.clone(), self.reader.as_ref().expect("it spoke"));
+                        node.manager.repair(&log, reader.peer(), thread);
                     }
                 }
             }
@@ -164,7 +165,7 @@ impl Page {
     }
 }
 
-pub(super) fn greeting(user: &User) -> ServerFrame {
+fn greeting(user: &User) -> ServerFrame {
     Frame {
         ts: Some(Timestamp::from_millis(0)),
         ..Frame::new(ServerMessage::Connect(p::Connect {
@@ -180,31 +181,6 @@ pub(super) fn greeting(user: &User) -> ServerFrame {
                 commands_per_minute: 600,
             },
         }))
-    }
-}
-
-/// What the server does with `subscribe`.
-async fn serve_subscribe(node: &Node, reader: &Reader, id: crate::FrameId, thread: ThreadId, wanted: &p::Subscribe) {
-    let user = reader.peer().user.id;
-    let head = node.log.head(user, thread).await.expect("the user's own");
-    let known = wanted.epoch.as_ref().map_or(wanted.after_seq == Some(0), |epoch| *epoch == head.epoch);
-    let after = wanted.after_seq.and_then(|seq| u64::try_from(seq).ok()).filter(|_| known);
-    let after = after.filter(|after| (head.trimmed_seq..=head.head_seq).contains(after));
-    let say = |message| {
-        let frame = Frame::new(message).in_thread(thread).answering(id);
-        reader.peer().outbound.push(frame.encode().expect("encodes").into()).expect("room");
-    };
-    let subscribed = |mode| p::Subscribed { epoch: head.epoch.clone(), head_seq: head.head_seq, mode };
-    if let Some(after) = after {
-        let subscription = node.manager.subscribe(reader.peer(), thread, after).expect("subscribed");
-        say(ServerMessage::Subscribed(subscribed(p::SubscribeMode::Resumed)));
-        reader.replay(&subscription);
-    } else {
-        let snapshot = node.log.snapshot(user, thread).await.expect("the user's own");
-        let subscription = node.manager.subscribe(reader.peer(), thread, snapshot.as_of_seq).expect("subscribed");
-        say(ServerMessage::Subscribed(subscribed(p::SubscribeMode::Snapshot)));
-        say(ServerMessage::ThreadSnapshot(snapshot));
-        reader.replay(&subscription);
     }
 }
 

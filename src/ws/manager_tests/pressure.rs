@@ -58,6 +58,21 @@ fn a_queue_is_bounded_by_frames_and_by_bytes() {
 }
 
 #[test]
+fn what_may_be_missed_never_closes_a_reader() {
+    let connection = peer(8, 100);
+    let outbound = &connection.peer().outbound;
+    let taken = (0..1_000).filter(|_| outbound.offer(text(10))).count();
+    assert_eq!(taken, 2, "a quarter of the room");
+    assert!(!outbound.is_closing());
+    for _ in 0..6 {
+        outbound.push(text(10)).expect("the rest is for what must not be missed");
+    }
+    assert!(!outbound.offer(text(1)));
+    while outbound.try_next().is_some() {}
+    assert!(outbound.offer(text(1_000)), "a large one fits into an empty queue");
+}
+
+#[test]
 fn room_comes_back_with_reading() {
     let connection = peer(2, 10);
     let outbound = &connection.peer().outbound;
@@ -163,4 +178,55 @@ fn a_token_is_renewed() {
     let later = Timestamp::from_millis(99);
     connection.peer().renew_token(later);
     assert_eq!(connection.peer().token_expires_at(), later);
+}
+
+#[tokio::test]
+async fn one_connection_more_than_a_user_may_have_takes_the_place_of_the_oldest() {
+    let node = Node::new(ManagerLimits { connections_per_user: 2, ..LIMITS });
+    let (ada, bob) = (user(), user());
+    let other = node.connect(&bob);
+    let (first, second) = (node.connect(&ada), node.connect(&ada));
+    assert!(!first.peer().outbound.is_closing());
+    let third = node.connect(&ada);
+    assert_eq!(first.next().await.err(), Some(CloseCode::Replaced));
+    // One that is on its way out does not count.
+    let fourth = node.connect(&ada);
+    assert_eq!(second.next().await.err(), Some(CloseCode::Replaced));
+    drop((first, second, fourth));
+    let fifth = node.connect(&ada);
+    for open in [&other, &third, &fifth] {
+        assert!(!open.peer().outbound.is_closing());
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_waits_for_its_turn_and_for_room_and_a_replaced_one_is_never_made() {
+    let node = Node::new(LIMITS);
+    let ada = user();
+    let thread = node.log.thread(ada.id);
+    emit(&node.emitter(thread), 3).await;
+    let reader = node.connect(&ada);
+    // The reader has much to read first.
+    while reader.peer().outbound.depth().1 <= LIMITS.queue.bytes / 4 {
+        reader.peer().outbound.push(text(100_000)).expect("there is room");
+    }
+    let waiting = reader.queued_len();
+    let mut tasks = Vec::new();
+    for _ in 0..300 {
+        let subscription = node.manager.subscribe(reader.peer(), thread, 3).expect("subscribed");
+        let log = node.log.clone();
+        tasks.push(tokio::spawn(async move { subscription.show(&*log).await }));
+    }
+    settle().await;
+    let ended = tasks.iter().filter(|task| task.is_finished()).count();
+    assert_eq!((ended, reader.queued_len()), (299, waiting), "all but the last have ended, and nothing was made");
+    for _ in 0..waiting {
+        let _ = reader.peer().outbound.try_next();
+    }
+    let frame = reader.next().await.expect("open");
+    assert!(matches!(&frame.message, ServerMessage::ThreadSnapshot(snapshot) if snapshot.as_of_seq == 3), "{frame:?}");
+    settle().await;
+    assert_eq!(reader.queued(), [], "one, not three hundred");
+    emit(&node.emitter(thread), 1).await;
+    assert_eq!(reader.until(4).await, [4], "and it is live");
 }

@@ -54,6 +54,7 @@ pub(super) fn describe(path: &str) -> (Vec<Described>, Map<String, Value>) {
     let frames = described.iter_mut().map(|message| &mut message.frame);
     for schema in frames.chain(definitions.values_mut()) {
         never_null(schema);
+        no_widths(schema);
     }
     (described, definitions)
 }
@@ -86,6 +87,46 @@ fn never_null(schema: &mut Value) {
             fields.values_mut().for_each(never_null);
         }
         Value::Array(items) => items.iter_mut().for_each(never_null),
+        _ => {}
+    }
+}
+
+/// How wide a number is here is nothing that JSON or a client knows: validators that are strict refuse formats such as
+/// `uint64`. Bounds stay.
+fn no_widths(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if matches!(fields.get("type").and_then(Value::as_str), Some("integer" | "number")) {
+                fields.remove("format");
+            }
+            fields.values_mut().for_each(no_widths);
+        }
+        Value::Array(items) => items.iter_mut().for_each(no_widths),
+        _ => {}
+    }
+}
+
+/// The specification without room for later servers: the names and kinds that this version itself sends, and no others.
+#[must_use]
+pub fn closed(mut schema: Value) -> Value {
+    close(&mut schema);
+    schema
+}
+
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Array(choices)) = fields.get_mut("anyOf") {
+                let named = |choice: &Value| {
+                    choice.get("const").is_some() || choice.pointer("/properties/kind/const").is_some()
+                };
+                if choices.iter().any(named) {
+                    choices.retain(named);
+                }
+            }
+            fields.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
         _ => {}
     }
 }

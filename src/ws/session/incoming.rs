@@ -23,6 +23,9 @@ impl Session {
             return self.durable(frame);
         }
         match &frame.message {
+            ServerMessage::Connect(connect) if self.owner.is_some_and(|owner| owner != connect.user.id) => {
+                self.sign_out();
+            }
             ServerMessage::Connect(connect) => {
                 self.silence_limit = silence_limit(&connect.limits);
                 self.max_frame_bytes = connect.limits.max_frame_bytes;
@@ -43,7 +46,8 @@ impl Session {
                 };
                 match subscribed.mode {
                     p::SubscribeMode::Snapshot => cursor.at = None,
-                    p::SubscribeMode::Resumed => {
+                    // In a mode of a later server the events follow all the same, and a snapshot is taken when it comes.
+                    p::SubscribeMode::Resumed | p::SubscribeMode::Unknown(_) => {
                         cursor.asked = None;
                         let (epoch, _) = cursor.at.get_or_insert_default();
                         epoch.clone_from(&subscribed.epoch);
@@ -77,18 +81,8 @@ impl Session {
             | ServerMessage::RoomMessage(_)
             | ServerMessage::JsonrpcResponse(_)
             | ServerMessage::JsonrpcNotification(_) => self.deliver(frame),
-            // Durable events carry `seq`; without it they are not events.
-            ServerMessage::ThreadMessage(_)
-            | ServerMessage::AgentStarted(_)
-            | ServerMessage::AgentThinking(_)
-            | ServerMessage::ToolExecuting(_)
-            | ServerMessage::ToolApprovalRequired(_)
-            | ServerMessage::ToolCompleted(_)
-            | ServerMessage::AgentProgress(_)
-            | ServerMessage::PartialResult(_)
-            | ServerMessage::AgentResponse(_)
-            | ServerMessage::AgentCompleted(_)
-            | ServerMessage::AgentError(_) => {}
+            // Events carry `seq`; without it they are none.
+            ServerMessage::Event(_) => {}
         }
     }
 

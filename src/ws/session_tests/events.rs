@@ -224,7 +224,7 @@ fn what_is_not_numbered_but_should_be_is_no_event() {
     nowhere.thread_id = None;
     client.hear(nowhere);
     let answer = p::AgentResponse { message_id: MessageId::new(), content: "no".into(), usage: None };
-    client.hear(from_server(ServerMessage::AgentResponse(answer)).in_thread(thread));
+    client.hear(from_server(Event::AgentResponse(answer)).in_thread(thread));
     assert_eq!(client.actions(), []);
 }
 

@@ -1,5 +1,7 @@
 //! Whatever happens in whatever order, a few things stay true.
 
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 
 use super::*;

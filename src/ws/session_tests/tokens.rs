@@ -1,6 +1,6 @@
 //! Tokens: fetched, refreshed in band, refused, and gone with the user.
 
-use super::*;
+use super::{super::link::BACK_OFF_MAX, *};
 
 #[test]
 fn a_token_is_refreshed_in_band_at_four_fifths_of_its_life() {
@@ -94,11 +94,47 @@ fn a_refresh_that_ends_after_the_cut_opens_nothing_twice() {
 fn an_expired_token_is_replaced_and_the_link_made_again() {
     let mut client = Client::live();
     client.close(4401);
-    assert_eq!(names(&client.actions()), ["link", "fetch"]);
+    assert_eq!(names(&client.actions()), ["link"], "not without a pause");
+    client.sit_out();
+    assert_eq!(names(&client.actions()), ["fetch"]);
     client.session.token(client.now, Ok(token("second")));
     assert!(matches!(&client.actions()[..], [Action::Open { token, .. }] if token == "second"));
     client.greet();
     assert_eq!(client.session.link(), &Link::Live);
+}
+
+#[test]
+fn a_server_that_greets_and_refuses_every_token_is_asked_less_and_less_often() {
+    let mut client = Client::live();
+    let mut pauses = Vec::new();
+    for number in 0..8 {
+        client.close(4401);
+        let until = client.session.wake_at().expect("a pause");
+        pauses.push(until - client.now);
+        client.sit_out();
+        client.actions();
+        client.session.token(client.now, Ok(token(&number.to_string())));
+        client.actions();
+        client.greet();
+        assert_eq!(client.session.link(), &Link::Live);
+    }
+    for (pause, failures) in pauses.iter().zip(0..) {
+        let ceiling = (BACK_OFF_BASE << failures.min(6)).min(BACK_OFF_MAX);
+        assert!((ceiling / 10..=ceiling).contains(pause), "the greeting in between proves nothing: {pauses:?}");
+    }
+    // Much later, on a link that lived, it is another fault.
+    for number in 0..40 {
+        client.pass(15_000);
+        client.hear(heartbeat());
+        if client.actions().contains(&Action::FetchToken) {
+            client.session.token(client.now, Ok(token(&format!("fresh {number}"))));
+            client.actions();
+        }
+    }
+    assert_eq!(client.session.link(), &Link::Live);
+    client.close(4401);
+    let pause = client.session.wake_at().expect("a pause") - client.now;
+    assert!((BACK_OFF_BASE / 10..=BACK_OFF_BASE).contains(&pause), "{pause}");
 }
 
 #[test]
@@ -138,6 +174,7 @@ fn a_user_who_is_signed_out_elsewhere_is_signed_out_here() {
     fetching.session.start(0, None, Vec::new());
     let mut expired = Client::live();
     expired.close(4401);
+    expired.sit_out();
     let mut refreshing = Client::opening();
     refreshing.hear(connect(10_000));
     refreshing.pass(8_000);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A run after these events, the first at 10 ms, each ten later.
-fn after(messages: impl IntoIterator<Item = ServerMessage>) -> Run {
+fn after(messages: impl IntoIterator<Item = Event>) -> Run {
     let run = RunId::new();
     let mut story = Story::default();
     for message in messages {
@@ -19,7 +19,7 @@ fn thoughts(run: &Run) -> Vec<(&str, u64, u64, bool)> {
             Step::Thinking { text, started_at, ended_at, active } => {
                 Some((text.as_str(), started_at.as_millis(), ended_at.as_millis(), *active))
             }
-            Step::Tool(_) | Step::Progress { .. } => None,
+            Step::Tool(_) | Step::Progress { .. } | Step::Unknown(_) => None,
         })
         .collect()
 }
@@ -30,7 +30,7 @@ fn tools(run: &Run) -> Vec<(&str, Option<ToolStatus>)> {
 
 #[test]
 fn a_run_goes_through_its_statuses() {
-    let check = |messages: Vec<ServerMessage>, expected: RunStatus| {
+    let check = |messages: Vec<Event>, expected: RunStatus| {
         let run = after(messages.clone());
         assert_eq!(run.status, expected, "{messages:?}");
     };
@@ -66,7 +66,7 @@ fn a_failed_run_says_why() {
 
 #[test]
 fn thoughts_are_joined_until_something_else_happens() {
-    let check = |messages: Vec<ServerMessage>, expected: &[(&str, u64, u64, bool)]| {
+    let check = |messages: Vec<Event>, expected: &[(&str, u64, u64, bool)]| {
         assert_eq!(thoughts(&after(messages.clone())), expected, "{messages:?}");
     };
     check(vec![started(), thinks("a")], &[("a", 20, 20, true)]);
@@ -82,7 +82,7 @@ fn thoughts_are_joined_until_something_else_happens() {
 #[test]
 fn tools_begin_wait_and_end() {
     use ToolStatus::{Denied, Error, Interrupted, Ok};
-    let check = |messages: Vec<ServerMessage>, expected: &[(&str, Option<ToolStatus>)]| {
+    let check = |messages: Vec<Event>, expected: &[(&str, Option<ToolStatus>)]| {
         assert_eq!(tools(&after(messages.clone())), expected, "{messages:?}");
     };
     check(vec![calls("a")], &[("a", None)]);
@@ -112,7 +112,7 @@ fn a_tool_call_keeps_what_it_was_given_and_gave() {
 
 #[test]
 fn an_approval_waits_until_it_is_decided() {
-    let waiting = |messages: Vec<ServerMessage>| after(messages).tools().any(|call| call.approval_expires_at.is_some());
+    let waiting = |messages: Vec<Event>| after(messages).tools().any(|call| call.approval_expires_at.is_some());
     assert!(waiting(vec![waits("a")]));
     assert!(!waiting(vec![waits("a"), calls("a")]));
     assert!(!waiting(vec![waits("a"), returns("a", ToolStatus::Denied)]));
@@ -134,7 +134,7 @@ fn progress_replaces_the_progress_before_it() {
 #[test]
 fn the_text_grows_piece_by_piece() {
     let id = MessageId::new();
-    let check = |messages: Vec<ServerMessage>, expected: &str| {
+    let check = |messages: Vec<Event>, expected: &str| {
         let run = after(messages.clone());
         assert_eq!((run.text.as_str(), run.message_id), (expected, Some(id)), "{messages:?}");
     };
@@ -145,7 +145,7 @@ fn the_text_grows_piece_by_piece() {
     check(vec![writes(MessageId::new(), 0, "first try"), resets(id), writes(id, 0, "b")], "b");
     // A reset and what followed it at once, joined into one event.
     let joined = p::PartialResult { message_id: id, pos: 0, delta: "b".into(), reset: true };
-    check(vec![writes(id, 0, "a"), ServerMessage::PartialResult(joined)], "b");
+    check(vec![writes(id, 0, "a"), Event::PartialResult(joined)], "b");
     check(vec![writes(id, 0, "a"), answers(id, "the whole")], "the whole");
     check(vec![answers(id, "the whole")], "the whole");
 }
@@ -163,7 +163,7 @@ fn positions_are_bytes_and_pieces_are_whole_characters() {
         assert_eq!(state.run(run).map(|run| run.text.as_str()), Some(written.as_str()));
     }
     for event in &story.events {
-        let ServerMessage::PartialResult(part) = &event.message else { panic!("a piece") };
+        let Some(Event::PartialResult(part)) = event.message.event() else { panic!("a piece") };
         let pos = usize::try_from(part.pos).expect("small");
         assert_eq!(written[pos..pos + part.delta.len()], part.delta, "what `pos` says is where it went");
     }
@@ -192,7 +192,7 @@ fn runs_wait_in_the_order_they_were_asked_for() {
 fn two_runs_at_once_do_not_touch_each_other() {
     let (parent, child) = (RunId::new(), RunId::new());
     let (one, two) = (MessageId::new(), MessageId::new());
-    let sub_agent = ServerMessage::AgentStarted(p::AgentStarted {
+    let sub_agent = Event::AgentStarted(p::AgentStarted {
         agent: "helper".into(),
         answers: None,
         parent_run_id: Some(parent),

@@ -110,7 +110,7 @@ proptest! {
 async fn the_logs_snapshot_is_the_fold_of_its_events() {
     use crate::{
         id::UserId,
-        log::{EventLog, NewEvent, PageLimit},
+        log::{self, Append, EventLog, NewEvent, PageLimit},
         memory::MemoryLog,
     };
     let log = MemoryLog::new();
@@ -120,8 +120,9 @@ async fn the_logs_snapshot_is_the_fold_of_its_events() {
     for event in story.events.iter().filter(|event| event.run_id.is_some()) {
         let run = event.run_id.expect("filtered");
         let fence = log.claim(thread_id, run);
-        let event = NewEvent { thread_id, fence, message: event.message.clone() };
-        log.append(&[event]).await.expect("appends");
+        let event = NewEvent::new(event.message.event().expect("a story is events").clone()).expect("encodes");
+        let append = Append { thread_id, fence, events: vec![event], ended: None, usage: None };
+        log::append(&*log, append).await.expect("appends");
         let snapshot = log.snapshot(user, thread_id).await.expect("the user's own");
         let mut fold = ThreadState { thread: Some(snapshot.thread.clone()), ..ThreadState::default() };
         for event in log.read(thread_id, 0, PageLimit::events(usize::MAX)).await.expect("reads").events {

@@ -65,11 +65,10 @@ impl Rooms {
         }
     }
 
-    /// Queues a frame for everyone in the room.
+    /// Queues a frame for everyone in the room. Who has much waiting misses it: it is ephemeral.
     pub(crate) fn say(&self, room: ThreadId, frame: &Encoded) {
         for peer in self.peers(room).iter() {
-            // A closing connection misses it, as it misses everything.
-            let _ = peer.outbound.push(frame.clone());
+            peer.outbound.offer(frame.clone());
         }
     }
 
