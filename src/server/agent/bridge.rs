@@ -5,24 +5,24 @@ use std::sync::Arc;
 use netra_ws::{
     CommandId, ErrorCode, RunId, ThreadId, UserId,
     emitter::EmitterPool,
-    log::{Accept, Accepted},
+    log::{Accept, Accepted, LogError},
+    model::AttachmentRef,
     payload::{Ack, StartAgent, UserMessage},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Engine, Registry};
+use super::{Engine, Registry, title::made_title};
 use crate::server::{
     announcer::Announcer,
+    attachments::Attachments,
     error::ApiError,
-    store::{Recorded, SharedStore},
+    quotas::Admissions,
+    store::{Recorded, SharedStore, taking_part::Standing},
 };
 
 /// The longest title, in characters.
 pub(crate) const MAX_TITLE: usize = 200;
-
-/// The longest title made from a message, in characters.
-const MADE_TITLE: usize = 60;
 
 /// Carries commands to the log and to the engine.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub struct Bridge {
     emitters: EmitterPool,
     engine: Engine,
     announcer: Announcer,
+    admissions: Admissions,
+    attachments: Attachments,
 }
 
 impl Bridge {
@@ -42,8 +44,10 @@ impl Bridge {
         emitters: EmitterPool,
         engine: Engine,
         announcer: Announcer,
+        admissions: Admissions,
+        attachments: Attachments,
     ) -> Self {
-        Self { store, registry, emitters, engine, announcer }
+        Self { store, registry, emitters, engine, announcer, admissions, attachments }
     }
 
     /// A person's message to a thread.
@@ -55,7 +59,7 @@ impl Bridge {
         message: UserMessage,
     ) -> Result<Ack, ApiError> {
         let found = self.store.thread(user, thread).await?.ok_or_else(ApiError::not_found)?;
-        let agent = self.named(message.agent.as_deref().or(Some(&found.agent)));
+        let agent = self.named(user, message.agent.as_deref().or(Some(&found.agent))).await;
         self.accept(user, command, "user_message", Some(thread), None, agent, message).await
     }
 
@@ -67,13 +71,26 @@ impl Bridge {
         thread: Option<ThreadId>,
         start: StartAgent,
     ) -> Result<Ack, ApiError> {
-        let agent = self.named(start.agent.as_deref());
+        let agent = self.named(user, start.agent.as_deref()).await;
         let given = start.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
-        let message = UserMessage { content: start.content, agent: start.agent, ..UserMessage::default() };
+        let message = UserMessage {
+            content: start.content,
+            agent: start.agent,
+            attachments: start.attachments,
+            ..UserMessage::default()
+        };
         self.accept(user, command, "start_agent", thread, given, agent, message).await
     }
 
-    fn named(&self, agent: Option<&str>) -> Result<String, ApiError> {
+    /// The agent of this name; the first that the user may use when none is named.
+    async fn named(&self, user: UserId, agent: Option<&str>) -> Result<String, ApiError> {
+        if agent.is_none() && !self.registry.is_for_everyone() {
+            let account = self.store.account(user).await?.ok_or_else(ApiError::not_found)?;
+            let first = self.registry.first_for(account.role, account.email.as_deref());
+            return first.map(|agent| agent.name.clone()).ok_or_else(|| {
+                ApiError::new(ErrorCode::Forbidden, "no agent of this server is for you; ask whoever runs it")
+            });
+        }
         Ok(self.registry.require(agent)?.name.clone())
     }
 
@@ -86,20 +103,37 @@ impl Bridge {
         thread_id: Option<ThreadId>,
         given: Option<&str>,
         agent: Result<String, ApiError>,
-        message: UserMessage,
+        mut message: UserMessage,
     ) -> Result<Ack, ApiError> {
-        if message.content.trim().is_empty() {
+        if message.content.trim().is_empty() && message.attachments.is_empty() {
             return Err(ApiError::new(ErrorCode::InvalidPayload, "`content` is empty"));
         }
         let digest = digest(&(kind, thread_id, given, &message))?;
-        let agent = match agent {
-            Ok(agent) => agent,
-            // A resend of what was accepted gets its answer, also when the agent is no longer there.
-            Err(unknown) => {
-                return self.store.earlier_answer(user_id, command_id, &digest).await?.ok_or(unknown);
+        let admitted = match agent {
+            Ok(agent) => self.admit(user_id, thread_id, &agent).await.map(|standing| (agent, standing)),
+            Err(unknown) => Err(unknown),
+        };
+        let (agent, standing) = match admitted {
+            Ok(admitted) => admitted,
+            // A resend of what was accepted gets its answer, also when the agent is no longer there or a quota is used up.
+            Err(refusal) if refusal.code == ErrorCode::NotFound => return Err(refusal),
+            Err(refusal) => {
+                return self.store.earlier_answer(user_id, command_id, &digest).await?.ok_or(refusal);
             }
         };
-        let title = given.map_or_else(|| made_title(&message.content), |title| title.chars().take(MAX_TITLE).collect());
+        if let Some(thread) = thread_id.filter(|_| standing.invited) {
+            // Whoever speaks takes part.
+            self.store.accept_invitation(thread, user_id).await?;
+        }
+        if !message.attachments.is_empty() {
+            // A resend names files that were sent with the first.
+            if let Some(earlier) = self.store.earlier_answer(user_id, command_id, &digest).await? {
+                return Ok(earlier);
+            }
+            message.attachments = self.attachments.resolve(user_id, &message.attachments).await?;
+        }
+        let title =
+            given.map_or_else(|| made_title(first_words(&message)), |title| title.chars().take(MAX_TITLE).collect());
         let accept = Accept { user_id, command_id, digest, thread_id, title, agent, message };
         // In a task of its own: a connection that goes away between commit and hand-over must not lose the run.
         let this = self.clone();
@@ -111,10 +145,51 @@ impl Bridge {
         done.await.map_err(|error| ApiError::internal(&error))?
     }
 
+    /// What the user is in the thread, if this agent may work for them there now.
+    async fn admit(&self, user: UserId, thread: Option<ThreadId>, agent: &str) -> Result<Standing, ApiError> {
+        let standing = self.admissions.admit(user, thread).await?;
+        let listed = self.registry.require(Some(agent))?;
+        // Its address is looked up only where the configuration names addresses.
+        let address = if listed.users.names_addresses() { self.store.address_of(user).await? } else { None };
+        if listed.users.holds(standing.role, address.as_deref()) {
+            return Ok(standing);
+        }
+        Err(ApiError::new(ErrorCode::Forbidden, format!("{} is not for you; choose another agent", listed.title)))
+    }
+
     async fn hand_over(&self, accepted: &Accepted) {
         if let Some((thread, made)) = &accepted.thread {
             self.announcer.thread(thread.clone(), *made).await;
             self.engine.schedule(thread.id);
+        }
+    }
+
+    /// The answer to a command that joins or leaves a thread's room: the first one again for a resend. An id that was used for
+    /// another command is refused.
+    pub async fn room_command(
+        &self,
+        user_id: UserId,
+        command_id: CommandId,
+        kind: &str,
+        thread_id: ThreadId,
+    ) -> Result<Ack, ApiError> {
+        let digest = digest(&(kind, thread_id))?;
+        if let Some(earlier) = self.store.earlier_answer(user_id, command_id, &digest).await? {
+            return Ok(earlier);
+        }
+        let ack = Ack { thread_id: Some(thread_id), ..Ack::default() };
+        // Leaving a thread that is gone, or not the user's, changes nothing and keeps nothing.
+        if self.store.thread(user_id, thread_id).await?.is_none() {
+            return Ok(ack);
+        }
+        let command = Recorded { user_id, command_id, digest: &digest, thread_id, ack: &ack };
+        match self.store.record_command(command).await {
+            // A room needs no store: one that cannot write now does not keep anyone out.
+            Err(LogError::Refused(error) | LogError::Store(error)) => {
+                tracing::warn!(%error, kind, "the command is not kept; a resend will be carried out again");
+                Ok(ack)
+            }
+            recorded => Ok(recorded?),
         }
     }
 
@@ -137,39 +212,16 @@ impl Bridge {
     }
 }
 
+/// What a conversation is named after: the first file's name where there are no words.
+fn first_words(message: &UserMessage) -> &str {
+    match message.attachments.first() {
+        Some(AttachmentRef::Told(file)) if message.content.trim().is_empty() => &file.name,
+        _ => &message.content,
+    }
+}
+
 /// Tells a resend of a command from another command under the same id.
 fn digest(body: &impl Serialize) -> Result<Vec<u8>, ApiError> {
     let body = serde_json::to_vec(body).map_err(|error| ApiError::internal(&error))?;
     Ok(Sha256::digest(&body).to_vec())
-}
-
-/// A title from a message: its first line, cut at a word.
-fn made_title(content: &str) -> String {
-    let line = content.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let line = line.trim_start_matches(['#', '>', '-', '*', ' ']);
-    let words: String = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.chars().count() <= MADE_TITLE {
-        return words;
-    }
-    let cut: String = words.chars().take(MADE_TITLE).collect();
-    let end = cut.rfind(' ').filter(|at| *at > MADE_TITLE / 2).unwrap_or(cut.len());
-    format!("{}…", cut[..end].trim_end_matches([',', '.', ';', ':']))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn titles_from_messages() {
-        let check = |content: &str, title: &str| assert_eq!(made_title(content), title, "{content:?}");
-        check("What is 2 + 2?", "What is 2 + 2?");
-        check("\n\n  ## A   heading\nmore", "A heading");
-        check(
-            "Explain what happens between pressing Enter and seeing the first word of an answer",
-            "Explain what happens between pressing Enter and seeing the…",
-        );
-        check(&"x".repeat(100), &format!("{}…", "x".repeat(60)));
-        check("", "");
-    }
 }

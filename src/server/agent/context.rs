@@ -5,7 +5,7 @@ use std::sync::Arc;
 use netra_ws::{RunId, ThreadId, UserId, emitter::Emitter};
 use tokio::{sync::watch, time::Instant};
 
-use super::Agent;
+use super::{Listed, model::Takes};
 
 /// Why a run ends before its agent is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct RunContext {
     pub(super) user_id: UserId,
     pub(super) thread_id: ThreadId,
     pub(super) run_id: RunId,
-    pub(super) agent: Arc<Agent>,
+    pub(super) listed: Arc<Listed>,
     pub(super) emitter: Emitter,
     pub(super) halt: watch::Receiver<Option<Halt>>,
     pub(super) deadline: Instant,
@@ -33,6 +33,11 @@ impl RunContext {
     /// Whose run.
     pub fn user_id(&self) -> UserId {
         self.user_id
+    }
+
+    /// What the model takes that answers; nothing where a program reads each message for itself.
+    pub(super) fn takes(&self) -> Option<Takes> {
+        self.listed.agent.takes()
     }
 
     /// In which thread.
@@ -47,7 +52,7 @@ impl RunContext {
 
     /// The agent's name.
     pub fn agent(&self) -> &str {
-        &self.agent.name
+        &self.listed.name
     }
 
     /// Where its events go.
@@ -57,7 +62,7 @@ impl RunContext {
 
     /// Whether the agent may use this tool.
     pub fn allows_tool(&self, tool: &str) -> bool {
-        self.agent.tools.as_ref().is_none_or(|names| names.iter().any(|name| name == tool))
+        self.listed.tools.as_ref().is_none_or(|names| names.iter().any(|name| name == tool))
     }
 
     /// Resolves when the run is to end early. Waited for beside models and tools, never beside the emitter: an event that

@@ -2,15 +2,19 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use futures::FutureExt as _;
 use netra_ws::{
-    ErrorCode, RunId, ThreadId,
-    emitter::{EmitError, EmitterPool},
-    payload::{AgentCompleted, AgentStarted, CompletedStatus},
+    ErrorCode, RunId, ThreadId, Timestamp, UserId,
+    emitter::{EmitError, Emitter, EmitterPool},
+    model::ToolStatus,
+    payload::{AgentCompleted, AgentStarted, CompletedStatus, ToolCompleted},
 };
+use serde_json::json;
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval},
@@ -18,14 +22,18 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Agent, Halt, Registry, RunContext, conversation,
+    Halt, Leave, Listed, Registry, RunContext, RunHandle, conversation,
+    model::ChatMessage,
     recovery::{self, Progress},
-    turns::{self, Answer, Outcome},
+    title,
 };
 use crate::server::{
     announcer::Announcer,
-    store::{ClaimedRun, SharedStore},
+    attachments::Attachments,
+    quotas::Admissions,
+    store::{ClaimedRun, SharedStore, StoreError},
     tool::ToolEngine,
+    turns::{Turn, Turns},
 };
 
 /// How long a stop is remembered for a run that is not worked on.
@@ -33,6 +41,21 @@ const EARLY_STOP: Duration = Duration::from_mins(10);
 
 /// How often threads are looked through for work that nobody does, at the least; a third of a lease when that is shorter.
 const SWEEP: Duration = Duration::from_secs(5);
+
+/// How long an agent may take to name a conversation.
+const TITLE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a store that fails is left alone before the next attempt to give a run back.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What is said of a run whose events the store does not take.
+const REFUSED: &str = "the server could not keep the answer as a message of its own; what was shown is kept";
+
+/// What is said of a run whose events cannot be read back.
+const UNREADABLE: &str = "the server cannot read what it kept of the run, and so cannot go on with it";
+
+/// What is said of a run whose events could not be stored.
+const UNSTORED: &str = "the server could not store the answer, as when its disk is full; what was shown is kept";
 
 /// A cheap handle on the engine.
 #[derive(Clone)]
@@ -44,11 +67,15 @@ struct Shared {
     /// Names this process in leases.
     owner: String,
     lease: Duration,
+    /// The runs of each user that are worked on.
+    turns: Turns<UserId>,
+    admissions: Admissions,
     registry: Arc<Registry>,
     tools: ToolEngine,
     store: SharedStore,
     emitters: EmitterPool,
     announcer: Announcer,
+    attachments: Attachments,
     stops: Mutex<Stops>,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -57,12 +84,34 @@ struct Shared {
 /// How runs of this process are told to end.
 #[derive(Default)]
 struct Stops {
-    working: HashMap<RunId, watch::Sender<Option<Halt>>>,
+    working: HashMap<RunId, Working>,
     /// Stopped before they began.
     early: HashMap<RunId, Instant>,
+    /// Runs of which an event could not be stored: they end with an error as soon as one can.
+    unstored: HashMap<RunId, Unstored>,
     /// Threads that this process works on, and whether there may be more to do than was seen. A process never claims what it
     /// works on itself, whatever a clock that was set says about its leases.
     threads: HashMap<ThreadId, bool>,
+}
+
+/// A run of which an event is not in the log.
+struct Unstored {
+    thread: ThreadId,
+    /// The store works and takes no such event, as against one that failed.
+    refused: bool,
+}
+
+/// A run that this process works on.
+struct Working {
+    thread: ThreadId,
+    halt: watch::Sender<Option<Halt>>,
+}
+
+impl Working {
+    /// The first reason counts.
+    fn halt(&self, why: Halt) {
+        self.halt.send_modify(|halt| _ = halt.get_or_insert(why));
+    }
 }
 
 /// Takes the thread out again, whatever ends the work.
@@ -85,6 +134,8 @@ impl Drop for AtWork<'_> {
 pub struct EngineParts {
     /// How long a lease lasts without renewal.
     pub lease: Duration,
+    /// How many runs of each user are worked on at a time.
+    pub admissions: Admissions,
     /// The agents.
     pub registry: Arc<Registry>,
     /// The tools.
@@ -95,6 +146,8 @@ pub struct EngineParts {
     pub emitters: EmitterPool,
     /// Where changes of threads are told.
     pub announcer: Announcer,
+    /// The files of messages.
+    pub attachments: Attachments,
 }
 
 impl Engine {
@@ -104,11 +157,15 @@ impl Engine {
             shared: Arc::new(Shared {
                 owner: uuid::Uuid::now_v7().to_string(),
                 lease: parts.lease,
+                // Those that wait are in the store, where their number is bounded.
+                turns: Turns::new(1, usize::MAX),
+                admissions: parts.admissions,
                 registry: parts.registry,
                 tools: parts.tools,
                 store: parts.store,
                 emitters: parts.emitters,
                 announcer: parts.announcer,
+                attachments: parts.attachments,
                 stops: Mutex::default(),
                 tasks: TaskTracker::new(),
                 closing: CancellationToken::new(),
@@ -148,13 +205,19 @@ impl Engine {
     pub fn stop(&self, run: RunId) {
         let mut stops = self.shared.stops();
         match stops.working.get(&run) {
-            Some(halt) => halt.send_modify(|halt| _ = halt.get_or_insert(Halt::Stopped)),
+            Some(working) => working.halt(Halt::Stopped),
             None => {
                 // A run that waits longer than this finds its stop in the store.
                 stops.early.retain(|_, at| at.elapsed() < EARLY_STOP);
                 stops.early.insert(run, Instant::now());
             }
         }
+    }
+
+    /// The thread was deleted: what works in it ends at once, and asks its model nothing more.
+    pub fn forget(&self, thread: ThreadId) {
+        let stops = self.shared.stops();
+        stops.working.values().filter(|working| working.thread == thread).for_each(|working| working.halt(Halt::Lost));
     }
 
     /// Takes on no more runs, and waits for those under way, at most `patience`. Runs that take longer are given back to be
@@ -167,9 +230,7 @@ impl Engine {
         }
         let left = {
             let stops = self.shared.stops();
-            for halt in stops.working.values() {
-                halt.send_modify(|halt| _ = halt.get_or_insert(Halt::Lost));
-            }
+            stops.working.values().for_each(|working| working.halt(Halt::Lost));
             stops.working.len()
         };
         tracing::warn!(runs = left, "runs did not end in time; they go on in the next process");
@@ -225,6 +286,8 @@ impl Shared {
         let more = stops.threads.get_mut(&thread).is_some_and(std::mem::take);
         if !more {
             stops.threads.remove(&thread);
+            // Its runs have ended, or others work on them.
+            stops.unstored.retain(|_, run| run.thread != thread);
         }
         more
     }
@@ -234,159 +297,308 @@ impl Shared {
     async fn execute(&self, run: ClaimedRun) {
         let run_id = run.fence.run_id;
         let (halt, halted) = watch::channel(None);
+        let has_left = self.has_left(&run).await;
+        if has_left {
+            tracing::info!("whoever asked has left the thread; the run ends");
+        }
         {
             let mut stops = self.stops();
-            if stops.early.remove(&run_id).is_some() || run.stopped {
+            if stops.early.remove(&run_id).is_some() || run.stopped || has_left {
                 halt.send_replace(Some(Halt::Stopped));
             }
-            stops.working.insert(run_id, halt);
+            stops.working.insert(run_id, Working { thread: run.thread_id, halt });
         }
         let done = CancellationToken::new();
         let outcome = tokio::join!(self.keep_lease(&run, &done), async {
             let _done = done.clone().drop_guard();
+            // A run that is ended while it waits for its user's others goes on to say so.
+            let mut ended = halted.clone();
+            let _turn = tokio::select! {
+                turn = self.turn(run.user_id) => turn,
+                _ = ended.wait_for(Option::is_some) => None,
+            };
             self.answer(&run, halted).await
         });
         self.stops().working.remove(&run_id);
-        if let Err(EmitError::Store) = outcome.1 {
-            // The store refused an event for good; the lease runs out and the sweep takes the run up again.
-            tracing::error!("the run's events could not be stored");
+        if let Err(error @ (EmitError::Store | EmitError::Refused)) = outcome.1 {
+            let refused = error == EmitError::Refused;
+            self.stops().unstored.insert(run_id, Unstored { thread: run.thread_id, refused });
+        }
+        if self.stops().unstored.contains_key(&run_id) {
+            tracing::error!("the run's events could not be stored; it ends with an error once the store takes one");
+            self.give_back(&run).await;
         }
         self.announcer.thread_as_stored(run.thread_id).await;
     }
 
-    /// Renews the lease until the run is done; a lease that is lost ends the run.
+    /// Waits until fewer of the user's runs are worked on than may be.
+    async fn turn(&self, user: UserId) -> Option<Turn> {
+        match self.admissions.quota_of(user).await {
+            Ok(quota) => self.turns.take_of(user, quota.runs_at_once).await.ok(),
+            Err(error) => {
+                tracing::warn!(%error, "the quotas of the run's user could not be looked up");
+                self.turns.take(user).await.ok()
+            }
+        }
+    }
+
+    /// Gives the lease of a run back, as soon as the store takes that. Others of its thread wait behind it anyway, and it is not
+    /// claimed again at once: what failed may fail again.
+    async fn give_back(&self, run: &ClaimedRun) {
+        let mut given_back = false;
+        while !given_back {
+            given_back = self.store.release_lease(run.fence).await.is_ok();
+            tokio::select! {
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+                () = self.closing.cancelled() => return,
+            }
+        }
+    }
+
+    /// Whether the run's user may no longer read the thread: nobody works, and no tool looks, for someone who has left.
+    async fn has_left(&self, run: &ClaimedRun) -> bool {
+        match self.store.thread(run.user_id, run.thread_id).await {
+            Ok(thread) => thread.is_none(),
+            Err(error) => {
+                tracing::warn!(%error, "the run's user could not be looked up");
+                false
+            }
+        }
+    }
+
+    /// Renews the lease until the run is done; a lease that is lost ends the run, as does a user who left the thread.
     async fn keep_lease(&self, run: &ClaimedRun, done: &CancellationToken) {
         let mut ticks = interval(self.lease / 3);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
+        let mut renewed = Instant::now();
         loop {
             tokio::select! {
                 () = done.cancelled() => return,
                 _ = ticks.tick() => {}
             }
             match self.store.renew_lease(run.fence, self.lease).await {
-                Ok(true) => {}
+                Ok(true) => {
+                    renewed = Instant::now();
+                    if self.has_left(run).await
+                        && let Some(working) = self.stops().working.get(&run.fence.run_id)
+                    {
+                        working.halt(Halt::Stopped);
+                    }
+                }
                 Ok(false) => {
-                    if let Some(halt) = self.stops().working.get(&run.fence.run_id) {
-                        halt.send_modify(|halt| _ = halt.get_or_insert(Halt::Lost));
+                    if let Some(working) = self.stops().working.get(&run.fence.run_id) {
+                        working.halt(Halt::Lost);
                     }
                     return;
                 }
-                Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+                Err(error) => {
+                    tracing::warn!(%error, "the lease could not be renewed");
+                    // By now it is over, and nothing that the agent says is stored: it need not go on.
+                    if renewed.elapsed() >= self.lease {
+                        let mut stops = self.stops();
+                        stops.unstored.insert(run.fence.run_id, Unstored { thread: run.thread_id, refused: false });
+                        if let Some(working) = stops.working.get(&run.fence.run_id) {
+                            working.halt(Halt::Lost);
+                        }
+                        return;
+                    }
+                }
             }
         }
     }
 
     async fn answer(&self, run: &ClaimedRun, halted: watch::Receiver<Option<Halt>>) -> Result<(), EmitError> {
-        let emitter = self.emitters.emitter(run.thread_id, run.fence);
         let started = Instant::now();
-        let progress = Progress::read(&self.store, run).await.map_err(|error| {
-            tracing::error!(%error, "the run's events could not be read");
-            EmitError::Store
-        })?;
-        let agent = self.registry.find(Some(&run.agent));
+        let progress = match Progress::read(&self.store, run).await {
+            Ok(progress) => progress,
+            Err(error) => {
+                tracing::error!(%error, "the run's events could not be read");
+                return match StoreError::among(&error) {
+                    // They stay so: the run ends, and what comes after it in the thread is worked on.
+                    Some(StoreError::Corrupt(_)) => {
+                        let emitter = self.emitters.take_up(run.thread_id, run.fence, Progress::none(run).run);
+                        emitter.agent_error(&run.agent, ErrorCode::Internal, UNREADABLE.to_owned(), true).await
+                    }
+                    _ => Err(EmitError::Store),
+                };
+            }
+        };
+        let emitter = self.emitters.take_up(run.thread_id, run.fence, progress.run.clone());
+        // What the run took in processes before this one counts, and the time between them too: people waited for it.
+        let before = progress.run.started_at.map_or(0, |at| Timestamp::now().millis_since(at));
+        let listed = self.registry.find(Some(&run.agent));
         let iteration = progress.iterations + 1;
         emitter
             .agent_started(AgentStarted {
                 agent: run.agent.clone(),
                 answers: run.message_id,
                 parent_run_id: None,
-                model: agent.as_ref().and_then(|agent| agent.provider.model().map(str::to_owned)),
+                model: listed.as_ref().and_then(|listed| listed.agent.model().map(str::to_owned)),
                 iteration,
             })
             .await?;
         tracing::info!(iteration, "run started");
-        let Some(agent) = agent else {
+        let Some(listed) = listed else {
+            let why = "the server stopped while the tool worked, and its agent is no longer there";
+            close_calls(&emitter, &progress, why).await?;
             let message = format!("there is no agent called {:?} any more", run.agent);
             return emitter.agent_error(&run.agent, ErrorCode::AgentUnknown, message, false).await;
         };
-        let context = context_of(run, agent, emitter.clone(), halted);
-        let mut answer = Answer::new(&context, &progress);
-        let outcome = self.work_on(run, &context, &progress, &mut answer).await;
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let context = context_of(run, listed, emitter.clone(), halted, progress.worked);
+        let mut handle = RunHandle::new(&context, &self.tools, &progress);
+        let outcome = contained(self.work_on(run, &context, &progress, &mut handle)).await;
+        let answer = &handle.answer;
+        let duration_ms = before.saturating_add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let completed = |status| AgentCompleted { agent: run.agent.clone(), status, duration_ms, usage: answer.usage };
         match outcome {
-            Outcome::Completed => {
+            Ok(()) => {
                 answer.seal().await?;
                 tracing::info!(duration_ms, outcome = "completed", "run ended");
-                emitter.agent_completed(completed(CompletedStatus::Completed)).await
+                emitter.agent_completed(completed(CompletedStatus::Completed)).await?;
+                self.title_later(run, &context.listed, &handle);
+                Ok(())
             }
-            Outcome::Halted(Halt::Stopped) => {
+            Err(Leave::Halted(Halt::Stopped)) => {
                 answer.seal().await?;
                 tracing::info!(duration_ms, outcome = "stopped", "run ended");
                 emitter.agent_completed(completed(CompletedStatus::Stopped)).await
             }
-            Outcome::Halted(Halt::TimedOut) => {
+            Err(Leave::Halted(Halt::TimedOut)) => {
                 answer.seal().await?;
-                let message = format!("the run took longer than {} s", context.agent.max_time.as_secs());
-                tracing::warn!(duration_ms, outcome = "failed", code = %ErrorCode::AgentFailed, message, "run ended");
+                let message = format!("the run took longer than {} s", context.listed.max_time.as_secs());
+                tracing::warn!(duration_ms, outcome = "failed", code = %ErrorCode::AgentFailed, reason = message, "run ended");
                 emitter.agent_error(&run.agent, ErrorCode::AgentFailed, message, true).await
             }
-            Outcome::Halted(Halt::Lost) => {
+            Err(Leave::Halted(Halt::Lost)) => {
                 tracing::warn!(duration_ms, outcome = "handed over", "run ended here");
                 if let Err(error) = self.store.release_lease(run.fence).await {
                     tracing::warn!(%error, "the lease could not be given back");
                 }
                 Ok(())
             }
-            Outcome::Failed { code, message, retryable } => {
+            Err(Leave::Failed { code, message, retryable }) => {
                 answer.seal().await?;
-                tracing::warn!(duration_ms, outcome = "failed", %code, message, "run ended");
+                tracing::warn!(duration_ms, outcome = "failed", %code, reason = message, "run ended");
                 emitter.agent_error(&run.agent, code, message, retryable).await
             }
-            Outcome::Silenced(error) => Err(error),
+            Err(Leave::Silenced(error)) => Err(error),
         }
     }
 
-    /// Takes the run up where it stands, and takes turns.
+    /// Has the agent name a conversation that is named after its first message. Nobody waits for that.
+    fn title_later(&self, run: &ClaimedRun, listed: &Arc<Listed>, handle: &RunHandle<'_>) {
+        let [ChatMessage::User { text: question, .. }] = handle.conversation() else { return };
+        let (question, answer, thread) = (question.clone(), handle.text().to_owned(), run.thread_id);
+        let (store, announcer, listed) = (self.store.clone(), self.announcer.clone(), listed.clone());
+        let closing = self.closing.clone();
+        self.tasks.spawn(async move {
+            let titled = tokio::time::timeout(TITLE_PATIENCE, listed.agent.title(&question, &answer));
+            // A process that ends waits for runs, and not for a title.
+            let Some(Ok(Some(title))) = closing.run_until_cancelled(titled).await else { return };
+            match store.retitle(thread, &title::made_title(&question), &title).await {
+                Ok(true) => announcer.thread_as_stored(thread).await,
+                // A person gave it a name.
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, thread_id = %thread, "the title could not be stored"),
+            }
+        });
+    }
+
+    /// Takes the run up where it stands, and hands it to its agent.
     async fn work_on(
         &self,
         run: &ClaimedRun,
         context: &RunContext,
         progress: &Progress,
-        answer: &mut Answer,
-    ) -> Outcome {
+        handle: &mut RunHandle<'_>,
+    ) -> Result<(), Leave> {
         if progress.answered {
             // A stop keeps what was said as the answer, too.
-            return if run.stopped { Outcome::Halted(Halt::Stopped) } else { Outcome::Completed };
+            return if run.stopped { Err(Leave::Halted(Halt::Stopped)) } else { Ok(()) };
         }
-        let mut messages = match conversation::read(&self.store, run).await {
-            Ok(messages) => messages,
-            Err(error) => {
-                tracing::error!(%error, "the conversation could not be read");
-                let message = "the conversation could not be read".to_owned();
-                return Outcome::Failed { code: ErrorCode::Internal, message, retryable: true };
+        let unstored = self.stops().unstored.remove(&run.fence.run_id);
+        if let Some(Unstored { refused, .. }) = unstored {
+            handle.close_calls(progress).await?;
+            if refused {
+                handle.answer.give_up_sealing();
             }
-        };
-        if progress.iterations > 0 {
-            let taken_up = turns::take_up(context, &self.tools, progress, answer).await;
-            match taken_up {
-                Ok(done) => messages.extend(done),
-                Err(outcome) => return outcome,
-            }
+            let message = if refused { REFUSED } else { UNSTORED }.to_owned();
+            return Err(Leave::Failed { code: ErrorCode::Internal, message, retryable: true });
         }
         if progress.is_hopeless() {
+            // A call that takes the process down with it must not be made once more.
+            close_calls(&context.emitter, progress, "the server stopped again and again while the tool worked").await?;
             let (code, message) = recovery::too_often(run.fence.run_id);
-            return Outcome::Failed { code, message, retryable: true };
+            return Err(Leave::Failed { code, message, retryable: true });
         }
-        turns::run(context, &self.tools, messages, answer).await
+        if progress.iterations > 0 {
+            handle.take_up(progress).await?;
+        }
+        handle.set_conversation(
+            conversation::read(&*self.store, &self.attachments, run, context.takes()).await.map_err(|error| {
+                tracing::error!(%error, "the conversation could not be read");
+                let message = "the conversation could not be read".to_owned();
+                Leave::Failed { code: ErrorCode::Internal, message, retryable: true }
+            })?,
+        );
+        // An agent that waits for nothing would not hear of it.
+        if let Some(halt) = *context.halt.borrow() {
+            return Err(Leave::Halted(halt));
+        }
+        context.listed.agent.run(handle).await
     }
+}
+
+/// Ends the calls that a former process began, and that nobody is to do again.
+async fn close_calls(emitter: &Emitter, progress: &Progress, why: &str) -> Result<(), EmitError> {
+    for call in progress.open_calls() {
+        let (tool_call_id, tool) = (call.tool_call_id.clone(), call.tool.clone());
+        let result = json!({ "error": why });
+        let status = ToolStatus::Interrupted;
+        emitter.tool_completed(ToolCompleted { tool_call_id, tool, status, result, duration_ms: 0 }).await?;
+    }
+    Ok(())
+}
+
+/// An agent, a model or a tool that panics ends its run at once: left to its lease, the run would be tried again and panic again.
+/// The panic itself is in the log.
+async fn contained(work: impl Future<Output = Result<(), Leave>>) -> Result<(), Leave> {
+    let worked = AssertUnwindSafe(work).catch_unwind().await;
+    worked
+        .unwrap_or_else(|_| Err(Leave::failed("the agent stopped on a fault of its own, which is in the server's log")))
 }
 
 /// What the run knows of itself.
 fn context_of(
     run: &ClaimedRun,
-    agent: Arc<Agent>,
-    emitter: netra_ws::emitter::Emitter,
+    listed: Arc<Listed>,
+    emitter: Emitter,
     halt: watch::Receiver<Option<Halt>>,
+    worked: Duration,
 ) -> RunContext {
     RunContext {
         user_id: run.user_id,
         thread_id: run.thread_id,
         run_id: run.fence.run_id,
-        deadline: Instant::now() + agent.max_time,
-        agent,
+        // Processes before this one had their part of the time.
+        deadline: Instant::now() + listed.max_time.saturating_sub(worked),
+        listed,
         emitter,
         halt,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_the_run_and_not_the_worker() {
+        let worked = contained(async { panic!("a fault in a model") }).await;
+        let Err(Leave::Failed { code, message, retryable }) = worked else { panic!("{worked:?}") };
+        assert_eq!((code, retryable), (ErrorCode::AgentFailed, true));
+        assert!(!message.contains("a fault in a model"), "what it says is for the log: {message}");
+        assert!(contained(async { Ok(()) }).await.is_ok());
     }
 }

@@ -1,17 +1,19 @@
 //! Taking up a run that another process began: its events say how far it came.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use netra_ws::{
-    ErrorCode, MessageId, RunId,
+    ErrorCode, MessageId, RunId, Timestamp,
     log::{LogError, PageLimit},
-    message::ServerMessage,
-    model::{Run, ToolCall},
+    message::Event,
+    model::{Run, ToolCall, Usage},
 };
 
-use super::provider::ChatMessage;
+use sha2::{Digest, Sha256};
+
+use super::model::{ChatMessage, Replay};
 use crate::server::{
-    store::{ClaimedRun, SharedStore},
+    store::{ClaimedRun, SharedStore, StoreError},
     tool::ToolRequest,
 };
 
@@ -33,12 +35,21 @@ pub(super) struct Progress {
     pub(super) iterations: u32,
     /// Those of them since the last step was finished.
     attempts: u32,
+    /// Turns that ended with calls.
+    pub(super) steps: u32,
+    /// How long processes worked on it, as far as its events tell.
+    pub(super) worked: Duration,
+    /// The same before the last of them, and when that one began.
+    worked_before: Duration,
+    begun_at: Timestamp,
     /// How much text, in bytes, stood before each tool was called.
     said_before: HashMap<String, usize>,
     /// The text of its finished turns; what follows belongs to a turn that was cut off.
     pub(super) kept: String,
     /// Whether the whole answer is in the log and only the run's end is missing.
     pub(super) answered: bool,
+    /// What it has used so far.
+    pub(super) usage: Option<Usage>,
 }
 
 impl Progress {
@@ -48,9 +59,14 @@ impl Progress {
             run: Run::queued(run.fence.run_id, run.agent.clone(), run.message_id),
             iterations: 0,
             attempts: 0,
+            steps: 0,
+            worked: Duration::ZERO,
+            worked_before: Duration::ZERO,
+            begun_at: Timestamp::default(),
             said_before: HashMap::new(),
             kept: String::new(),
             answered: false,
+            usage: run.usage,
         }
     }
 
@@ -64,52 +80,44 @@ impl Progress {
             let Some(last) = page.events.last() else { return Ok(progress) };
             after = last.seq;
             for event in page.events.iter().filter(|event| event.run_id == Some(claimed.fence.run_id)) {
-                let frame = event.decode().map_err(|error| LogError::Store(Box::new(error)))?;
+                let frame = match event.decode() {
+                    // An event of a later version says nothing to this one.
+                    Err(error) if error.code == ErrorCode::UnknownType => continue,
+                    decoded => decoded.map_err(|error| LogError::store(StoreError::corrupt(error)))?,
+                };
                 progress.apply(&frame.message, event.ts);
             }
         }
     }
 
-    fn apply(&mut self, message: &ServerMessage, at: netra_ws::Timestamp) {
-        self.run.apply(message, at);
-        match message {
-            ServerMessage::AgentStarted(_) => {
+    fn apply(&mut self, event: &Event, at: Timestamp) {
+        self.run.apply(event, at);
+        match event {
+            Event::AgentStarted(_) => {
+                self.worked_before = self.worked;
+                self.begun_at = at;
                 self.iterations += 1;
                 self.attempts += 1;
             }
             // A tool is called at the end of a turn, so the text before it is finished.
-            ServerMessage::ToolExecuting(call) => {
+            Event::ToolExecuting(call) => {
+                // Calls of one turn begin before any of them ends.
+                let with_others = self.open_calls().any(|other| other.tool_call_id != call.tool_call_id);
+                self.steps += u32::from(!with_others);
                 self.kept.clone_from(&self.run.text);
                 self.said_before.insert(call.tool_call_id.clone(), self.kept.len());
             }
-            ServerMessage::ToolCompleted(_) => self.attempts = 0,
-            ServerMessage::AgentResponse(_) => self.answered = true,
-            ServerMessage::Connect(_)
-            | ServerMessage::Disconnect(_)
-            | ServerMessage::Heartbeat(_)
-            | ServerMessage::Pong(_)
-            | ServerMessage::Authenticated(_)
-            | ServerMessage::Subscribed(_)
-            | ServerMessage::ThreadSnapshot(_)
-            | ServerMessage::Ack(_)
-            | ServerMessage::Unsubscribed(_)
-            | ServerMessage::ErrorMessage(_)
-            | ServerMessage::ThreadCreated(_)
-            | ServerMessage::ThreadUpdate(_)
-            | ServerMessage::ThreadDeleted(_)
-            | ServerMessage::ThreadMessage(_)
-            | ServerMessage::AgentThinking(_)
-            | ServerMessage::ToolApprovalRequired(_)
-            | ServerMessage::AgentProgress(_)
-            | ServerMessage::PartialResult(_)
-            | ServerMessage::AgentCompleted(_)
-            | ServerMessage::AgentError(_)
-            | ServerMessage::SystemMessage(_)
-            | ServerMessage::Broadcast(_)
-            | ServerMessage::RoomMessage(_)
-            | ServerMessage::JsonrpcResponse(_)
-            | ServerMessage::JsonrpcNotification(_) => {}
+            Event::ToolCompleted(_) => self.attempts = 0,
+            Event::AgentResponse(_) => self.answered = true,
+            Event::ThreadMessage(_)
+            | Event::AgentThinking(_)
+            | Event::ToolApprovalRequired(_)
+            | Event::AgentProgress(_)
+            | Event::PartialResult(_)
+            | Event::AgentCompleted(_)
+            | Event::AgentError(_) => {}
         }
+        self.worked = self.worked_before + Duration::from_millis(at.millis_since(self.begun_at));
     }
 
     /// The answer's id, if it has begun.
@@ -150,10 +158,75 @@ pub(super) fn too_often(run: RunId) -> (ErrorCode, String) {
 }
 
 fn as_turn(said: &str, call: &ToolCall) -> [ChatMessage; 2] {
-    let request =
-        ToolRequest { id: call.tool_call_id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) };
+    let id = id_for_models(&call.tool_call_id);
+    let request = ToolRequest { id: id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) };
     [
-        ChatMessage::Assistant { text: said.to_owned(), calls: vec![request] },
-        ChatMessage::Tool { id: call.tool_call_id.clone(), result: call.result.to_string() },
+        ChatMessage::Assistant { text: said.to_owned(), calls: vec![request], replay: Replay::default() },
+        ChatMessage::Tool { id, name: call.tool.clone(), result: call.result.to_string() },
     ]
+}
+
+/// A call's id as models take it: nine letters and digits, the same for the same call. The id that the model gave is not kept.
+pub(super) fn id_for_models(tool_call_id: &str) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    Sha256::digest(tool_call_id)
+        .iter()
+        .take(9)
+        .map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use netra_ws::{
+        ThreadId, UserId,
+        log::Fence,
+        model::{Object, ToolStatus},
+        payload::{AgentStarted, ToolCompleted, ToolExecuting},
+    };
+
+    use super::*;
+
+    fn claimed() -> ClaimedRun {
+        ClaimedRun {
+            fence: Fence { run_id: RunId::new(), token: 1 },
+            thread_id: ThreadId::new(),
+            user_id: UserId::new(),
+            message_id: None,
+            agent: "assistant".to_owned(),
+            start_seq: None,
+            stopped: false,
+            usage: None,
+        }
+    }
+
+    #[test]
+    fn what_processes_before_took_is_counted() {
+        let mut progress = Progress::none(&claimed());
+        let mut at = |second: u64, event: Event| progress.apply(&event, Timestamp::from_millis(second * 1_000));
+        let started = |iteration| {
+            let agent = "assistant".to_owned();
+            Event::AgentStarted(AgentStarted { agent, answers: None, parent_run_id: None, model: None, iteration })
+        };
+        let begins = |call: &str| {
+            let (tool_call_id, tool, agent) = (call.to_owned(), "wait".to_owned(), "assistant".to_owned());
+            Event::ToolExecuting(ToolExecuting { tool_call_id, tool, agent, arguments: Object::new() })
+        };
+        let ends = |call: &str| {
+            let (tool_call_id, tool) = (call.to_owned(), "wait".to_owned());
+            let (status, result) = (ToolStatus::Ok, serde_json::Value::Null);
+            Event::ToolCompleted(ToolCompleted { tool_call_id, tool, status, result, duration_ms: 1 })
+        };
+        at(100, started(1));
+        // One turn with two calls, and one with one.
+        at(101, begins("a"));
+        at(101, begins("b"));
+        at(102, ends("b"));
+        at(103, ends("a"));
+        at(105, begins("c"));
+        // An hour in which nobody worked on it.
+        at(3_700, started(2));
+        at(3_702, ends("c"));
+        assert_eq!((progress.worked, progress.steps), (Duration::from_secs(5 + 2), 2));
+    }
 }

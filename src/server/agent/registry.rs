@@ -2,16 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use netra_ws::{ErrorCode, discovery::AgentInfo};
+use netra_ws::{
+    ErrorCode,
+    discovery::AgentInfo,
+    model::{Role, User},
+};
 
-use super::provider::{Provider, guide::Guide, openai::OpenAi};
+use super::{
+    Agent,
+    guide::Guide,
+    model,
+    tool_loop::{Budget, ToolLoop},
+};
 use crate::server::{
-    config::{AgentConfig, AgentKind},
+    config::{AgentConfig, AgentKind, Audience},
     error::ApiError,
 };
 
-/// An agent that can be asked.
-pub struct Agent {
+/// An agent that can be asked, as the picker lists it.
+pub struct Listed {
     /// Its name in messages.
     pub name: String,
     /// Its name for people.
@@ -20,19 +29,21 @@ pub struct Agent {
     pub description: String,
     /// Questions that it can answer.
     pub examples: Vec<String>,
-    /// Where its words come from.
-    pub provider: Box<dyn Provider>,
+    /// What runs.
+    pub agent: Box<dyn Agent>,
     /// The tools it may use; all when absent.
     pub tools: Option<Vec<String>>,
     /// Turns it may take in one run.
     pub max_steps: u32,
     /// How long a run may take.
     pub max_time: Duration,
+    /// Who may use it.
+    pub users: Audience,
 }
 
 /// The agents by name.
 pub struct Registry {
-    agents: Vec<Arc<Agent>>,
+    agents: Vec<Arc<Listed>>,
 }
 
 impl Registry {
@@ -43,24 +54,37 @@ impl Registry {
     }
 
     /// The agent with this name; the default when none is named.
-    pub fn find(&self, name: Option<&str>) -> Option<Arc<Agent>> {
+    pub fn find(&self, name: Option<&str>) -> Option<Arc<Listed>> {
         match name {
             Some(name) => self.agents.iter().find(|agent| agent.name == name).cloned(),
             None => self.agents.first().cloned(),
         }
     }
 
+    /// Whether everybody may use every agent.
+    pub fn is_for_everyone(&self) -> bool {
+        self.agents.iter().all(|agent| agent.users == Audience::default())
+    }
+
+    /// The first agent that somebody may use.
+    pub fn first_for(&self, role: Role, address: Option<&str>) -> Option<&Listed> {
+        self.agents.iter().find(|agent| agent.users.holds(role, address)).map(AsRef::as_ref)
+    }
+
     /// The agent with this name, the default when none is named, or why there is none.
-    pub fn require(&self, name: Option<&str>) -> Result<Arc<Agent>, ApiError> {
+    pub fn require(&self, name: Option<&str>) -> Result<Arc<Listed>, ApiError> {
         self.find(name).ok_or_else(|| {
             ApiError::new(ErrorCode::AgentUnknown, format!("there is no agent called {:?}", name.unwrap_or_default()))
         })
     }
 
-    /// What discovery tells.
-    pub fn infos(&self) -> Vec<AgentInfo> {
+    /// What discovery tells a user, or anyone.
+    pub fn infos(&self, user: Option<&User>) -> Vec<AgentInfo> {
+        let role = user.map_or(Role::Guest, |user| user.role);
+        let address = user.and_then(|user| user.email.as_deref());
         self.agents
             .iter()
+            .filter(|agent| agent.users.holds(role, address))
             .map(|agent| AgentInfo {
                 name: agent.name.clone(),
                 title: agent.title.clone(),
@@ -71,26 +95,27 @@ impl Registry {
     }
 }
 
-fn build(config: &AgentConfig, http: &reqwest::Client) -> Agent {
-    let provider: Box<dyn Provider> = match &config.kind {
+fn build(config: &AgentConfig, http: &reqwest::Client) -> Listed {
+    let agent: Box<dyn Agent> = match &config.kind {
         AgentKind::Guide => Box::new(Guide),
-        AgentKind::OpenAi { base_url, api_key, model, system, stall } => Box::new(OpenAi::new(
-            http.clone(),
-            base_url.clone(),
-            api_key.clone(),
-            model.clone(),
-            system.clone(),
-            *stall,
-        )),
+        AgentKind::Model(model) => {
+            let budget = Budget {
+                max_steps: config.max_steps,
+                max_tokens: model.max_run_tokens,
+                max_context_tokens: model.max_context_tokens,
+            };
+            Box::new(ToolLoop::new(model::build(model, http), model.settings.takes, budget, model.price, model.titles))
+        }
     };
-    Agent {
+    Listed {
         name: config.name.clone(),
         title: config.title.clone(),
         description: config.description.clone(),
         examples: config.examples.clone(),
-        provider,
+        agent,
         tools: config.tools.clone(),
         max_steps: config.max_steps,
         max_time: config.max_time,
+        users: config.users.clone(),
     }
 }

@@ -1,0 +1,83 @@
+//! What was found at each model's server when it was last asked: for the settings page, as `netra agents check` prints it.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use netra_ws::{ErrorCode, Timestamp};
+use tokio::sync::Semaphore;
+
+use super::check;
+use crate::{
+    app::api::AgentState,
+    server::{
+        config::{AgentConfig, AgentKind, ModelConfig},
+        error::ApiError,
+    },
+};
+
+/// How long what was found stands: a check costs tokens.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// The agents of this server and what was found.
+pub struct Checks {
+    http: reqwest::Client,
+    agents: Vec<(String, String, Option<Box<ModelConfig>>)>,
+    found: Mutex<HashMap<String, (bool, String, Timestamp)>>,
+    /// One check at a time.
+    turn: Semaphore,
+}
+
+impl Checks {
+    /// Nothing was checked yet.
+    pub fn new(configs: &[AgentConfig], http: &reqwest::Client) -> Self {
+        let agents = configs.iter().map(|config| {
+            let model = match &config.kind {
+                AgentKind::Model(model) => Some(model.clone()),
+                AgentKind::Guide => None,
+            };
+            (config.name.clone(), config.title.clone(), model)
+        });
+        Self { http: http.clone(), agents: agents.collect(), found: Mutex::default(), turn: Semaphore::new(1) }
+    }
+
+    /// Every agent as it was found last.
+    pub fn states(&self) -> Vec<AgentState> {
+        self.agents.iter().map(|(name, title, model)| self.state(name, title, model.is_some())).collect()
+    }
+
+    fn state(&self, name: &str, title: &str, has_model: bool) -> AgentState {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let (works, said, at) = match found {
+            Some((works, said, at)) => (Some(works), said, Some(at)),
+            None if has_model => (None, "Not checked since the server started.".to_owned(), None),
+            None => (Some(true), "Works without a model.".to_owned(), None),
+        };
+        AgentState { name: name.to_owned(), title: title.to_owned(), has_model, works, said, at }
+    }
+
+    /// Asks the agent's model, unless it was asked a moment ago.
+    pub async fn check(&self, name: &str) -> Result<AgentState, ApiError> {
+        let (name, title, model) = self
+            .agents
+            .iter()
+            .find(|(known, ..)| known == name)
+            .ok_or_else(|| ApiError::new(ErrorCode::AgentUnknown, format!("there is no agent called {name:?}")))?;
+        let Some(model) = model else { return Ok(self.state(name, title, false)) };
+        let _turn = self.turn.acquire().await.map_err(|error| ApiError::internal(&error))?;
+        let state = self.state(name, title, true);
+        let age = state.at.map(|at| Timestamp::now().millis_since(at));
+        if age.is_some_and(|age| u128::from(age) < FRESH.as_millis()) {
+            return Ok(state);
+        }
+        let report = check::check(name, model, &self.http).await;
+        let line = report.line();
+        let said = line.strip_prefix(&format!("{name}: ")).unwrap_or(&line).to_owned();
+        tracing::info!(agent = name, works = report.is_fine(), said, "agent checked");
+        let found = (report.is_fine(), said, Timestamp::now());
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), found);
+        Ok(self.state(name, title, true))
+    }
+}

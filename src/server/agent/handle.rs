@@ -1,0 +1,239 @@
+//! What an agent holds of its run. It is the only way to an emitter, so that no agent can tell of things in a wrong order.
+
+use std::{future::Future, time::Duration};
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use netra_ws::{ErrorCode, emitter::EmitError, model::Usage};
+
+use super::{
+    Halt, RunContext,
+    answer::Answer,
+    model::{ChatMessage, Takes},
+    recovery::{self, Progress},
+};
+use crate::server::tool::{ToolEngine, ToolOutcome, ToolRequest, ToolSpec, ToolStop};
+
+/// Something that answers.
+#[async_trait]
+pub trait Agent: Send + Sync + 'static {
+    /// The name of the model that it asks, if it asks one.
+    fn model(&self) -> Option<&str>;
+
+    /// What its model is given beside text; absent where it asks none.
+    fn takes(&self) -> Option<Takes> {
+        None
+    }
+
+    /// Works on a run until its answer is complete. A run that another process began is worked on from where it stands.
+    async fn run(&self, run: &mut RunHandle<'_>) -> Result<(), Leave>;
+
+    /// A title for a conversation that began with this question and this answer, if the agent gives titles.
+    async fn title(&self, _question: &str, _answer: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Why an agent left its run before it was done. Every one of a handle's methods may say so; an agent passes it on with `?`.
+#[derive(Debug)]
+pub enum Leave {
+    /// The run was ended from outside.
+    Halted(Halt),
+    /// The agent failed.
+    Failed {
+        /// For programs.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+        /// Whether asking again may help.
+        retryable: bool,
+    },
+    /// Nothing more can be written.
+    Silenced(EmitError),
+}
+
+impl Leave {
+    /// The agent could not finish, for a reason that people can do something about.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::Failed { code: ErrorCode::AgentFailed, message: message.into(), retryable: true }
+    }
+}
+
+impl From<EmitError> for Leave {
+    fn from(error: EmitError) -> Self {
+        Self::Silenced(error)
+    }
+}
+
+impl From<ToolStop> for Leave {
+    fn from(stop: ToolStop) -> Self {
+        match stop {
+            ToolStop::Halted(halt) => Self::Halted(halt),
+            ToolStop::Emit(error) => Self::Silenced(error),
+        }
+    }
+}
+
+/// A run in an agent's hands.
+pub struct RunHandle<'a> {
+    context: &'a RunContext,
+    tools: &'a ToolEngine,
+    conversation: Vec<ChatMessage>,
+    finished: Vec<ChatMessage>,
+    pub(super) answer: Answer,
+}
+
+impl<'a> RunHandle<'a> {
+    pub(super) fn new(context: &'a RunContext, tools: &'a ToolEngine, progress: &Progress) -> Self {
+        let answer = Answer::new(context, progress);
+        Self { context, tools, conversation: Vec::new(), finished: Vec::new(), answer }
+    }
+
+    pub(super) fn set_conversation(&mut self, conversation: Vec<ChatMessage>) {
+        self.conversation = conversation;
+    }
+
+    /// Brings a run that was cut off back to the end of its last finished step: open calls end, and text of a step that did not
+    /// finish is discarded.
+    pub(super) async fn take_up(&mut self, progress: &Progress) -> Result<(), Leave> {
+        self.finished = progress.turns();
+        self.close_calls(progress).await?;
+        self.answer.rewind(&progress.kept).await?;
+        Ok(())
+    }
+
+    /// Ends the calls that began and did not end.
+    pub(super) async fn close_calls(&mut self, progress: &Progress) -> Result<(), Leave> {
+        let mut ended = None;
+        for call in progress.open_calls() {
+            let outcome = match self.tools.resume(self.context, call).await {
+                Ok(outcome) => outcome,
+                // Every call ends, also when the run does.
+                Err(ToolStop::Halted(halt)) if halt != Halt::Lost => {
+                    ended = Some(halt);
+                    continue;
+                }
+                Err(stop) => return Err(stop.into()),
+            };
+            let made = recovery::id_for_models(&call.tool_call_id);
+            for turn in &mut self.finished {
+                if let ChatMessage::Tool { id, result, .. } = turn
+                    && *id == made
+                {
+                    *result = outcome.result.to_string();
+                }
+            }
+        }
+        ended.map_or(Ok(()), |halt| Err(Leave::Halted(halt)))
+    }
+
+    /// The thread up to the message to answer, which is the last.
+    pub fn conversation(&self) -> &[ChatMessage] {
+        &self.conversation
+    }
+
+    /// The steps that earlier processes finished: what was said, and each call with its result.
+    pub fn finished(&self) -> &[ChatMessage] {
+        &self.finished
+    }
+
+    /// The tools that the agent may call.
+    pub fn tools(&self) -> Vec<&'a ToolSpec> {
+        self.tools.specs(self.context.listed.tools.as_deref())
+    }
+
+    /// Begins the next step. Its text stands apart from that of the step before.
+    pub fn begin_step(&mut self) {
+        self.answer.begin_step();
+    }
+
+    /// The number of the step, from 1.
+    pub fn step(&self) -> u32 {
+        self.answer.step()
+    }
+
+    /// What was said so far, of all steps.
+    pub fn text(&self) -> &str {
+        self.answer.text()
+    }
+
+    /// What was said in this step.
+    pub fn step_text(&self) -> &str {
+        self.answer.step_text()
+    }
+
+    /// Whether anything was said in this step.
+    pub fn said_now(&self) -> bool {
+        self.answer.now.said
+    }
+
+    /// Whether anything was thought in this step.
+    pub fn thought_now(&self) -> bool {
+        self.answer.now.thought
+    }
+
+    /// A piece of a thought.
+    pub async fn think(&mut self, thought: String) -> Result<(), Leave> {
+        Ok(self.answer.think(thought).await?)
+    }
+
+    /// A piece of the answer.
+    pub async fn say(&mut self, text: String) -> Result<(), Leave> {
+        Ok(self.answer.say(text).await?)
+    }
+
+    /// What was said in this step turns out to be a thought.
+    pub async fn unsay(&mut self) -> Result<(), Leave> {
+        Ok(self.answer.unsay().await?)
+    }
+
+    /// A word on how far the agent is, or about its model, beside the answer.
+    pub async fn note(&mut self, message: String, fraction: Option<f64>) -> Result<(), Leave> {
+        Ok(self.answer.note(message, fraction).await?)
+    }
+
+    /// Calls tools, all at the same time; gives their outcomes in the order of the requests.
+    pub async fn call(&mut self, requests: Vec<ToolRequest>) -> Result<Vec<ToolOutcome>, Leave> {
+        self.answer.ensure_thought().await?;
+        let (context, tools) = (self.context, self.tools);
+        let calls = requests.into_iter().map(|request| {
+            self.answer.calls += 1;
+            tools.call(context, self.answer.calls, request)
+        });
+        // All of them end, also when the run does: each has begun in the log.
+        let outcomes = join_all(calls.collect::<Vec<_>>()).await;
+        Ok(outcomes.into_iter().collect::<Result<_, _>>()?)
+    }
+
+    /// Waits for something outside, unless the run ends first. Nothing of the run may be told meanwhile: an event that was begun
+    /// is finished.
+    pub async fn outside<T>(&self, waiting: impl Future<Output = T> + Send) -> Result<T, Leave> {
+        tokio::select! {
+            biased;
+            halt = self.context.halted() => Err(Leave::Halted(halt)),
+            done = waiting => Ok(done),
+        }
+    }
+
+    /// Waits, unless the run ends first.
+    pub async fn pause(&self, time: Duration) -> Result<(), Leave> {
+        self.outside(tokio::time::sleep(time)).await
+    }
+
+    /// Counts tokens.
+    pub fn add_usage(&mut self, usage: Usage) {
+        let used = self.answer.usage.get_or_insert_default();
+        *used += usage;
+        self.context.emitter().used(*used);
+    }
+
+    /// The tokens counted so far.
+    pub fn usage(&self) -> Option<Usage> {
+        self.answer.usage
+    }
+
+    /// Ends the last step. A model that showed no thought is said to have shown none.
+    pub async fn end_step(&mut self) -> Result<(), Leave> {
+        Ok(self.answer.ensure_thought().await?)
+    }
+}

@@ -1,0 +1,390 @@
+//! One model server: how it is asked, and what its refusals mean.
+
+use std::{
+    cmp::Reverse,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use netra_ws::Timestamp;
+use reqwest::{
+    Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+    redirect::Policy,
+};
+use serde_json::Value;
+use tokio::time::timeout;
+use url::Url;
+
+use super::{
+    Again, ModelError,
+    body::{Body, Broken},
+    breaker::{Breaker, Open},
+    sse::MAX_EVENT,
+    words::{self, CUT},
+};
+use crate::server::metrics::metrics;
+
+/// The most of an error's body that is read, in bytes.
+const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// Shorter secrets are no secrets, and would hide words.
+const MIN_SECRET: usize = 4;
+
+/// Redirects that are followed.
+const MAX_REDIRECTS: usize = 4;
+
+/// The longest pause that a server may ask for; a person is told of a longer one.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a stream may stay open once it gave the reason for its end: usage may follow.
+pub(super) const AFTER_END: Duration = Duration::from_secs(3);
+
+/// The client for requests to models. It follows no redirects: it would turn a POST into a GET.
+pub fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(Policy::none())
+        .http1_only()
+        .user_agent(concat!("netra/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Where a model is, and what opens it.
+pub struct Server {
+    http: reqwest::Client,
+    url: Url,
+    headers: HeaderMap,
+    /// What must never be shown: servers repeat keys in their errors.
+    secrets: Vec<String>,
+    stall: Duration,
+    breaker: Arc<Breaker>,
+}
+
+/// Why a request got no answer.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The server understood and refused; these are its words.
+    Refused { status: StatusCode, said: String, error: ModelError },
+    /// It did not come to that.
+    Failed(ModelError),
+}
+
+impl From<Refusal> for ModelError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Refused { error, .. } | Refusal::Failed(error) => error,
+        }
+    }
+}
+
+impl Server {
+    /// The server behind `base`. `path` is where its protocol is, unless the base leads there already; a query stays. `stall` is
+    /// the silence after which it counts as gone.
+    pub fn new(http: reqwest::Client, base: &Url, path: &str, stall: Duration) -> Self {
+        let breaker = Breaker::of(&base.origin().ascii_serialization());
+        Self { http, url: address(base, path), headers: HeaderMap::new(), secrets: Vec::new(), stall, breaker }
+    }
+
+    /// Sends a header with every request; its value, and `secret` in it, are never shown. What is no header's value is left out:
+    /// the configuration refuses it before.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str, secret: &str) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(true);
+            self.headers.insert(name, value);
+            // Servers repeat the key without the scheme before it.
+            let parts = secret.split_whitespace().filter(|part| part.len() >= 8);
+            self.secrets.extend(parts.chain([secret]).map(str::to_owned));
+            self.secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
+        }
+        self
+    }
+
+    /// The silence after which the server counts as gone.
+    pub(super) fn stall(&self) -> Duration {
+        self.stall
+    }
+
+    /// Sends the request; gives the answer that begins.
+    pub(super) async fn post(&self, body: &Value) -> Result<Body, Refusal> {
+        let body = bytes::Bytes::from(body.to_string());
+        let mut url = self.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.send(&url, &body).await.map_err(Refusal::Failed)?;
+            if response.status().is_redirection() {
+                url = self.moved(&url, &response).map_err(Refusal::Failed)?;
+                continue;
+            }
+            if response.status().is_success() {
+                return self.opened(response).map_err(|error| {
+                    metrics().upstream("broken");
+                    Refusal::Failed(error)
+                });
+            }
+            return Err(self.refusal(response).await);
+        }
+        Err(Refusal::Failed(ModelError::protocol("the model's server redirects in a circle; correct its address")))
+    }
+
+    async fn send(&self, url: &Url, body: &bytes::Bytes) -> Result<Response, ModelError> {
+        let call = self.http.post(url.clone()).headers(self.headers.clone()).header(CONTENT_TYPE, "application/json");
+        let started = Instant::now();
+        self.breaker.admit(started).map_err(|open| left_alone(&open))?;
+        let sent = timeout(self.stall, call.body(body.clone()).send()).await;
+        // What begins well is counted when it has ended.
+        match &sent {
+            Ok(Ok(response)) if response.status().is_success() => {}
+            Ok(Ok(_)) => metrics().upstream("refused"),
+            Ok(Err(_)) => metrics().upstream("unreachable"),
+            Err(_) => metrics().upstream("silent"),
+        }
+        metrics().upstream_began(started.elapsed());
+        match &sent {
+            Ok(Ok(response)) if !response.status().is_server_error() => self.breaker.succeeded(),
+            Ok(Ok(_) | Err(_)) | Err(_) => self.breaker.failed(Instant::now()),
+        }
+        match sent {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                let why = self.redact(&plain(&error));
+                Err(ModelError::unavailable(format!("the model's server cannot be reached: {why}"), true, Again::Soon))
+            }
+            Err(_) => Err(self.silent()),
+        }
+    }
+
+    /// Where a redirect leads. A key is for the host that it was given for.
+    fn moved(&self, from: &Url, response: &Response) -> Result<Url, ModelError> {
+        let place = response.headers().get(LOCATION).and_then(|place| place.to_str().ok());
+        let to = place.and_then(|place| from.join(place).ok());
+        match to {
+            Some(to)
+                if to.host_str() == self.url.host_str() && (to.scheme() == "https" || to.scheme() == from.scheme()) =>
+            {
+                tracing::debug!(from = %from.path(), to = %to.path(), "the model's server redirects");
+                Ok(to)
+            }
+            to => Err(ModelError::unavailable(
+                format!(
+                    "the model's server redirects ({}) to {}; set the agent's address to where it is",
+                    response.status().as_u16(),
+                    to.map_or_else(|| "nowhere".to_owned(), |to| to.origin().ascii_serialization()),
+                ),
+                false,
+                Again::No,
+            )),
+        }
+    }
+
+    fn opened(&self, response: Response) -> Result<Body, ModelError> {
+        let header =
+            |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+        let packed = header(CONTENT_ENCODING).trim();
+        if !packed.is_empty() && !packed.eq_ignore_ascii_case("identity") {
+            return Err(ModelError::protocol(format!(
+                "the model's server packed its answer ({packed}) though nobody asked for that; switch that off there or in the proxy before it"
+            )));
+        }
+        if header(CONTENT_TYPE).to_ascii_lowercase().starts_with("text/html") {
+            return Err(self.page());
+        }
+        Ok(Body::new(response))
+    }
+
+    fn page(&self) -> ModelError {
+        let message = format!(
+            "the model's server answered \"text/html\" instead of an event stream: {} leads to a web page or a login",
+            self.place()
+        );
+        ModelError::protocol(message)
+    }
+
+    /// The address for people, without what may be secret in it.
+    fn place(&self) -> String {
+        format!("{}{}", self.url.origin().ascii_serialization(), self.url.path())
+    }
+
+    pub(super) fn silent(&self) -> ModelError {
+        let message = format!("the model's server was silent for {} s", self.stall.as_secs());
+        ModelError::unavailable(message, true, Again::No)
+    }
+
+    /// What a body that broke means.
+    pub(super) fn broken(&self, broken: Broken) -> ModelError {
+        match broken {
+            Broken::Silent => self.silent(),
+            Broken::Cut(why) => ModelError::broke_off(format_args!(": {}", self.redact(&why))),
+            Broken::TooLong => ModelError::protocol(format!(
+                "the model's server sent more than {} MiB without the end of an event",
+                MAX_EVENT >> 20
+            )),
+            Broken::Page => self.page(),
+        }
+    }
+
+    async fn refusal(&self, response: Response) -> Refusal {
+        let status = response.status();
+        let pause = retry_after(response.headers());
+        let body = timeout(self.stall, first_bytes(response)).await.unwrap_or_default();
+        let said = words::of_body(&body).map(|said| self.redact(&said)).unwrap_or_default();
+        let is_page = body.trim_ascii_start().starts_with(b"<");
+        let hint = match status {
+            StatusCode::UNAUTHORIZED => "the model's server refused the key",
+            StatusCode::FORBIDDEN if !is_page && speaks_of_keys(&said) => "the model's server refused the key",
+            StatusCode::FORBIDDEN => "the model's server, or a firewall before it, does not let this request through",
+            StatusCode::NOT_FOUND => "the model's server does not know this model or address",
+            StatusCode::METHOD_NOT_ALLOWED => "there is no such interface at the model's address",
+            StatusCode::PAYMENT_REQUIRED => "the account at the model's server is used up",
+            StatusCode::TOO_MANY_REQUESTS => "the model's server is busy or a quota is used up",
+            status if status.is_server_error() => "the model's server failed",
+            _ => "the model's server refused the request",
+        };
+        let mut message = format!("{hint} ({})", status.as_u16());
+        if !said.is_empty() {
+            message = format!("{message}: {said}");
+        }
+        let passing = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+        let again = match pause {
+            _ if !passing => Again::No,
+            Some(pause) if pause > MAX_RETRY_AFTER => {
+                let wait = format!("try again in {} s", pause.as_secs());
+                if !message.contains(&wait) {
+                    message = format!("{message}; {wait}");
+                }
+                Again::No
+            }
+            Some(pause) => Again::After(pause),
+            None => Again::Soon,
+        };
+        Refusal::Refused { status, said, error: ModelError::unavailable(message, passing, again) }
+    }
+
+    /// The text without secrets; people and logs must not see them.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let long = self.secrets.iter().filter(|secret| secret.len() >= MIN_SECRET);
+        long.fold(text.to_owned(), |text, secret| hide(text.replace(secret.as_str(), "[key]"), secret))
+    }
+
+    /// The same for an error.
+    pub(super) fn redacted(&self, error: ModelError) -> ModelError {
+        ModelError { message: self.redact(&error.message), ..error }
+    }
+}
+
+/// Hides what is left of a secret where words were shortened.
+fn hide(text: String, secret: &str) -> String {
+    if !text.contains(CUT) {
+        return text;
+    }
+    let ends = secret.char_indices().map(|(at, _)| at).filter(|at| *at >= MIN_SECRET).rev();
+    ends.fold(text, |text, end| text.replace(&format!("{}{CUT}", &secret[..end]), &format!("[key]{CUT}")))
+}
+
+fn left_alone(open: &Open) -> ModelError {
+    let message = format!(
+        "the model's server failed {} times in a row and is left alone; it is asked again in {} s",
+        open.failures,
+        open.left.as_secs() + 1
+    );
+    ModelError::unavailable(message, true, Again::No)
+}
+
+fn address(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    let given = url.path().trim_end_matches('/');
+    let whole = if given.ends_with(path) { given.to_owned() } else { format!("{given}/{path}") };
+    url.set_path(&whole);
+    url.set_fragment(None);
+    url
+}
+
+/// Whether a refusal is about who asks, and not about what is between.
+fn speaks_of_keys(said: &str) -> bool {
+    let said = said.to_lowercase();
+    ["key", "token", "auth", "credential", "permission", "account"].iter().any(|word| said.contains(word))
+}
+
+/// How long a server wants to be left alone (RFC 9110, 10.2.3): seconds, or a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let left = at.as_millisecond() - i64::try_from(Timestamp::now().as_millis()).ok()?;
+    Some(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
+}
+
+async fn first_bytes(mut response: Response) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_ERROR_BODY
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        bytes.extend_from_slice(&chunk);
+    }
+    bytes.truncate(MAX_ERROR_BODY);
+    bytes
+}
+
+/// The innermost cause: "connection refused" rather than "error sending request for url".
+pub(super) fn plain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let check = |base: &str, wanted: &str| {
+            let base = Url::parse(base).expect(base);
+            assert_eq!(address(&base, "chat/completions").as_str(), wanted, "{base}");
+        };
+        check("http://h/v1", "http://h/v1/chat/completions");
+        check("http://h/v1/", "http://h/v1/chat/completions");
+        check("http://h", "http://h/chat/completions");
+        check("http://h/v1/chat/completions", "http://h/v1/chat/completions");
+        check("http://h/v1/chat/completions/", "http://h/v1/chat/completions");
+        // can1357/oh-my-pi#782
+        check(
+            "https://h/openai/v1?api-version=2024-10-21",
+            "https://h/openai/v1/chat/completions?api-version=2024-10-21",
+        );
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        // Another test may have done so.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base = Url::parse("http://h/v1").expect("an address");
+        let server = Server::new(reqwest::Client::new(), &base, "x", Duration::from_secs(1));
+        let name = HeaderName::from_static("authorization");
+        let gateway = "Bearer sk-a-long-secret";
+        let server = server.header(name.clone(), gateway, gateway).header(name, "sk-a-long", "sk-a-long");
+        let check = |said: &str, shown: &str| assert_eq!(server.redact(said), shown, "{said}");
+        check("wrong key: sk-a-long-secret", "wrong key: [key]");
+        check("wrong header: Bearer sk-a-long-secret!", "wrong header: [key]!");
+        check("wrong key: sk-a-long", "wrong key: [key]");
+        // Where words were shortened.
+        check("wrong key: sk-a-long-sec…", "wrong key: [key]…");
+        check("wrong key: sk-a…; try again", "wrong key: [key]…; try again");
+        check("which Bearer? the one…", "which Bearer? the one…");
+    }
+
+    #[test]
+    fn pauses_that_servers_ask_for() {
+        let check = |text: &str, least: u64, most: u64| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).expect(text))]);
+            let seconds = retry_after(&headers).map_or(u64::MAX, |pause| pause.as_secs());
+            assert!((least..=most).contains(&seconds), "{text}: {seconds}");
+        };
+        check("3", 3, 3);
+        check(" 1.5 ", 1, 1);
+        check("Fri, 01 Jan 2100 00:00:00 GMT", 1_000_000_000, 3_000_000_000);
+        check("Thu, 01 Jan 1970 00:00:00 GMT", 0, 0);
+        check("soon", u64::MAX, u64::MAX);
+        check("-1", u64::MAX, u64::MAX);
+    }
+}

@@ -1,0 +1,283 @@
+//! Anthropic's Messages API (docs.anthropic.com/en/api/messages-streaming). Thinking blocks go back as they came, with their
+//! signatures; without them a turn after a call is refused.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use async_trait::async_trait;
+use netra_ws::model::Usage;
+use reqwest::header::HeaderName;
+use serde_json::{Map, Value, json};
+
+use super::{
+    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Replay, Server, Settings, Sink, Turn, TurnEnd, Written,
+    calls::{CallDelta, Calls},
+    clean, extend, failed,
+    json::count,
+    parts::Part,
+    said,
+    sse::Event,
+    stream::{Asked, Assemble, Reader, named},
+};
+
+/// The version of the interface, which every request names.
+pub const VERSION: &str = "2023-06-01";
+
+/// Tokens that an answer may have where the agent's `options` say nothing; the interface wants a number.
+const MAX_TOKENS: u32 = 8_192;
+
+/// A model behind the Messages API.
+pub struct Messages(Asked);
+
+impl Messages {
+    /// The path below an address that ends in `/v1`.
+    pub const PATH: &str = "messages";
+
+    /// The model of these settings on this server.
+    pub fn new(server: Server, settings: Settings) -> Self {
+        Self(Asked::new(server.header(HeaderName::from_static("anthropic-version"), VERSION, ""), settings))
+    }
+}
+
+#[async_trait]
+impl Model for Messages {
+    fn name(&self) -> Option<&str> {
+        Some(&self.0.settings.model)
+    }
+
+    async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError> {
+        self.0.turn::<Assembly>(turn, sink, request).await
+    }
+}
+
+fn request(settings: &Settings, turn: &Turn<'_>, left_out: &BTreeSet<Part>) -> Value {
+    let mut messages: Vec<Value> = Vec::with_capacity(turn.messages.len());
+    for message in turn.messages {
+        let (role, blocks) = blocks(message, left_out);
+        match messages.last_mut() {
+            // Results of calls are the person's part of the conversation here, all of one turn in one message.
+            Some(last) if last["role"] == role => {
+                if let Value::Array(content) = &mut last["content"] {
+                    content.extend(blocks);
+                }
+            }
+            _ => messages.push(json!({ "role": role, "content": blocks })),
+        }
+    }
+    let mut body = json!({ "model": settings.model, "max_tokens": MAX_TOKENS, "messages": messages, "stream": true });
+    if let Some(system) = &settings.system {
+        body["system"] = json!(system);
+    }
+    let tools: Vec<Value> = turn
+        .tools
+        .iter()
+        .map(|tool| json!({ "name": tool.name, "description": tool.description, "input_schema": tool.parameters }))
+        .collect();
+    if !tools.is_empty() && !left_out.contains(&Part::Tools) {
+        body["tools"] = tools.into();
+    }
+    extend(&mut body, Some(&settings.options));
+    body
+}
+
+fn file_block(file: &GivenFile) -> Value {
+    let source = json!({ "type": "base64", "media_type": file.media_type, "data": file.base64 });
+    if file.is_image() {
+        json!({ "type": "image", "source": source })
+    } else {
+        json!({ "type": "document", "source": source, "title": file.name })
+    }
+}
+
+/// A message's role and content here.
+fn blocks(message: &ChatMessage, left_out: &BTreeSet<Part>) -> (&'static str, Vec<Value>) {
+    match message {
+        ChatMessage::User { text, files } => {
+            let (text, files) = said(text, files, left_out);
+            let words = (!text.trim().is_empty() || files.is_empty()).then(|| json!({ "type": "text", "text": text }));
+            // Files come first here: what is asked about them follows.
+            ("user", files.iter().map(file_block).chain(words).collect())
+        }
+        ChatMessage::Assistant { text, calls, replay } => {
+            let mut blocks: Vec<Value> = replay.0.as_array().cloned().unwrap_or_default();
+            if !text.trim().is_empty() {
+                // White space at the end of an answer is refused.
+                blocks.push(json!({ "type": "text", "text": text.trim_end() }));
+            }
+            blocks.extend(calls.iter().map(|call| {
+                let input = call.arguments.as_ref().cloned().unwrap_or_else(|_| Map::new());
+                json!({ "type": "tool_use", "id": call.id, "name": call.tool, "input": input })
+            }));
+            ("assistant", blocks)
+        }
+        ChatMessage::Tool { id, result, .. } => {
+            ("user", vec![json!({ "type": "tool_result", "tool_use_id": id, "content": result })])
+        }
+    }
+}
+
+/// An answer in the making.
+#[derive(Default)]
+pub(super) struct Assembly {
+    calls: Calls,
+    /// Thinking blocks by their place, to be sent back as they came.
+    thoughts: BTreeMap<u64, Value>,
+    input_tokens: u64,
+    output_tokens: u64,
+    stop_reason: Option<String>,
+    done: bool,
+    written: Written,
+}
+
+impl Reader for Assembly {
+    fn read(&mut self, event: &Event) -> Result<Vec<Piece>, ModelError> {
+        let Some((kind, value)) = named(event)? else { return Ok(Vec::new()) };
+        let mut pieces = Vec::new();
+        self.calls.begin_chunk();
+        self.apply(&kind, &value, &mut pieces)?;
+        self.written.add(&pieces)?;
+        Ok(pieces)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.done || self.stop_reason.is_some()
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+}
+
+impl Assembly {
+    fn apply(&mut self, kind: &str, value: &Value, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
+        let place = count(&value["index"]).unwrap_or_default();
+        match kind {
+            "message_start" => self.count(&value["message"]["usage"]),
+            "content_block_start" => self.begin(place, &value["content_block"], pieces)?,
+            "content_block_delta" => self.extend(place, &value["delta"], pieces)?,
+            "message_delta" => {
+                if let Some(reason) = value["delta"]["stop_reason"].as_str() {
+                    self.stop_reason = Some(reason.to_owned());
+                }
+                self.count(&value["usage"]);
+            }
+            "message_stop" => self.done = true,
+            "error" => return Err(failed(value)),
+            // A whole answer instead of a stream.
+            "message" => {
+                for (place, block) in value["content"].as_array().into_iter().flatten().enumerate() {
+                    self.begin(place as u64, block, pieces)?;
+                }
+                self.count(&value["usage"]);
+                self.stop_reason = value["stop_reason"].as_str().map(str::to_owned);
+                self.done = true;
+            }
+            "" if !value["error"].is_null() => return Err(failed(value)),
+            // `ping`, `content_block_stop`, and what is to come.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A block begins, usually empty.
+    fn begin(&mut self, place: u64, block: &Value, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
+        let text = |field: &str| block[field].as_str().unwrap_or_default();
+        match block["type"].as_str() {
+            Some("text") if !text("text").is_empty() => pieces.push(Piece::Text(clean(text("text")))),
+            Some("thinking") => {
+                self.thoughts.insert(place, block.clone());
+                if !text("thinking").is_empty() {
+                    pieces.push(Piece::Thinking(clean(text("thinking"))));
+                }
+            }
+            Some("redacted_thinking") => {
+                self.thoughts.insert(place, block.clone());
+            }
+            Some("tool_use") => {
+                let input = &block["input"];
+                // The input comes in pieces after an empty one.
+                let whole = input.as_object().is_some_and(|input| !input.is_empty());
+                self.calls.push(CallDelta {
+                    index: Some(place),
+                    id: text("id").to_owned(),
+                    name: text("name").to_owned(),
+                    arguments: if whole { input.clone() } else { Value::Null },
+                    ..CallDelta::default()
+                })?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn extend(&mut self, place: u64, delta: &Value, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
+        let text = |field: &str| delta[field].as_str().filter(|text| !text.is_empty());
+        match delta["type"].as_str() {
+            Some("text_delta") => pieces.extend(text("text").map(|text| Piece::Text(clean(text)))),
+            Some("thinking_delta") => {
+                if let Some(thought) = text("thinking") {
+                    self.add(place, "thinking", thought);
+                    pieces.push(Piece::Thinking(clean(thought)));
+                }
+            }
+            Some("signature_delta") => self.add(place, "signature", text("signature").unwrap_or_default()),
+            Some("input_json_delta") => {
+                let arguments = delta["partial_json"].clone();
+                self.calls.push(CallDelta { index: Some(place), arguments, ..CallDelta::default() })?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, place: u64, field: &str, more: &str) {
+        let block = self.thoughts.entry(place).or_insert_with(|| json!({ "type": "thinking", "thinking": "" }));
+        match &mut block[field] {
+            Value::String(so_far) => so_far.push_str(more),
+            nothing => *nothing = more.into(),
+        }
+    }
+
+    /// Counts grow within a stream, so the last one holds. What was read from a cache was read, too.
+    fn count(&mut self, usage: &Value) {
+        let of = |field: &str| count(&usage[field]);
+        if let Some(input) = of("input_tokens") {
+            let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"].into_iter().filter_map(of);
+            self.input_tokens = cached.fold(input, u64::saturating_add);
+        }
+        self.output_tokens = of("output_tokens").unwrap_or(self.output_tokens);
+    }
+}
+
+impl Assemble for Assembly {
+    fn finish(self, broken: Option<ModelError>, taken: &HashSet<&str>) -> Result<TurnEnd, ModelError> {
+        if !self.has_ended() {
+            return Err(broken.unwrap_or_else(|| ModelError::broke_off(" before its end")));
+        }
+        let ending = match self.stop_reason.as_deref() {
+            None | Some("end_turn" | "stop_sequence" | "tool_use") => Ending::Done,
+            Some("max_tokens" | "model_context_window_exceeded") => Ending::Length,
+            Some("refusal") => Ending::Refused,
+            Some(other) => Ending::Other(other.to_owned()),
+        };
+        let (prompt_tokens, completion_tokens) = (self.input_tokens, self.output_tokens);
+        let total_tokens = prompt_tokens.saturating_add(completion_tokens);
+        let usage = (total_tokens > 0).then_some(Usage {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens,
+            cost_usd_micros: None,
+        });
+        let replay = Replay(self.thoughts.into_values().collect::<Vec<_>>().into());
+        Ok(TurnEnd { ending, calls: self.calls.finish(taken).calls, usage, replay })
+    }
+}
+
+/// What puts an answer together, for the fuzz targets.
+#[cfg(any(test, fuzzing))]
+pub(super) fn reader() -> Assembly {
+    Assembly::default()
+}
+
+#[cfg(test)]
+#[path = "messages_tests.rs"]
+mod tests;

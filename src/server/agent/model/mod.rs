@@ -1,0 +1,342 @@
+//! Models: one turn in; thoughts, text and tool calls out. A model knows nothing of runs, events or people.
+//!
+//! - [`chat`]: chat completions, as OpenAI describes them and everyone else varies them;
+//! - [`responses`], [`messages`]: OpenAI's Responses API and Anthropic's Messages API;
+//! - `http`, `breaker`: one server: its address, its key, what it says when it refuses, and when it is left alone;
+//! - `parts`: what a server refuses by name and can do without;
+//! - `stream`, `body`, `sse`, `json`: from bytes to events to values, held to limits;
+//! - `calls`, `tags`, `words`: tool calls, thoughts in tags and errors, read whatever their shape.
+
+mod body;
+mod breaker;
+mod calls;
+pub mod chat;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+mod http;
+mod json;
+pub mod messages;
+mod parts;
+pub mod responses;
+mod sse;
+mod stream;
+mod tags;
+mod words;
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use netra_ws::{ErrorCode, model::Usage};
+use reqwest::header::{AUTHORIZATION, HeaderName};
+use serde_json::Value;
+
+use crate::server::{
+    config::{ModelConfig, Protocol},
+    tool::{ToolRequest, ToolSpec},
+};
+use chat::Chat;
+pub use http::{Server, client};
+use messages::Messages;
+use parts::Part;
+use responses::Responses;
+
+/// A message of the conversation as a model sees it.
+#[derive(Clone, Debug)]
+pub enum ChatMessage {
+    /// A person's.
+    User {
+        /// The text; empty only beside files.
+        text: String,
+        /// Files that the model takes.
+        files: Vec<GivenFile>,
+    },
+    /// The agent's: text, and the tools it called.
+    Assistant {
+        /// The text; may be empty.
+        text: String,
+        /// The calls.
+        calls: Vec<ToolRequest>,
+        /// What the model's server wants to see again.
+        replay: Replay,
+    },
+    /// What a tool returned.
+    Tool {
+        /// Which call.
+        id: String,
+        /// The tool.
+        name: String,
+        /// The result as JSON text.
+        result: String,
+    },
+}
+
+impl ChatMessage {
+    /// A person's words.
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::User { text: text.into(), files: Vec::new() }
+    }
+}
+
+/// What a model can be given beside text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Takes {
+    /// Pictures.
+    pub images: bool,
+    /// PDF documents.
+    pub files: bool,
+}
+
+/// A file beside a person's words.
+#[derive(Clone, Debug)]
+pub struct GivenFile {
+    /// Its name.
+    pub name: String,
+    /// Its type: that of a picture, or of a document.
+    pub media_type: String,
+    /// Its bytes in Base64; empty where its name alone is given.
+    pub base64: Arc<str>,
+}
+
+impl GivenFile {
+    /// A file of which its name alone is given.
+    pub(crate) fn named(name: &str, media_type: &str) -> Self {
+        Self { name: name.to_owned(), media_type: media_type.to_owned(), base64: Arc::default() }
+    }
+
+    fn is_image(&self) -> bool {
+        self.media_type.starts_with("image/")
+    }
+
+    fn data_url(&self) -> String {
+        format!("data:{};base64,{}", self.media_type, self.base64)
+    }
+}
+
+/// A person's words and files, as a request carries them: files that the server refused are named.
+fn said<'a>(text: &'a str, files: &'a [GivenFile], left_out: &BTreeSet<Part>) -> (Cow<'a, str>, &'a [GivenFile]) {
+    if files.is_empty() || !left_out.contains(&Part::Files) {
+        return (text.into(), files);
+    }
+    let named = files.iter().map(|file| format!("\n\n[The attached file {:?} cannot be shown to you.]", file.name));
+    (named.fold(text.to_owned(), |text, name| text + &name).into(), &[])
+}
+
+/// What a server said beside words and calls and wants back unchanged: reasoning, its signatures, its own items. Only the model
+/// that made it reads it; `null` when there is nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replay(pub Value);
+
+/// What a model is asked.
+#[derive(Clone, Copy)]
+pub struct Turn<'a> {
+    /// The conversation, oldest first. It begins with a person's message, and roles alternate.
+    pub messages: &'a [ChatMessage],
+    /// Tools that may be called.
+    pub tools: &'a [&'a ToolSpec],
+}
+
+impl<'a> Turn<'a> {
+    /// The ids of the calls in the conversation.
+    fn call_ids(&self) -> HashSet<&'a str> {
+        let id = |message: &'a ChatMessage| match message {
+            ChatMessage::Tool { id, .. } => Some(id.as_str()),
+            ChatMessage::User { .. } | ChatMessage::Assistant { .. } => None,
+        };
+        self.messages.iter().filter_map(id).collect()
+    }
+}
+
+/// What a model is told in every turn.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Its name at its server.
+    pub model: String,
+    /// Instructions put before every conversation.
+    pub system: Option<String>,
+    /// Whether it takes tools; found out when absent.
+    pub tool_use: Option<bool>,
+    /// What it is given beside text.
+    pub takes: Takes,
+    /// Fields for the request's body, as they are; an object or `null`.
+    pub options: Value,
+}
+
+/// Adds an object's fields to a value.
+fn extend(value: &mut Value, more: Option<&Value>) {
+    if let (Value::Object(fields), Some(Value::Object(more))) = (value, more) {
+        fields.extend(more.clone());
+    }
+}
+
+/// A piece of a turn, as it comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Of a thought.
+    Thinking(String),
+    /// Of the answer.
+    Text(String),
+    /// All text of this turn so far was a thought: only its closing tag told.
+    WasThinking,
+    /// A word about the model for the person, such as what its server does not take.
+    Note(String),
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Thinking(text) | Self::Text(text) | Self::Note(text) => text.len(),
+            Self::WasThinking => 0,
+        }
+    }
+}
+
+/// Bytes of text and thoughts in one turn; more than ten times what the largest models write.
+const MAX_TEXT: usize = 8 << 20;
+
+/// How much of a turn was written.
+#[derive(Debug, Default)]
+struct Written(usize);
+
+impl Written {
+    fn add(&mut self, pieces: &[Piece]) -> Result<(), ModelError> {
+        self.0 += pieces.iter().map(Piece::len).sum::<usize>();
+        if self.0 > MAX_TEXT {
+            return Err(ModelError::protocol(format!("the model wrote more than {} MiB", MAX_TEXT >> 20)));
+        }
+        Ok(())
+    }
+}
+
+/// NUL is a character to JSON and an end to databases and terminals.
+fn clean(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+/// A failure that a server tells within its stream.
+fn failed(value: &Value) -> ModelError {
+    let said = words::of_body(value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_bytes());
+    let code = [&value["error"]["code"], &value["code"], &value["error"]["status"]].into_iter().find_map(json::count);
+    let passing = code.is_none_or(|code| code == 429 || code >= 500);
+    let again = if passing && code.is_some() { Again::Soon } else { Again::No };
+    let said = said.unwrap_or_else(|| "no reason given".to_owned());
+    ModelError::unavailable(format!("the model's server failed: {said}"), passing, again)
+}
+
+/// Where pieces go.
+#[async_trait]
+pub trait Sink: Send {
+    /// Takes a piece; returns when there is room for more.
+    async fn piece(&mut self, piece: Piece);
+}
+
+/// Why a turn ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// The model is done, or wants its calls made.
+    #[default]
+    Done,
+    /// It reached a limit of tokens.
+    Length,
+    /// A filter cut it off.
+    Filtered,
+    /// It refused.
+    Refused,
+    /// Its server gave this reason.
+    Other(String),
+}
+
+/// What a turn ended with.
+#[derive(Debug, Default)]
+pub struct TurnEnd {
+    /// Why.
+    pub ending: Ending,
+    /// Tools to call before the next turn; none when the answer is complete.
+    pub calls: Vec<ToolRequest>,
+    /// Tokens used.
+    pub usage: Option<Usage>,
+    /// What is sent back with the next turn.
+    pub replay: Replay,
+}
+
+/// Whether a failed turn may be asked for again without a person's word, as long as nothing of it was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// No: it would only fail again, or it took too long already.
+    No,
+    /// After a pause of our own choice.
+    Soon,
+    /// After the pause that the server asked for.
+    After(Duration),
+}
+
+/// Why a turn failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct ModelError {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people.
+    pub message: String,
+    /// Whether asking again may help.
+    pub retryable: bool,
+    /// Whether it may be asked again by itself.
+    pub again: Again,
+}
+
+impl ModelError {
+    /// The model's server cannot be reached, refuses or is silent.
+    pub fn unavailable(message: impl Into<String>, retryable: bool, again: Again) -> Self {
+        Self { code: ErrorCode::UpstreamUnavailable, message: message.into(), retryable, again }
+    }
+
+    /// The model's server does not speak its protocol.
+    pub fn protocol(message: impl Into<String>) -> Self {
+        Self { code: ErrorCode::UpstreamProtocol, message: message.into(), retryable: true, again: Again::No }
+    }
+
+    /// The answer ended before its end.
+    pub(super) fn broke_off(why: impl std::fmt::Display) -> Self {
+        Self { again: Again::Soon, ..Self::protocol(format!("the model's answer broke off{why}")) }
+    }
+}
+
+/// Something that takes turns in a conversation.
+#[async_trait]
+pub trait Model: Send + Sync + 'static {
+    /// Its name, if it has one.
+    fn name(&self) -> Option<&str>;
+
+    /// Takes one turn: streams pieces into the sink and returns how it ended. Dropping the future ends the request.
+    async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError>;
+}
+
+/// The model of a configuration.
+pub fn build(config: &ModelConfig, http: &reqwest::Client) -> Box<dyn Model> {
+    let server = |path| {
+        let server = Server::new(http.clone(), &config.base_url, path, config.stall);
+        config.headers.iter().fold(server, |server, (name, value)| server.header(name.clone(), value, value))
+    };
+    let key = config.api_key.as_deref();
+    let bearer = |server: Server| match key {
+        Some(key) => server.header(AUTHORIZATION, &format!("Bearer {key}"), key),
+        None => server,
+    };
+    let settings = config.settings.clone();
+    match config.protocol {
+        Protocol::Chat => Box::new(Chat::new(bearer(server(Chat::PATH)), settings)),
+        Protocol::Responses => Box::new(Responses::new(bearer(server(Responses::PATH)), settings)),
+        Protocol::Messages => {
+            let server = server(Messages::PATH);
+            let server = match key {
+                Some(key) => server.header(HeaderName::from_static("x-api-key"), key, key),
+                None => server,
+            };
+            Box::new(Messages::new(server, settings))
+        }
+    }
+}
