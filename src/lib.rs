@@ -10,10 +10,9 @@ pub mod conform;
 #[cfg(feature = "ssr")]
 pub mod server;
 
-/// Takes over the page that the server rendered.
+/// Takes over the page that the server rendered; the crate in `src/page` is what the browser loads.
 #[cfg(feature = "hydrate")]
-#[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
+    app::start();
 }

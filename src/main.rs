@@ -9,11 +9,16 @@ use std::{
 use clap::{Parser, Subcommand};
 use netra::conform;
 use netra::server::{
-    self, RunError, command,
+    self, ServerError,
+    auth::WantedToken,
+    command,
     config::{Config, Flags},
-    specification, telemetry,
+    site::Page,
+    specification,
+    store::Scope,
+    telemetry,
 };
-use netra_ws::payload::Level;
+use netra_ws::{model::Role, payload::Level};
 
 /// A self-hosted chat for AI agents.
 #[derive(Parser)]
@@ -36,6 +41,16 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// The agents of the configuration.
+    Agents {
+        #[command(subcommand)]
+        command: AgentsCommand,
+    },
+    /// Accounts: links with which people make them, or set a new password.
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
     },
     /// Hold a server to the protocol, from outside, and print what holds and what does not.
     Conform {
@@ -82,6 +97,17 @@ enum Command {
 }
 
 #[derive(Subcommand)]
+enum AgentsCommand {
+    /// Ask each model one question with one tool, and say in one line what works.
+    Check {
+        /// Only this agent.
+        agent: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+}
+
+#[derive(Subcommand)]
 enum TokenCommand {
     /// Make a token and print it, this once.
     Create {
@@ -91,9 +117,79 @@ enum TokenCommand {
         /// Whose it is; the developer when absent.
         #[arg(long)]
         email: Option<String>,
+        /// What it may do.
+        #[arg(long, value_enum, default_value_t = TokenScope::Chat)]
+        scope: TokenScope,
+        /// How many days it lives; for good when absent.
+        #[arg(long)]
+        days: Option<u16>,
         #[command(flatten)]
         flags: Flags,
     },
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Print a link, good once and for a week, with which somebody makes an account.
+    Add {
+        /// The account administers the server.
+        #[arg(long)]
+        admin: bool,
+        /// The account is a guest's: it reads what is shared with it, and begins nothing.
+        #[arg(long, conflicts_with = "admin")]
+        guest: bool,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// List the accounts.
+    List {
+        /// Only those whose name or address holds this.
+        text: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// End an account's sign-ins, and let it sign in no more.
+    Disable {
+        /// The account's address.
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Let a disabled account sign in again.
+    Enable {
+        /// The account's address.
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Print a link, good once and for a day, with which somebody sets a new password.
+    Reset {
+        /// The account's address.
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+}
+
+/// What a program's token may do.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum TokenScope {
+    Read,
+    Chat,
+    Admin,
+}
+
+impl From<TokenScope> for Scope {
+    fn from(scope: TokenScope) -> Self {
+        match scope {
+            TokenScope::Read => Self::Read,
+            TokenScope::Chat => Self::Chat,
+            TokenScope::Admin => Self::Admin,
+        }
+    }
 }
 
 /// How much a notice matters.
@@ -114,6 +210,16 @@ impl From<NoticeLevel> for Level {
     }
 }
 
+/// The page's files, which `make build` puts into the binary: `tools/page.mjs` writes the list. A build without them serves a
+/// folder.
+#[cfg(netra_page)]
+const PAGE: Page = {
+    use netra::server::site::{Asset, Stored};
+    include!(concat!(env!("CARGO_MANIFEST_DIR"), "/target/site.rs"))
+};
+#[cfg(not(netra_page))]
+const PAGE: Page = Page::NONE;
+
 /// Exit code for settings that are wrong.
 const BAD_CONFIGURATION: u8 = 2;
 
@@ -123,8 +229,14 @@ fn main() -> ExitCode {
     let flags = match cli.command {
         Some(Command::Serve { flags }) => flags.or(cli.flags),
         Some(Command::Schema { folder }) => return schema(&folder),
-        Some(Command::Token { command: TokenCommand::Create { name, email, flags } }) => {
-            return create_token(&flags.or(cli.flags), &name, email.as_deref());
+        Some(Command::Token { command: TokenCommand::Create { name, email, scope, days, flags } }) => {
+            let wanted = WantedToken { name: &name, scope: scope.into(), days };
+            return create_token(&flags.or(cli.flags), wanted, email.as_deref());
+        }
+        Some(Command::User { command }) => return user(command, cli.flags),
+        Some(Command::Agents { command: AgentsCommand::Check { agent, flags } }) => {
+            let check = |config| async move { command::check_agents(config, agent.as_deref()).await };
+            return with_config(&flags.or(cli.flags), check);
         }
         Some(Command::Conform { url, token, agent, slow, patience_ms, json }) => {
             let patience = Duration::from_millis(patience_ms);
@@ -137,6 +249,34 @@ fn main() -> ExitCode {
         None => cli.flags,
     };
     serve(&flags)
+}
+
+/// What is done about accounts.
+fn user(command: UserCommand, others: Flags) -> ExitCode {
+    match command {
+        UserCommand::Add { admin, guest, flags } => with_config(&flags.or(others), |config| async move {
+            let role = match (admin, guest) {
+                (true, _) => Role::Admin,
+                (false, true) => Role::Guest,
+                (false, false) => Role::User,
+            };
+            println!("{}", command::invite(config, role).await?.url);
+            Ok(())
+        }),
+        UserCommand::List { text, flags } => {
+            with_config(&flags.or(others), |config| async move { command::list_users(config, text.as_deref()).await })
+        }
+        UserCommand::Disable { email, flags } => {
+            with_config(&flags.or(others), |config| async move { command::set_disabled(config, &email, true).await })
+        }
+        UserCommand::Enable { email, flags } => {
+            with_config(&flags.or(others), |config| async move { command::set_disabled(config, &email, false).await })
+        }
+        UserCommand::Reset { email, flags } => with_config(&flags.or(others), |config| async move {
+            println!("{}", command::password_link(config, &email).await?.url);
+            Ok(())
+        }),
+    }
 }
 
 fn schema(folder: &Path) -> ExitCode {
@@ -152,7 +292,7 @@ fn schema(folder: &Path) -> ExitCode {
 /// Runs a command with the settings, or says what is wrong with them.
 fn with_config<F>(flags: &Flags, run: impl FnOnce(Config) -> F) -> ExitCode
 where
-    F: Future<Output = Result<(), RunError>>,
+    F: Future<Output = Result<(), ServerError>>,
 {
     let config = match Config::load(flags) {
         Ok(config) => config,
@@ -162,7 +302,13 @@ where
         }
     };
     use_tls();
-    let telemetry = telemetry::init(&config);
+    let telemetry = match telemetry::init(&config) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("netra: {error}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -212,16 +358,16 @@ fn conform(options: conform::Options, json: bool) -> ExitCode {
     }
 }
 
-fn create_token(flags: &Flags, name: &str, email: Option<&str>) -> ExitCode {
+fn create_token(flags: &Flags, wanted: WantedToken<'_>, email: Option<&str>) -> ExitCode {
     with_config(flags, |config| async move {
-        let token = command::create_token(config, name, email).await?;
+        let token = command::create_token(config, wanted, email).await?;
         println!("{token}");
         Ok(())
     })
 }
 
 fn serve(flags: &Flags) -> ExitCode {
-    with_config(flags, server::run)
+    with_config(flags, |config| server::run(config, PAGE))
 }
 
 /// TLS for outgoing requests: one provider for the process.

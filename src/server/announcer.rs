@@ -11,27 +11,29 @@ use netra_ws::{
     payload::ThreadDeleted,
 };
 
-use super::store::SharedStore;
+use super::store::MemberStore;
 
 /// A cheap handle.
 #[derive(Clone)]
 pub struct Announcer {
-    store: SharedStore,
+    readers: Arc<dyn MemberStore>,
     bus: Arc<dyn Bus>,
 }
 
 impl Announcer {
     /// An announcer over these.
-    pub fn new(store: SharedStore, bus: Arc<dyn Bus>) -> Self {
-        Self { store, bus }
+    pub fn new(readers: Arc<dyn MemberStore>, bus: Arc<dyn Bus>) -> Self {
+        Self { readers, bus }
     }
 
-    /// Tells everyone who may read the thread that it was made or changed.
+    /// Tells everyone who may read the thread that it was made or changed: each hears of it as they have it.
     pub async fn thread(&self, thread: Thread, made: bool) {
-        let (id, owner) = (thread.id, thread.owner_id);
-        let users = if thread.shared { self.audience(id).await } else { vec![owner] };
-        let message = if made { ServerMessage::ThreadCreated(thread) } else { ServerMessage::ThreadUpdate(thread) };
-        self.to_users(&users, Frame::new(message).in_thread(id));
+        let id = thread.id;
+        let told = if thread.shared { self.for_readers(id).await } else { vec![(thread.owner_id, thread)] };
+        let users: Vec<UserId> = told.iter().map(|(user, _)| *user).collect();
+        for (user, thread) in told {
+            self.thread_to(user, thread, made);
+        }
         // Whoever lost the thread between the look and the word may have heard of that first, and has it back now.
         if let Some(readers) = self.readers(id).await {
             let lost: Vec<UserId> = users.into_iter().filter(|user| !readers.contains(user)).collect();
@@ -39,15 +41,24 @@ impl Announcer {
         }
     }
 
-    /// The same of a thread as the store has it now.
+    /// Tells one user, whose thread it is as given.
+    pub fn thread_to(&self, user: UserId, thread: Thread, made: bool) {
+        let id = thread.id;
+        let message = if made { ServerMessage::ThreadCreated(thread) } else { ServerMessage::ThreadUpdate(thread) };
+        self.to_users(&[user], Frame::new(message).in_thread(id));
+    }
+
+    /// Tells everyone of a thread as the store has it now.
     pub async fn thread_as_stored(&self, id: ThreadId) {
-        let Some(owner) = self.audience(id).await.first().copied() else { return };
-        match self.store.thread(owner, id).await {
-            Ok(Some(thread)) => self.thread(thread, false).await,
-            // Deleted meanwhile.
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the thread could not be read"),
+        // The owner's, first; nobody's, when it was deleted meanwhile.
+        if let Some((_, thread)) = self.for_readers(id).await.into_iter().next() {
+            self.thread(thread, false).await;
         }
+    }
+
+    async fn for_readers(&self, id: ThreadId) -> Vec<(UserId, Thread)> {
+        let told = self.readers.for_readers(id).await;
+        told.inspect_err(|error| tracing::warn!(%error, "the thread could not be read")).unwrap_or_default()
     }
 
     /// Tells users that a thread is gone, for them at least.
@@ -84,7 +95,7 @@ impl Announcer {
     }
 
     async fn readers(&self, id: ThreadId) -> Option<Vec<UserId>> {
-        let readers = self.store.audience(id).await;
+        let readers = self.readers.audience(id).await;
         readers.inspect_err(|error| tracing::warn!(%error, "the thread's readers could not be read")).ok()
     }
 }

@@ -2,42 +2,136 @@
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
-use netra_ws::payload::Level;
+use netra_ws::{model::Role, payload::Level};
 use serde_json::{Value, json};
 
 use super::{
-    RunError,
-    auth::SecurityService,
-    config::{AuthMode, Config},
-    store::{SharedStore, sqlite::SqliteStore},
+    ServerError, agent,
+    auth::{OneTimeLink, SecurityService, WantedToken},
+    config::{AgentKind, AuthMode, Config},
+    disk, open_database,
+    store::{SharedStore, closing::AccountChange, sqlite::SqliteStore},
 };
 
 /// How long the server may take to answer a command.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The services that commands need.
-async fn open(config: &Config) -> Result<(SqliteStore, SharedStore, SecurityService), RunError> {
+async fn open(config: &Config) -> Result<(SqliteStore, SharedStore, SecurityService), ServerError> {
     let data_dir = config.data_dir.clone();
-    let in_data_dir = |error| RunError::DataDir(data_dir.display().to_string(), error);
-    tokio::fs::create_dir_all(&data_dir).await.map_err(in_data_dir)?;
-    let database = SqliteStore::open(&config.database_url, &data_dir).await?;
+    let in_data_dir = |error| ServerError::DataDir(data_dir.display().to_string(), error);
+    disk::create_folder(&data_dir).map_err(in_data_dir)?;
+    let database = open_database(config).await?;
     let store: SharedStore = Arc::new(database.clone());
     let security = SecurityService::new(store.clone(), config, &data_dir).map_err(in_data_dir)?;
     Ok((database, store, security))
 }
 
 /// Makes an API token in the store, for the user with this address or the developer.
-pub async fn create_token(config: Config, name: &str, email: Option<&str>) -> Result<String, RunError> {
+pub async fn create_token(config: Config, wanted: WantedToken<'_>, email: Option<&str>) -> Result<String, ServerError> {
     let (database, store, security) = open(&config).await?;
     let user = match email {
         Some(email) => store.user_by_address(&email.trim().to_lowercase()).await?,
         None if config.auth.contains(&AuthMode::Dev) => Some(store.dev_user().await?),
         None => None,
     };
-    let user = user.ok_or_else(|| RunError::NoSuchUser(email.unwrap_or("no --email was given").to_owned()))?;
-    let made = security.make_api_token_for(user.id, name).await.map_err(|error| RunError::Token(error.message))?;
+    let user = user.ok_or_else(|| ServerError::NoSuchUser(email.unwrap_or("no --email was given").to_owned()))?;
+    let made = security.make_api_token_for(user.id, wanted).await.map_err(|error| ServerError::Token(error.message))?;
     database.close().await;
     Ok(made.token)
+}
+
+/// Asks each agent's model one question, or one agent's, and prints what works as soon as that is known.
+pub async fn check_agents(config: Config, name: Option<&str>) -> Result<(), ServerError> {
+    let http = agent::model::client()?;
+    let models = config.agents.iter().filter_map(|listed| match &listed.kind {
+        AgentKind::Model(model) => Some((listed.name.as_str(), model)),
+        AgentKind::Guide => None,
+    });
+    let chosen: Vec<_> = models.filter(|(agent, _)| name.is_none_or(|name| name == *agent)).collect();
+    if chosen.is_empty() {
+        return Err(ServerError::NoModels(name.map(str::to_owned)));
+    }
+    let mut failed = 0;
+    for (name, model) in &chosen {
+        let report = agent::check::check(name, model, &http).await;
+        println!("{}", report.line());
+        failed += usize::from(!report.is_fine());
+    }
+    if failed > 0 { Err(ServerError::ModelsFailed { failed, of: chosen.len() }) } else { Ok(()) }
+}
+
+/// A link with which somebody makes an account.
+pub async fn invite(config: Config, role: Role) -> Result<OneTimeLink, ServerError> {
+    let (database, _, security) = open(&config).await?;
+    let link = security.invite(None, role).await.map_err(|error| ServerError::Refused(error.message))?;
+    database.close().await;
+    Ok(link)
+}
+
+/// A link with which the user with this address sets a new password.
+pub async fn password_link(config: Config, email: &str) -> Result<OneTimeLink, ServerError> {
+    let (database, store, security) = open(&config).await?;
+    let user = store.user_by_address(&email.trim().to_lowercase()).await?;
+    let user = user.ok_or_else(|| ServerError::NoSuchUser(email.to_owned()))?;
+    let link = security.password_link(None, user.id).await.map_err(|error| ServerError::Refused(error.message))?;
+    database.close().await;
+    Ok(link)
+}
+
+/// Accounts that are listed at a time.
+const ACCOUNTS: usize = 500;
+
+/// Prints the accounts, one a line.
+pub async fn list_users(config: Config, text: Option<&str>) -> Result<(), ServerError> {
+    let (database, store, _) = open(&config).await?;
+    let mut after = None;
+    loop {
+        let accounts = store.accounts(text, after.as_deref(), ACCOUNTS).await?;
+        for account in &accounts {
+            let email = account.email.as_deref().unwrap_or_default();
+            let state = match (account.disabled_at, account.delete_at) {
+                (Some(_), _) => "disabled",
+                (None, Some(_)) => "closed",
+                (None, None) => "open",
+            };
+            let factor = if account.second_factor { "second factor" } else { "password" };
+            println!("{email}\t{}\t{}\t{state}\t{factor}", account.name, account.role);
+        }
+        match accounts.last() {
+            Some(last) if accounts.len() == ACCOUNTS => after.clone_from(&last.email),
+            Some(_) | None => break,
+        }
+    }
+    database.close().await;
+    Ok(())
+}
+
+/// Disables an account or enables it: through the server when one runs, which closes the sockets, too.
+pub async fn set_disabled(config: Config, email: &str, disabled: bool) -> Result<(), ServerError> {
+    let (database, store, security) = open(&config).await?;
+    let user = store.user_by_address(&email.trim().to_lowercase()).await?;
+    let user = user.ok_or_else(|| ServerError::NoSuchUser(email.to_owned()))?;
+    let token = security.issue_operator_token().map_err(|error| ServerError::Token(error.message))?;
+    let sent = reqwest::Client::builder()
+        .timeout(PATIENCE)
+        .build()?
+        .patch(format!("{}/api/admin/users/{}", own_address(&config), user.id))
+        .bearer_auth(token)
+        .json(&json!({ "disabled": disabled }))
+        .send()
+        .await;
+    let done = match sent {
+        Ok(answer) => took(answer).await,
+        Err(error) if error.is_connect() => {
+            let change = AccountChange { disabled: Some(disabled), ..AccountChange::default() };
+            let changed = security.change_account(None, user.id, change).await;
+            changed.map(drop).map_err(|error| ServerError::Refused(error.message))
+        }
+        Err(error) => Err(error.into()),
+    };
+    database.close().await;
+    done
 }
 
 /// A notice for open pages.
@@ -53,15 +147,11 @@ pub struct Announcement {
 }
 
 /// Has the running server show a notice.
-pub async fn broadcast(config: Config, announcement: Announcement) -> Result<(), RunError> {
+pub async fn broadcast(config: Config, announcement: Announcement) -> Result<(), ServerError> {
     let (database, _, security) = open(&config).await?;
-    let token = security.issue_operator_token().map_err(|error| RunError::Token(error.message))?;
+    let token = security.issue_operator_token().map_err(|error| ServerError::Token(error.message))?;
     database.close().await;
-    let mut address = config.addr;
-    if address.ip().is_unspecified() {
-        address.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
-    let base = announcement.url.unwrap_or_else(|| format!("http://{address}"));
+    let base = announcement.url.unwrap_or_else(|| own_address(&config));
     let body = json!({ "message": announcement.message, "level": announcement.level, "email": announcement.email });
     let answer = reqwest::Client::builder()
         .timeout(PATIENCE)
@@ -71,11 +161,25 @@ pub async fn broadcast(config: Config, announcement: Announcement) -> Result<(),
         .json(&body)
         .send()
         .await?;
+    took(answer).await
+}
+
+/// Where a server of this machine with these settings is.
+fn own_address(config: &Config) -> String {
+    let mut address = config.addr;
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{address}")
+}
+
+/// What the server said.
+async fn took(answer: reqwest::Response) -> Result<(), ServerError> {
     if answer.status().is_success() {
         return Ok(());
     }
     let status = answer.status();
     let body: Value = answer.json().await.unwrap_or_default();
     let reason = body["error"]["message"].as_str().map_or_else(|| status.to_string(), str::to_owned);
-    Err(RunError::Refused(reason))
+    Err(ServerError::Refused(reason))
 }

@@ -1,9 +1,14 @@
 //! Settings: flags beat `NETRA_*` beats `netra.toml` beats defaults. Every mistake is one line that names the setting.
 
+mod attachments;
+mod audience;
 mod file;
+mod quotas;
+mod registration;
 mod source;
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -11,7 +16,13 @@ use std::{
 
 use netra_ws::payload::Limits;
 
-pub use file::{AgentConfig, AgentKind};
+use super::store::Durability;
+
+pub use attachments::{AttachmentsConfig, AttachmentsPlace};
+pub use audience::Audience;
+pub use file::{AgentConfig, AgentKind, ModelConfig, Protocol};
+pub use quotas::{Quota, Quotas};
+pub use registration::Registration;
 use source::Source;
 pub use source::{ConfigError, Flags};
 
@@ -24,20 +35,34 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `sqlite:` for the file in `data_dir`, or `sqlite:<path>`.
     pub database_url: String,
+    /// What was shown or acknowledged survives: a power cut, or a crash of the process.
+    pub durability: Durability,
     /// Ways to sign in.
     pub auth: Vec<AuthMode>,
     /// The address that browsers use, when it is not `http://<addr>`.
     pub public_url: Option<url::Url>,
     /// Further origins whose pages may connect and write.
     pub allowed_origins: Vec<String>,
+    /// Proxies whose word on where a request comes from is taken.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// Accounts that one network may make in an hour.
+    pub registrations_per_hour: u32,
     /// Signs tokens; made and kept in `data_dir` when absent.
     pub jwt_secret: Option<String>,
     /// Whether this is a developer's machine, where dev login may be open to the network.
     pub development: bool,
+    /// Whether administrators administer only with a second factor.
+    pub administrators_need_second_factor: bool,
+    /// How long an account that its owner closed can be kept.
+    pub account_grace: Duration,
     /// What clients may do.
     pub limits: Limits,
     /// Handshakes a user may make in a minute.
     pub handshakes_per_minute: u32,
+    /// What the people of each role may use.
+    pub quotas: Quotas,
     /// Life of a token for the socket.
     pub ws_token_ttl: Duration,
     /// How long a connection outlives its token.
@@ -58,6 +83,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The agents, the default first.
     pub agents: Vec<AgentConfig>,
+    /// Files that go with messages.
+    pub attachments: AttachmentsConfig,
     /// Settings that were given and have no effect in this version, by the names under which they were given.
     pub unused: Vec<String>,
 }
@@ -106,16 +133,27 @@ impl Config {
             addr,
             data_dir: source.text("data_dir").unwrap_or_else(|| "./data".to_owned()).into(),
             database_url: database_url(&source)?,
+            durability: source.parse("durability", Durability::default().as_str(), "power or process")?,
             auth: auth_modes(&source)?,
             public_url: public_url(&source)?,
             allowed_origins: origins(&source)?,
-            jwt_secret: secret(&source, "jwt_secret", 32)?,
-            development: source.text("env").as_deref() == Some("development"),
+            trusted_proxies: trusted_proxies(&source)?,
+            registration: registration(&source)?,
+            registrations_per_hour: source.positive("registrations_per_hour", 1_200)?,
+            administrators_need_second_factor: source.parse(
+                "administrators_need_second_factor",
+                "false",
+                "true or false",
+            )?,
+            account_grace: Duration::from_secs(source.between("account_grace_s", 7 * 86_400, 1, 365 * 86_400)?),
+            jwt_secret: jwt_secret(&source)?,
+            development: is_development(&source)?,
             limits,
             handshakes_per_minute: source.positive("handshakes_per_minute", 600)?,
             ws_token_ttl: Duration::from_secs(source.between("ws_token_ttl_s", 300, 1, 300)?),
             ws_token_grace: Duration::from_secs(source.between("ws_token_grace_s", 30, 0, 3_600)?),
             run_lease: Duration::from_secs(source.between("run_lease_s", 15, 1, 3_600)?),
+            quotas: quotas::quotas(&source)?,
             trim_after: Duration::from_secs(source.between("trim_after_s", 86_400, 0, 10 * 365 * 86_400)?),
             drain: Duration::from_secs(source.between("drain_s", 20, 0, 3_600)?),
             metrics_token: secret(&source, "metrics_token", 16)?,
@@ -123,6 +161,7 @@ impl Config {
             log: source.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: log_format(&source)?,
             agents: file::agents(&source)?,
+            attachments: attachments::attachments(&source)?,
             unused: source.unused(),
         };
         config.check(&source)?;
@@ -137,6 +176,18 @@ impl Config {
                 format!(
                     "dev login is refused on {}, where others can reach it; use auth = \"password\", or NETRA_ENV=development",
                     self.addr
+                ),
+            ));
+        }
+        if self.auth.contains(&AuthMode::Dev)
+            && let Some(url) = &self.public_url
+        {
+            return Err(ConfigError::new(
+                source.given("auth"),
+                format!(
+                    "dev login makes every visitor of {} the developer; set auth = \"password\" (NETRA_AUTH=password) beside {}",
+                    url.origin().ascii_serialization(),
+                    source.given("public_url")
                 ),
             ));
         }
@@ -173,6 +224,17 @@ impl Config {
                 format!("{scheme}://{authority}/ws")
             },
         )
+    }
+
+    /// Whether the first account with a password administers the server: only while nobody else can reach it.
+    pub fn first_administers(&self) -> bool {
+        self.registration == Registration::Open && self.public_url.is_none() && self.addr.ip().is_loopback()
+    }
+
+    /// Where people find the server.
+    pub fn base(&self) -> String {
+        let own = || format!("http://{}", self.addr);
+        self.public_url.as_ref().map_or_else(own, |url| url.origin().ascii_serialization())
     }
 
     /// Whether cookies must only travel over TLS.
@@ -231,14 +293,31 @@ fn auth_modes(source: &Source) -> Result<Vec<AuthMode>, ConfigError> {
     Ok(modes)
 }
 
+fn is_development(source: &Source) -> Result<bool, ConfigError> {
+    match source.text("env").as_deref() {
+        None | Some("production") => Ok(false),
+        Some("development") => Ok(true),
+        Some(other) => {
+            let problem = format!("{other:?} is neither development nor production");
+            Err(ConfigError::new(source.given("env"), problem))
+        }
+    }
+}
+
 fn public_url(source: &Source) -> Result<Option<url::Url>, ConfigError> {
-    source
-        .text("public_url")
-        .map(|text| match url::Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-            _ => Err(ConfigError::new(source.given("public_url"), format!("{text:?} is not an http or https address"))),
-        })
-        .transpose()
+    let Some(text) = source.text("public_url") else { return Ok(None) };
+    let wrong = |problem: &str| Err(ConfigError::new(source.given("public_url"), format!("{text:?} {problem}")));
+    match url::Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            // The page, the socket and the API stand at the root of the address.
+            let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+            if !bare || !url.username().is_empty() || url.password().is_some() {
+                return wrong("is more than scheme, host and port; Netra has an address to itself, without a path");
+            }
+            Ok(Some(url))
+        }
+        _ => wrong("is not an http or https address"),
+    }
 }
 
 fn origins(source: &Source) -> Result<Vec<String>, ConfigError> {
@@ -256,10 +335,47 @@ fn origins(source: &Source) -> Result<Vec<String>, ConfigError> {
     Ok(list)
 }
 
+fn registration(source: &Source) -> Result<Registration, ConfigError> {
+    match source.text("registration") {
+        // A public address is reached by everyone.
+        None if source.text("public_url").is_some() => Ok(Registration::Invitation),
+        None => Ok(Registration::Open),
+        Some(text) => Registration::named(&text).ok_or_else(|| {
+            let problem = format!("{text:?} is no way to make accounts; there are closed, invitation and open");
+            ConfigError::new(source.given("registration"), problem)
+        }),
+    }
+}
+
+fn trusted_proxies(source: &Source) -> Result<Vec<ipnet::IpNet>, ConfigError> {
+    let list = source.list("trusted_proxies").unwrap_or_default();
+    let network = |text: &String| {
+        let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
+        net.map_err(|_| {
+            let problem = format!("{text:?} is no address or network like 127.0.0.1 or 10.0.0.0/8");
+            ConfigError::new(source.given("trusted_proxies"), problem)
+        })
+    };
+    list.iter().map(network).collect()
+}
+
 fn secret(source: &Source, name: &str, least: usize) -> Result<Option<String>, ConfigError> {
     let secret = source.text(name);
     if secret.as_ref().is_some_and(|secret| secret.len() < least) {
         return Err(ConfigError::new(source.given(name), format!("needs {least} bytes or more")));
+    }
+    Ok(secret)
+}
+
+/// Different bytes in a secret, at least. Random text has more; `aaaa…` or a word written again and again has not.
+const DIFFERENT_BYTES: usize = 10;
+
+fn jwt_secret(source: &Source) -> Result<Option<String>, ConfigError> {
+    let secret = secret(source, "jwt_secret", 32)?;
+    let weak = |secret: &String| secret.bytes().collect::<BTreeSet<_>>().len() < DIFFERENT_BYTES;
+    if secret.as_ref().is_some_and(weak) {
+        let problem = "is easy to guess; use random text, such as that of `openssl rand -base64 32`";
+        return Err(ConfigError::new(source.given("jwt_secret"), problem));
     }
     Ok(secret)
 }

@@ -5,9 +5,17 @@ use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use netra_ws::{ErrorCode, log::LogError};
+use netra_ws::{ErrorCode, log::LogError, watch::WatchError};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use super::store::StoreError;
+
+/// When to try again while the disk takes nothing.
+const DISK_PAUSE_MS: u64 = 5_000;
+
+/// When to try again after somebody else wrote for longer than anyone waits.
+const BUSY_PAUSE_MS: u64 = 1_000;
 
 /// A refusal or a failure, as HTTP says it: `{ "error": { "code", "message", "retryable" } }`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +53,21 @@ impl ApiError {
         Self::new(ErrorCode::Internal, "something broke on the server; it is in its log")
     }
 
+    /// What comes of a store that failed: a fault of ours, or something that passes or that who runs the server can change.
+    pub(super) fn store(error: &(dyn std::error::Error + 'static)) -> Self {
+        let (message, pause) = match StoreError::among(error) {
+            Some(StoreError::Gone(_)) => return Self::not_found(),
+            Some(StoreError::Disk(fault, _)) => (format!("nothing can be stored now: {fault}"), DISK_PAUSE_MS),
+            Some(StoreError::Busy(_)) => ("the database is busy".to_owned(), BUSY_PAUSE_MS),
+            Some(StoreError::TooSlow(_)) => ("this takes the database too long".to_owned(), BUSY_PAUSE_MS),
+            Some(StoreError::Refused(_) | StoreError::Corrupt(_) | StoreError::Other(_)) | None => {
+                return Self::internal(error);
+            }
+        };
+        tracing::error!(%error, "{message}");
+        Self::new(ErrorCode::ServerBusy, message).retry_after_ms(pause)
+    }
+
     /// The same error with advice when to try again.
     #[must_use]
     pub fn retry_after_ms(mut self, millis: u64) -> Self {
@@ -65,17 +88,27 @@ impl From<LogError> for ApiError {
             LogError::NotFound => Self::not_found(),
             LogError::IdConflict => ErrorCode::IdConflict.into(),
             LogError::Fenced => ErrorCode::Conflict.into(),
-            LogError::Store(_) => Self::internal(&error),
+            LogError::AttachmentGone => Self::new(
+                ErrorCode::InvalidPayload,
+                "a file of this message is not there: it was removed or sent before, or nobody uploaded it; attach it again",
+            ),
+            LogError::Refused(_) | LogError::Store(_) => Self::store(&error),
         }
     }
 }
 
-impl From<sqlx::Error> for ApiError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<WatchError> for ApiError {
+    fn from(error: WatchError) -> Self {
         match error {
-            sqlx::Error::RowNotFound => Self::not_found(),
-            error => Self::internal(&error),
+            WatchError::Log(error) => error.into(),
+            WatchError::Manager(code) => code.into(),
         }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::store(&error)
     }
 }
 

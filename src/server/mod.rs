@@ -2,25 +2,35 @@
 
 pub mod agent;
 mod announcer;
+pub mod attachments;
 pub mod auth;
+mod closer;
 pub mod command;
 pub mod config;
+mod disk;
 pub mod error;
 pub mod http;
-mod members;
+mod membership;
 pub mod metrics;
+mod private;
+pub mod quotas;
 mod reference;
 mod router;
+mod searches;
+mod serve;
+pub mod site;
 pub mod specification;
 mod state;
 pub mod store;
 pub mod telemetry;
-mod threads;
+mod thread_service;
 pub mod tool;
 mod trimmer;
+mod turns;
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,28 +38,49 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, routing::get, serve::ListenerExt as _};
-use leptos::config::{LeptosOptions, get_configuration};
+use axum::{Router, routing::get};
+use leptos::config::LeptosOptions;
 use netra_ws::{
     bus::{Bus, LocalBus},
     connection::QueueLimits,
     emitter::EmitterPool,
     manager::{Manager, ManagerLimits},
+    model::Role,
 };
-use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use tokio::{net::TcpListener, time::sleep};
+use tokio_util::sync::CancellationToken;
 
-use agent::{Bridge, Engine, EngineParts, Registry};
+use agent::{Bridge, Checks, Engine, EngineParts, Registry};
 use announcer::Announcer;
-use auth::SecurityService;
+use attachments::{Attachments, Place, PlaceError};
+use auth::{KeyedLimit, SecurityService};
 use config::{AuthMode, Config};
 use metrics::{MeasuredLog, MeasuredSink, metrics};
+use quotas::Admissions;
+use searches::Searches;
+use serve::ConnectionLimits;
+use site::{Page, Site};
 pub use state::{AppState, Services, VERSION};
-use store::{SharedStore, sqlite::SqliteStore};
-use threads::Threads;
-use tool::{ToolEngine, builtin};
+use store::{
+    Durability, SharedStore,
+    sqlite::{self, SqliteStore},
+};
+use thread_service::ThreadService;
+use tool::{SharedTool, ToolEngine, builtin};
+use turns::Turns;
 
 /// Connections that one process takes on; the process's limit of open files ends it earlier.
 const MAX_CONNECTIONS: usize = 100_000;
+
+/// Requests that one user has under way, from the question to the last byte of the answer, and those that wait for them.
+const REQUESTS_AT_ONCE: usize = 16;
+const REQUESTS_IN_LINE: usize = 64;
+
+/// How many connections' commands a user's connections have together.
+const CONNECTIONS_WORTH_OF_COMMANDS: u32 = 4;
+
+/// Open files that every system allows a process, where it cannot be asked.
+const FEWEST_FILES: u64 = 256;
 
 /// Sockets that are asked to leave at a time while draining, and the pause between.
 const DRAIN_BATCH: usize = 200;
@@ -60,21 +91,32 @@ const LAST_REQUESTS: Duration = Duration::from_secs(3);
 
 /// The server could not start or went down.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
+pub enum ServerError {
     /// The data folder cannot be used.
     #[error("the data folder {0}: {1}")]
     DataDir(String, #[source] std::io::Error),
-    /// The database cannot be opened.
-    #[error("the database cannot be opened: {0}")]
+    /// The database cannot be opened, or is not whole.
+    #[error("the database {} cannot be used: {source}", path.display())]
+    Database {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: store::StoreError,
+    },
+    /// The database failed.
+    #[error("the database: {0}")]
     Store(#[from] store::StoreError),
+    /// There is no place for files.
+    #[error("{0}")]
+    Attachments(#[from] PlaceError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
-    Bind(SocketAddr, #[source] std::io::Error),
-    /// The page's settings are missing.
-    #[error("Leptos.toml: {0}")]
+    #[error("{0}: cannot listen on {1}: {2}")]
+    Bind(&'static str, SocketAddr, #[source] std::io::Error),
+    /// The page's settings in the environment are wrong.
+    #[error("LEPTOS_*: {0}")]
     Leptos(String),
     /// Outgoing requests cannot be made.
-    #[error("the HTTP client: {0}")]
+    #[error("outgoing requests cannot be made; are the system's CA certificates installed? {0}")]
     Http(#[from] reqwest::Error),
     /// There is nobody to make a token for.
     #[error("no such user: {0}")]
@@ -85,76 +127,105 @@ pub enum RunError {
     /// The server did not do what a command asked.
     #[error("the server refused: {0}")]
     Refused(String),
+    /// There is no model to ask.
+    #[error("{}", match .0 { Some(name) => format!("no agent called {name:?} has a model"), None => "no agent has a model; see docs/connecting-a-model.md".to_owned() })]
+    NoModels(Option<String>),
+    /// Models did not answer.
+    #[error("{failed} of {of} models did not answer")]
+    ModelsFailed {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// The listener failed.
     #[error("serving failed: {0}")]
     Serve(#[source] std::io::Error),
 }
 
-impl RunError {
+impl ServerError {
     /// Whether a setting points at something that cannot be used.
     pub fn is_setting(&self) -> bool {
         match self {
-            Self::DataDir(..) | Self::Store(_) => true,
-            Self::Bind(..)
-            | Self::Leptos(_)
+            Self::DataDir(..) | Self::Database { .. } | Self::Store(_) | Self::Attachments(_) => true,
+            // A port that is taken may be free at the next start; an address that is not this machine's stays wrong.
+            Self::Bind(_, _, error) => error.kind() != std::io::ErrorKind::AddrInUse,
+            Self::Leptos(_)
             | Self::Http(_)
             | Self::NoSuchUser(_)
             | Self::Token(_)
             | Self::Refused(_)
+            | Self::NoModels(_)
+            | Self::ModelsFailed { .. }
             | Self::Serve(_) => false,
         }
     }
 }
 
-/// Serves until told to stop.
-pub async fn run(config: Config) -> Result<(), RunError> {
+/// Serves until told to stop, with the page's files that the binary carries.
+pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
     let data_dir = config.data_dir.clone();
-    let in_data_dir = |error| RunError::DataDir(data_dir.display().to_string(), error);
-    tokio::fs::create_dir_all(&data_dir).await.map_err(in_data_dir)?;
-    let database = SqliteStore::open(&config.database_url, &data_dir).await?;
+    let in_data_dir = |error| ServerError::DataDir(data_dir.display().to_string(), error);
+    disk::create_folder(&data_dir).map_err(in_data_dir)?;
+    let database = open_database(&config).await?;
     let store: SharedStore = Arc::new(database.clone());
     let security = SecurityService::new(store.clone(), &config, &data_dir).map_err(in_data_dir)?;
+    security.end_developer().await.map_err(|error| ServerError::Refused(error.message))?;
+    let http = agent::model::client()?;
+    let synced = config.durability == Durability::Power;
+    let place = Place::open(&config.attachments, &data_dir, synced, &http)?;
+    let attachments = Attachments::new(store.clone(), place, &config.attachments);
     // Each connection is an open file, and shells allow 1,024 unless asked.
     let open_files = rlimit::increase_nofile_limit(u64::MAX).ok();
-    let listener = TcpListener::bind(config.addr).await.map_err(|error| RunError::Bind(config.addr, error))?;
-    let bound = listener.local_addr().map_err(RunError::Serve)?;
-    let renewed = database.take_up(&data_dir).await?;
+    let (site, leptos) = Site::find(page).map_err(|error| ServerError::Leptos(error.to_string()))?;
+    // An address that is wrong is said before the other one is taken.
+    let metrics_listener = match config.metrics_addr {
+        Some(address) => Some(bind("NETRA_METRICS_ADDR", address).await?),
+        None => None,
+    };
+    let listener = bind("NETRA_ADDR", config.addr).await?;
+    let bound = listener.local_addr().map_err(ServerError::Serve)?;
+    let renewed = database.take_up(&data_dir).await.map_err(|source| unusable(&config, source))?;
     if renewed > 0 {
         tracing::warn!(
             threads = renewed,
             "the log may have gone back (a power cut, or a copy put in place): new epochs"
         );
     }
-    let (state, engine) = build(config, bound, store, security)?;
+    let (state, engine) = build(config, bound, leptos, store, security, &http, attachments);
     warn_about_dev_login(&state.config, bound);
     for setting in &state.config.unused {
         tracing::warn!(setting, "this setting has no effect in this version");
     }
     engine.start();
-    if let Some(address) = state.config.metrics_addr {
-        serve_metrics(address).await?;
+    if let Some(listener) = metrics_listener {
+        serve_metrics(listener);
     }
     let trimming = tokio::spawn(trimmer::run(state.store.clone(), state.config.trim_after));
+    let sweeping = tokio::spawn(state.attachments.clone().sweep());
+    let closing = tokio::spawn(closer::run(state.clone()));
 
-    let (stop_serving, stopped) = oneshot::channel::<()>();
-    let app = router::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    // A frame must not wait until the reader acknowledges the one before it (Nagle's algorithm).
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection was gone before it began");
-        }
-    });
-    let serving = axum::serve(listener, app).with_graceful_shutdown(async move { _ = stopped.await });
-    let mut serving = tokio::spawn(serving.into_future());
-    let agents = state.registry.infos().len();
-    tracing::info!(address = %bound, version = VERSION, agents, open_files, "listening");
-    tokio::select! {
-        ended = &mut serving => return ended.unwrap_or(Ok(())).map_err(RunError::Serve),
-        () = told_to_stop() => {}
+    let stop = CancellationToken::new();
+    let limits = ConnectionLimits::of_open_files(open_files.unwrap_or(FEWEST_FILES), MAX_CONNECTIONS);
+    let serving = tokio::spawn(serve::serve(listener, router::router(state.clone(), site), limits, stop.clone()));
+    let agents = state.config.agents.len();
+    let durability = state.config.durability.as_str();
+    tracing::info!(address = %bound, version = VERSION, agents, open_files, durability, "listening");
+    if let Some(link) =
+        state.security.first_administrator().await.map_err(|error| ServerError::Refused(error.message))?
+    {
+        // To the terminal and to no log: whoever reads it becomes the administrator.
+        eprintln!(
+            "netra: nobody administers this server yet. Make the administrator's account here, once:\n\n  {}\n",
+            link.url
+        );
     }
+    told_to_stop().await;
     trimming.abort();
+    closing.abort();
+    sweeping.abort();
     drain(&state, &engine).await;
-    drop(stop_serving);
+    stop.cancel();
     let _ = tokio::time::timeout(LAST_REQUESTS, serving).await;
     if let Err(error) = database.put_down(&data_dir).await {
         tracing::warn!(%error, "the end could not be noted; a copy put in place now may go unnoticed");
@@ -164,24 +235,46 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Listens on the address of a setting.
+async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|error| ServerError::Bind(setting, address, error))
+}
+
+/// Opens the database that the settings name.
+async fn open_database(config: &Config) -> Result<SqliteStore, ServerError> {
+    SqliteStore::open(&config.database_url, &config.data_dir, config.durability)
+        .await
+        .map_err(|source| unusable(config, source))
+}
+
+/// Names the database that cannot be used.
+fn unusable(config: &Config, source: store::StoreError) -> ServerError {
+    ServerError::Database { path: sqlite::file(&config.database_url, &config.data_dir), source }
+}
+
 /// Serves the metrics alone, for as long as the process lives.
-async fn serve_metrics(address: SocketAddr) -> Result<(), RunError> {
-    let listener = TcpListener::bind(address).await.map_err(|error| RunError::Bind(address, error))?;
-    tracing::info!(%address, "serving metrics");
+fn serve_metrics(listener: TcpListener) {
+    let address = listener.local_addr().ok();
+    tracing::info!(address = address.map(tracing::field::display), "serving metrics");
     let app = Router::new().route("/metrics", get(http::metrics::open));
-    tokio::spawn(axum::serve(listener, app).into_future());
-    Ok(())
+    let limits = ConnectionLimits::of_open_files(FEWEST_FILES, MAX_CONNECTIONS);
+    tokio::spawn(serve::serve(listener, app, limits, CancellationToken::new()));
 }
 
 /// Puts the services together.
 fn build(
     config: Config,
     bound: SocketAddr,
+    mut leptos: LeptosOptions,
     store: SharedStore,
     security: SecurityService,
-) -> Result<(AppState, Engine), RunError> {
+    http: &reqwest::Client,
+    attachments: Attachments,
+) -> (AppState, Engine) {
+    leptos.site_addr = bound;
     let manager = Manager::new(ManagerLimits {
         connections: MAX_CONNECTIONS,
+        connections_per_user: config.quotas.of(Role::User).connections,
         subscriptions: config.limits.max_subscriptions,
         queue: QueueLimits::default(),
     });
@@ -190,26 +283,53 @@ fn build(
     metrics().watch(&manager);
     let bus: Arc<dyn Bus> = local;
     let announcer = Announcer::new(store.clone(), bus.clone());
-    let tools = builtin::all(store.clone());
+    let searches = Arc::new(Searches::new(store.clone()));
+    let tools = all_tools(searches.clone());
     let log = MeasuredLog::new(store.clone(), tools.iter().map(|tool| tool.spec().name).collect());
     let emitters = EmitterPool::new(Arc::new(log), bus.clone());
-    let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).build()?;
-    let registry = Arc::new(Registry::new(&config.agents, &http));
+    let admissions = Admissions::new(store.clone(), config.quotas);
+    let registry = Arc::new(Registry::new(&config.agents, http));
     let engine = Engine::new(EngineParts {
         lease: config.run_lease,
+        admissions: admissions.clone(),
         registry: registry.clone(),
         tools: ToolEngine::new(tools),
         store: store.clone(),
         emitters: emitters.clone(),
         announcer: announcer.clone(),
+        attachments: attachments.clone(),
     });
+    let writes = KeyedLimit::steady_per_minute(config.limits.commands_per_minute);
+    let commands =
+        KeyedLimit::per_minute(config.limits.commands_per_minute.saturating_mul(CONNECTIONS_WORTH_OF_COMMANDS));
     let state = AppState::new(Services {
-        leptos: leptos_options(bound)?,
+        leptos,
         origins: config.origins(bound).into(),
-        bridge: Bridge::new(store.clone(), registry.clone(), emitters, engine.clone(), announcer.clone()),
-        threads: Threads::new(store.clone(), registry.clone(), bus.clone(), announcer.clone()),
+        bridge: Bridge::new(
+            store.clone(),
+            registry.clone(),
+            emitters,
+            engine.clone(),
+            announcer.clone(),
+            admissions.clone(),
+            attachments.clone(),
+        ),
+        attachments,
+        checks: Checks::new(&config.agents, http),
+        threads: ThreadService::new(
+            store.clone(),
+            searches,
+            registry.clone(),
+            engine.clone(),
+            bus.clone(),
+            announcer.clone(),
+            admissions,
+        ),
         config,
         security: Arc::new(security),
+        commands,
+        writes,
+        requests: Turns::new(REQUESTS_AT_ONCE, REQUESTS_IN_LINE),
         ready: AtomicBool::new(true),
         store,
         manager,
@@ -217,16 +337,19 @@ fn build(
         announcer,
         registry,
     });
-    Ok((state, engine))
+    (state, engine)
 }
 
-/// Under `cargo leptos watch` the settings come from the environment, otherwise from Leptos.toml.
-fn leptos_options(bound: SocketAddr) -> Result<LeptosOptions, RunError> {
-    let file = if std::env::var_os("LEPTOS_OUTPUT_NAME").is_some() { None } else { Some("Leptos.toml") };
-    let read = get_configuration(file).map_err(|error| RunError::Leptos(error.to_string()))?;
-    let mut options = read.leptos_options;
-    options.site_addr = bound;
-    Ok(options)
+/// The tools that agents may use.
+#[cfg(not(debug_assertions))]
+fn all_tools(searches: Arc<Searches>) -> Vec<SharedTool> {
+    builtin::all(searches)
+}
+
+/// The same, and those for tests.
+#[cfg(debug_assertions)]
+fn all_tools(searches: Arc<Searches>) -> Vec<SharedTool> {
+    builtin::all(searches).into_iter().chain(tool::for_tests::from_environment()).collect()
 }
 
 fn warn_about_dev_login(config: &Config, bound: SocketAddr) {

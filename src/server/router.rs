@@ -2,21 +2,28 @@
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    body::Body,
+    extract::{DefaultBodyLimit, Request},
     http::{HeaderValue, Method, StatusCode, Uri, header},
-    middleware::{from_fn, from_fn_with_state, map_response},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
+    routing::{delete, get, patch, post},
 };
 use leptos::prelude::provide_context;
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::{LeptosRoutes, generate_route_list_with_exclusions, render_app_to_stream_with_context};
 use netra_ws::ErrorCode;
-use tower_http::{compression::CompressionLayer, services::ServeDir};
+use tower::ServiceExt as _;
+use tower_http::compression::CompressionLayer;
 
 use super::{
     error::ApiError,
-    http::{admin, auth, discovery, guard, health, members, metrics, page, socket, threads, tokens},
-    reference, specification,
+    http::{
+        account, admin, attachments, auth, discovery, drain, export, guard, health, invitations, members, metrics,
+        page, socket, threads, tokens, unread,
+    },
+    reference,
+    site::Site,
+    specification,
     state::AppState,
 };
 use crate::app::{App, shell};
@@ -25,7 +32,7 @@ use crate::app::{App, shell};
 const MAX_BODY: usize = 1 << 20;
 
 /// The whole application.
-pub(super) fn router(state: AppState) -> Router {
+pub(super) fn router(state: AppState, site: Site) -> Router {
     let api = Router::new()
         .route("/api/config", get(discovery::config))
         .route("/api/agents", get(discovery::agents))
@@ -35,14 +42,40 @@ pub(super) fn router(state: AppState) -> Router {
         .route("/api/auth/login", post(auth::login))
         .route("/api/auth/logout", post(auth::logout))
         .route("/api/auth/ws-token", post(auth::ws_token))
+        .route("/api/auth/password", post(account::change_password))
+        .route("/api/auth/reset", post(account::reset_password))
+        .route("/api/account", get(account::account))
+        .route("/api/account/export", get(export::export))
+        .route("/api/account/close", post(account::close_account))
+        .route("/api/account/second-factor", post(account::begin_second_factor).delete(account::end_second_factor))
+        .route("/api/account/second-factor/confirm", post(account::confirm_second_factor))
+        .route("/api/sessions", get(account::sessions).delete(account::end_others))
+        .route("/api/sessions/{id}", delete(account::end_session))
         .route("/api/tokens", get(tokens::list).post(tokens::create))
         .route("/api/tokens/{id}", delete(tokens::revoke))
         .route("/api/threads", get(threads::list).post(threads::create))
         .route("/api/threads/{id}", get(threads::get).patch(threads::change).delete(threads::delete))
         .route("/api/threads/{id}/events", get(threads::events))
         .route("/api/threads/{id}/messages", get(threads::messages))
-        .route("/api/threads/{id}/members", get(members::list).post(members::add).delete(members::remove))
+        .route("/api/threads/{id}/runs/{run_id}", get(threads::run))
+        .route(
+            "/api/threads/{id}/members",
+            get(members::list).post(members::add).patch(members::change).delete(members::remove),
+        )
+        .route("/api/invitations", get(invitations::list))
+        .route("/api/invitations/{id}", post(invitations::accept).delete(invitations::decline))
+        .route("/api/blocks", get(invitations::blocked).post(invitations::block))
+        .route("/api/blocks/{id}", delete(invitations::unblock))
+        .route("/api/attachments", post(attachments::upload))
+        .route("/api/attachments/{id}", get(attachments::get).delete(attachments::discard))
         .route("/api/admin/broadcast", post(admin::broadcast))
+        .route("/api/unread", post(unread::report))
+        .route("/api/admin/invitations", post(admin::invite))
+        .route("/api/admin/password-links", post(admin::password_link))
+        .route("/api/admin/users", get(admin::users))
+        .route("/api/admin/users/{id}", patch(admin::change_user))
+        .route("/api/admin/audit", get(admin::audit))
+        .route("/api/admin/audit.jsonl", get(admin::audit_lines))
         .layer(map_response(no_store));
     let context = {
         let state = state.clone();
@@ -55,17 +88,25 @@ pub(super) fn router(state: AppState) -> Router {
         let options = state.leptos.clone();
         move || shell(options.clone())
     };
+    // The page of addresses that lead nowhere is served behind the assets, which are looked for first.
+    let routes = generate_route_list_with_exclusions(App, Some(vec!["/{*any}".to_owned()]));
+    let unknown: Router = Router::new()
+        .fallback(render_app_to_stream_with_context(context.clone(), shell.clone()))
+        .layer(from_fn_with_state(state.clone(), page::boot))
+        .layer(map_response(not_found))
+        .layer(from_fn_with_state(state.clone(), guard::know));
     let pages = Router::new()
-        .leptos_routes_with_context(&state, generate_route_list(App), context, shell)
+        .leptos_routes_with_context(&state, routes, context, shell)
         .layer(from_fn_with_state(state.clone(), page::boot))
         .layer(map_response(no_store));
-    let site = ServeDir::new(&*state.leptos.site_root).precompressed_br().precompressed_gzip();
+    let site: Router = site.router().layer(map_response(shut_in));
+    let site = site.layer(from_fn(move |request: Request, next: Next| lead_back(unknown.clone(), request, next)));
     Router::new()
-        .merge(api)
-        .merge(pages)
-        .fallback_service(Router::new().fallback_service(site).layer(map_response(revalidate)))
+        .merge(api.merge(pages).layer(from_fn_with_state(state.clone(), guard::know)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CompressionLayer::new())
+        // The page's files were compressed when they were built.
+        .fallback_service(site)
         .route("/ws", get(socket::upgrade))
         .route("/docs", get(reference::serve))
         .route("/asyncapi.json", get(specification::serve_asyncapi))
@@ -75,7 +116,8 @@ pub(super) fn router(state: AppState) -> Router {
         .route("/readyz", get(health::ready))
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::check_origin))
-        .layer(from_fn(guard::security_headers))
+        .layer(from_fn_with_state(state.clone(), guard::security_headers))
+        .layer(from_fn(drain::read_whole))
         .with_state(state)
 }
 
@@ -85,19 +127,36 @@ async fn no_store(mut response: Response) -> Response {
 }
 
 /// The address is there and does not take this method; axum adds `Allow`.
-async fn wrong_method(method: Method, uri: Uri) -> Response {
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Response {
     tracing::debug!(%method, path = uri.path(), "method not allowed");
     let error = ApiError::new(ErrorCode::NotFound, format!("this address does not take {method}"));
     (StatusCode::METHOD_NOT_ALLOWED, error).into_response()
 }
 
-/// Assets keep their names between builds, so a browser asks whether its copy is still good. What is no asset is not found,
-/// in the API's own shape.
-async fn revalidate(uri: Uri, mut response: Response) -> Response {
-    if response.status() == StatusCode::NOT_FOUND {
-        tracing::debug!(path = uri.path(), "not found");
-        return ApiError::not_found().into_response();
+/// A person at an address that leads nowhere gets a page with the way back.
+async fn lead_back(unknown: Router, request: Request, next: Next) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let programs = ["/api/", "/fn/", "/rich/", "/pkg/"].iter().any(|folder| request.uri().path().starts_with(folder));
+    let person = request.method() == Method::GET && accepts.contains("text/html") && !programs;
+    let (parts, body) = request.into_parts();
+    let again = Request::from_parts(parts.clone(), Body::empty());
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if !person || response.status() != StatusCode::NOT_FOUND {
+        return response;
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    unknown.oneshot(again).await.unwrap_or_else(|never| match never {})
+}
+
+async fn not_found(mut response: Response) -> Response {
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What diagrams are drawn with is shut in.
+async fn shut_in(uri: Uri, mut response: Response) -> Response {
+    page::frame_headers(uri.path(), response.headers_mut());
     response
 }

@@ -11,19 +11,23 @@ use std::{
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use netra_ws::{
-    PROTOCOL, TOKEN_PREFIX,
+    PROTOCOL, TOKEN_PREFIX, UserId,
     bus::Bus,
     discovery::{AuthInfo, Discovery, SocketInfo},
+    log::SharedLog,
     manager::Manager,
+    model::User,
 };
 
 use super::{
-    agent::{Bridge, Registry},
+    agent::{Bridge, Checks, Registry},
     announcer::Announcer,
-    auth::SecurityService,
-    config::Config,
+    attachments::Attachments,
+    auth::{KeyedLimit, SecurityService},
+    config::{AuthMode, Config},
     store::SharedStore,
-    threads::Threads,
+    thread_service::ThreadService,
+    turns::Turns,
 };
 
 /// This program's version.
@@ -63,8 +67,18 @@ pub struct Services {
     pub registry: Arc<Registry>,
     /// Carries commands to agents.
     pub bridge: Bridge,
+    /// What was found at the models' servers.
+    pub checks: Checks,
+    /// Files that go with messages.
+    pub attachments: Attachments,
     /// Threads and their settings.
-    pub threads: Threads,
+    pub threads: ThreadService,
+    /// The commands of each user, over all connections.
+    pub(crate) commands: KeyedLimit<UserId>,
+    /// What each user changes over HTTP.
+    pub(crate) writes: KeyedLimit<UserId>,
+    /// The requests that each user has under way.
+    pub(crate) requests: Turns<UserId>,
     /// Whether new work is welcome.
     pub ready: AtomicBool,
 }
@@ -81,8 +95,8 @@ impl AppState {
         Self(Arc::new(services))
     }
 
-    /// What a client reads before it connects.
-    pub fn discovery(&self) -> Discovery {
+    /// What a client reads before it connects, as this user or anyone.
+    pub fn discovery(&self, user: Option<&User>) -> Discovery {
         Discovery {
             version: VERSION.to_owned(),
             protocol: PROTOCOL.to_owned(),
@@ -92,9 +106,21 @@ impl AppState {
                 token_prefix: TOKEN_PREFIX.to_owned(),
                 limits: self.config.limits,
             },
-            auth: AuthInfo { modes: self.config.auth.iter().map(|mode| mode.as_str().to_owned()).collect() },
-            agents: self.registry.infos(),
+            auth: AuthInfo {
+                modes: self.config.auth.iter().map(|mode| mode.as_str().to_owned()).collect(),
+                registration: self
+                    .config
+                    .auth
+                    .contains(&AuthMode::Password)
+                    .then(|| self.config.registration.as_str().to_owned()),
+            },
+            agents: self.registry.infos(user),
         }
+    }
+
+    /// The events.
+    pub fn log(&self) -> SharedLog {
+        self.store.clone()
     }
 
     /// Whether new work is welcome.

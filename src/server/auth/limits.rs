@@ -14,16 +14,34 @@ use governor::{
 /// After so many keys, those whose limit is whole again are forgotten.
 const SWEEP: usize = 1_024;
 
-/// So many a minute for each key, with a burst of as many.
-pub(super) struct KeyedLimit<K: Hash + Eq + Clone> {
+/// What may come at once, at least.
+const BURST: u32 = 60;
+
+/// So many a minute or an hour for each key.
+pub(crate) struct KeyedLimit<K: Hash + Eq + Clone> {
     limiter: DefaultKeyedRateLimiter<K>,
     clock: DefaultClock,
     spent: AtomicUsize,
 }
 
 impl<K: Hash + Eq + Clone> KeyedLimit<K> {
-    pub(super) fn per_minute(count: u32) -> Self {
-        let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+    pub(crate) fn per_minute(count: u32) -> Self {
+        Self::of(Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)))
+    }
+
+    /// So many an hour, of which a 24th may come at once, and three at least.
+    pub(crate) fn steady_per_hour(count: u32) -> Self {
+        let burst = NonZeroU32::new((count / 24).max(3)).unwrap_or(NonZeroU32::MIN);
+        Self::of(Quota::per_hour(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)).allow_burst(burst))
+    }
+
+    /// So many a minute, of which a fifth may come at once, and [`BURST`] at least.
+    pub(crate) fn steady_per_minute(count: u32) -> Self {
+        let burst = NonZeroU32::new((count / 5).max(BURST)).unwrap_or(NonZeroU32::MIN);
+        Self::of(Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)).allow_burst(burst))
+    }
+
+    fn of(quota: Quota) -> Self {
         Self {
             limiter: DefaultKeyedRateLimiter::keyed(quota),
             clock: DefaultClock::default(),
@@ -32,7 +50,7 @@ impl<K: Hash + Eq + Clone> KeyedLimit<K> {
     }
 
     /// Counts one; the pause in milliseconds when there was none left.
-    pub(super) fn spend(&self, key: &K) -> Option<u64> {
+    pub(crate) fn spend(&self, key: &K) -> Option<u64> {
         if self.spent.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();

@@ -1,35 +1,49 @@
 //! Who is asking: one service for every way in.
 
+mod accounts;
 mod api_token;
+mod closing;
+mod common;
+mod developer;
 mod limits;
+mod names;
 mod password;
+mod second_factor;
 mod secret;
+mod throttle;
 mod token;
+mod visitor;
 
-use std::{path::Path, time::Duration};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use netra_ws::{ErrorCode, Timestamp, UserId, model::User};
 use sha2::{Digest, Sha256};
 
 use super::{
-    config::{AuthMode, Config},
+    config::{AuthMode, Config, Registration},
     error::ApiError,
-    store::{NewUser, SharedStore},
+    store::{AccountStore, InvitationUse, NewUser, Scope},
 };
-pub use api_token::NewApiToken;
-use limits::KeyedLimit;
+pub use accounts::{OneTimeLink, SignInInfo};
+pub use api_token::{NewApiToken, WantedToken};
+pub use developer::DirectVisit;
+pub(crate) use limits::KeyedLimit;
+pub(crate) use names::is_hidden;
+use second_factor::{GUESSES_PER_HOUR, SecondStep, WRONG_CODE};
+pub use second_factor::{NewSecondFactor, RecoveryCodes};
+use throttle::Throttle;
 pub use token::TokenClaims;
 use token::TokenKeys;
+pub use visitor::Visitor;
 
 /// How long a sign-in lasts.
 pub const SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
 
-/// Sign-ins that may be tried for one address in a minute.
-const ATTEMPTS_PER_MINUTE: u32 = 20;
+/// Sign-ins that one network may try in a minute, for all accounts together.
+const ATTEMPTS_PER_MINUTE: u32 = 300;
 
-/// The longest name and the longest password, in characters.
-const MAX_NAME: usize = 100;
-const MAX_PASSWORD: usize = 1_000;
+/// Failed sign-ins of one account that the audit log takes in in an hour.
+const NOTED_FAILURES_PER_HOUR: u32 = 120;
 
 /// The secret value of a sign-in cookie. It is known to the browser; the store knows its digest.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,8 +85,44 @@ pub struct Identity {
 pub enum Proof {
     /// A person's sign-in.
     SignIn,
-    /// A program's token.
-    ApiToken,
+    /// A program's token, and what it may do.
+    ApiToken(Scope),
+}
+
+/// What somebody wants to register with.
+#[derive(Clone, Copy, Debug)]
+pub struct NewAccount<'a> {
+    /// The address to sign in with.
+    pub email: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// The name that others see; the address's first part when absent.
+    pub name: Option<&'a str>,
+    /// The secret of an invitation.
+    pub invitation: Option<&'a str>,
+}
+
+impl Identity {
+    /// Refuses programs: whoever steals a token must not outlive it.
+    pub fn require_person(&self) -> Result<(), ApiError> {
+        match self.proof {
+            Proof::SignIn => Ok(()),
+            Proof::ApiToken(_) => {
+                Err(ApiError::new(ErrorCode::Forbidden, "this is for a person who is signed in, not for a token"))
+            }
+        }
+    }
+
+    /// Refuses programs whose token allows less.
+    pub fn require_scope(&self, scope: Scope) -> Result<(), ApiError> {
+        match self.proof {
+            Proof::ApiToken(granted) if granted < scope => {
+                let problem = format!("this token allows `{}`; that needs `{}`", granted.as_str(), scope.as_str());
+                Err(ApiError::new(ErrorCode::Forbidden, problem))
+            }
+            Proof::ApiToken(_) | Proof::SignIn => Ok(()),
+        }
+    }
 }
 
 /// A token for the socket.
@@ -86,18 +136,31 @@ pub struct WsToken {
 
 /// Signs people in and out, makes and checks tokens.
 pub struct SecurityService {
-    store: SharedStore,
+    store: Arc<dyn AccountStore>,
     keys: TokenKeys,
     modes: Vec<AuthMode>,
     token_ttl: Duration,
-    /// By digest of the address: what was typed may be of any length.
-    attempts: KeyedLimit<[u8; 32]>,
+    /// Names that are the system's or an agent's, in small letters.
+    reserved_names: Vec<String>,
+    registration: Registration,
+    /// Whether the first account with a password administers: only where nobody else can reach the server.
+    first_administers: bool,
+    /// Where people find the server, for links.
+    base: String,
+    /// By digest of the account's address and of the network: what was typed may be of any length.
+    guesses: Arc<Throttle<[u8; 32]>>,
+    attempts: KeyedLimit<IpAddr>,
+    /// Codes that are tried with a right password, by account.
+    code_guesses: KeyedLimit<UserId>,
+    /// Failures that the audit log takes in, by account: a million guesses do not fill the disk.
+    noted_failures: KeyedLimit<UserId>,
+    registrations: KeyedLimit<IpAddr>,
     handshakes: KeyedLimit<UserId>,
 }
 
 impl SecurityService {
     /// A service over the store; the signing secret comes from the configuration or is kept in `data_dir`.
-    pub fn new(store: SharedStore, config: &Config, data_dir: &Path) -> std::io::Result<Self> {
+    pub fn new(store: Arc<dyn AccountStore>, config: &Config, data_dir: &Path) -> std::io::Result<Self> {
         let secret = match &config.jwt_secret {
             Some(secret) => secret.clone().into_bytes(),
             None => secret::load_or_create(&data_dir.join("jwt.key"))?,
@@ -107,7 +170,15 @@ impl SecurityService {
             keys: TokenKeys::new(&secret),
             modes: config.auth.clone(),
             token_ttl: config.ws_token_ttl,
+            reserved_names: reserved_names(config),
+            registration: config.registration,
+            first_administers: config.first_administers(),
+            base: config.base(),
+            guesses: Throttle::new(),
             attempts: KeyedLimit::per_minute(ATTEMPTS_PER_MINUTE),
+            code_guesses: KeyedLimit::steady_per_hour(GUESSES_PER_HOUR),
+            noted_failures: KeyedLimit::steady_per_hour(NOTED_FAILURES_PER_HOUR),
+            registrations: KeyedLimit::steady_per_hour(config.registrations_per_hour),
             handshakes: KeyedLimit::per_minute(config.handshakes_per_minute),
         })
     }
@@ -124,71 +195,109 @@ impl SecurityService {
         Err(ApiError::new(ErrorCode::Forbidden, format!("{} sign-in is switched off on this server", mode.as_str())))
     }
 
-    /// Signs the developer in.
-    pub async fn dev_login(&self) -> Result<(User, SessionSecret), ApiError> {
-        self.require(AuthMode::Dev)?;
-        let user = self.store.dev_user().await?;
-        let secret = self.begin_session(user.id).await?;
-        Ok((user, secret))
-    }
-
     /// Makes an account and signs it in.
-    pub async fn register(
-        &self,
-        email: &str,
-        password: &str,
-        name: Option<&str>,
-    ) -> Result<(User, SessionSecret), ApiError> {
+    pub async fn register(&self, visitor: &Visitor, form: NewAccount<'_>) -> Result<(User, SessionSecret), ApiError> {
         self.require(AuthMode::Password)?;
-        let email = valid_email(email)?;
-        let length = password.chars().count();
-        if !(password::MIN_LENGTH..=MAX_PASSWORD).contains(&length) {
-            return Err(ApiError::new(
-                ErrorCode::InvalidPayload,
-                format!("a password has {} to {MAX_PASSWORD} characters", password::MIN_LENGTH),
-            ));
+        let invitation = form.invitation.filter(|secret| !secret.is_empty());
+        if !self.registration.allows(invitation.is_some()) {
+            return Err(ApiError::new(ErrorCode::Forbidden, self.registration.refusal()));
         }
-        let name = name.map(str::trim).filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default());
-        if name.chars().count() > MAX_NAME {
-            return Err(ApiError::new(ErrorCode::InvalidPayload, format!("a name has at most {MAX_NAME} characters")));
+        let email = names::address(form.email)
+            .ok_or_else(|| ApiError::new(ErrorCode::InvalidPayload, "that is not an e-mail address"))?;
+        let name = form.name.filter(|name| !name.trim().is_empty());
+        let name = match name {
+            Some(name) => names::name(name, &self.reserved_names)
+                .map_err(|error| ApiError::new(ErrorCode::InvalidPayload, error.sentence()))?,
+            None => email.split('@').next().unwrap_or_default().to_owned(),
+        };
+        password::check(form.password, &[&email, &name])?;
+        if let Some(wait) = self.registrations.spend(&visitor.network()) {
+            tracing::warn!(address = %visitor.address, "too many registrations");
+            let error =
+                ApiError::new(ErrorCode::RateLimited, "too many new accounts from this network; try again later");
+            return Err(error.retry_after_ms(wait));
         }
-        let password_hash = password::hash(password.to_owned()).await?;
-        let user = NewUser { name: name.to_owned(), email, password_hash };
-        let user = self.store.add_user(user).await?;
-        let user = user.ok_or_else(|| {
-            ApiError::new(ErrorCode::Conflict, "there is an account with this e-mail address already")
-        })?;
-        tracing::info!(user_id = %user.id, "user registered");
-        let secret = self.begin_session(user.id).await?;
+        let password_hash = password::hash(form.password.to_owned()).await?;
+        let user = NewUser { name, email, password_hash, first_administers: self.first_administers };
+        let taken = || ApiError::new(ErrorCode::Conflict, "there is an account with this e-mail address already");
+        let user = match invitation {
+            None => self.store.add_user(user).await?.ok_or_else(taken)?,
+            Some(secret) => match self.store.add_invited(user, &Self::invitation(secret)).await? {
+                InvitationUse::Added(user) => user,
+                InvitationUse::AddressTaken => return Err(taken()),
+                InvitationUse::NoInvitation => {
+                    let problem = "this invitation was used already, or its time is over; ask for a new one";
+                    return Err(ApiError::new(ErrorCode::Forbidden, problem));
+                }
+            },
+        };
+        tracing::info!(user_id = %user.id, address = %visitor.address, "user registered");
+        self.note(Some(user.id), "account.made", Some(user.id.to_string()), Some(visitor)).await;
+        let secret = self.begin_session(user.id, visitor).await?;
         Ok((user, secret))
     }
 
     /// Signs an account in.
-    pub async fn login(&self, email: &str, password: &str) -> Result<(User, SessionSecret), ApiError> {
+    pub async fn login(
+        &self,
+        visitor: &Visitor,
+        email: &str,
+        password: &str,
+        code: Option<&str>,
+    ) -> Result<(User, SessionSecret), ApiError> {
         self.require(AuthMode::Password)?;
-        let email = email.trim().to_lowercase();
-        // Every attempt counts, so that guessing is slow whatever the answers are.
-        if let Some(wait) = self.attempts.spend(&Sha256::digest(&email).into()) {
-            return Err(ApiError::new(ErrorCode::RateLimited, "too many sign-ins for this address; wait a little")
-                .retry_after_ms(wait));
+        if let Some(wait) = self.attempts.spend(&visitor.network()) {
+            return Err(too_many(wait));
         }
+        let email = email.trim().to_lowercase();
+        let line = guess_line(visitor, &email);
+        let attempt = self.guesses.begin(&line).await.map_err(|_| too_many(self.guesses.retry_after_ms(&line)))?;
         let known = self.store.user_by_email(&email).await?;
         let (user, hash) = known.unzip();
         // An unknown address costs the same time as a wrong password.
-        let right = password.chars().count() <= MAX_PASSWORD && password::verify(password.to_owned(), hash).await?;
+        let right =
+            password.chars().count() <= password::MAX_LENGTH && password::verify(password.to_owned(), hash).await?;
+        let known_id = user.as_ref().map(|user| user.id);
+        let account = known_id.map(|id| id.to_string());
         let Some(user) = user.filter(|_| right) else {
-            tracing::warn!("sign-in failed: wrong address or password");
-            return Err(ApiError::new(ErrorCode::Unauthenticated, "the e-mail address or the password is wrong"));
+            self.guesses.failed(line);
+            tracing::warn!(address = %visitor.address, account, "sign-in failed: wrong address or password");
+            if let Some(id) = known_id
+                && self.noted_failures.spend(&id).is_none()
+            {
+                self.note(None, "sign_in.failed", account, Some(visitor)).await;
+            }
+            return Err(if attempt.slowed {
+                too_many(self.guesses.retry_after_ms(&line))
+            } else {
+                ApiError::new(ErrorCode::Unauthenticated, "the e-mail address or the password is wrong")
+            });
         };
-        let secret = self.begin_session(user.id).await?;
+        match self.second_factor(&user, visitor, code).await? {
+            SecondStep::Passed => {}
+            SecondStep::Missing => return Err(ApiError::new(ErrorCode::Unauthenticated, CODE_WANTED)),
+            SecondStep::Wrong => {
+                self.guesses.failed(line);
+                tracing::warn!(address = %visitor.address, user_id = %user.id, "sign-in failed: wrong code");
+                if self.noted_failures.spend(&user.id).is_none() {
+                    self.note(None, "second_factor.failed", Some(user.id.to_string()), Some(visitor)).await;
+                }
+                return Err(ApiError::new(ErrorCode::Unauthenticated, WRONG_CODE));
+            }
+        }
+        self.guesses.succeeded(&line);
+        self.reopen(user.id, visitor).await?;
+        let secret = self.begin_session(user.id, visitor).await?;
+        tracing::info!(user_id = %user.id, address = %visitor.address, "signed in");
+        self.note(Some(user.id), "sign_in.made", None, Some(visitor)).await;
         Ok((user, secret))
     }
 
-    async fn begin_session(&self, user: UserId) -> Result<SessionSecret, ApiError> {
+    async fn begin_session(&self, user: UserId, visitor: &Visitor) -> Result<SessionSecret, ApiError> {
         let secret = SessionSecret(secret::random_text().map_err(|error| ApiError::internal(&error))?);
         let expires_at = Timestamp::now().plus(SESSION_LIFE);
         self.store.add_session(&secret.digest().0, user, expires_at).await?;
+        self.describe(&secret, visitor).await?;
         Ok(secret)
     }
 
@@ -198,19 +307,24 @@ impl SecurityService {
         Ok(self.store.session(&session.0).await?.map(|user| Identity { user, session, proof: Proof::SignIn }))
     }
 
-    /// Whose API token it is.
-    pub async fn identify_program(&self, token: &str) -> Result<Option<Identity>, ApiError> {
+    /// Whose API token it is. `from` is the address that it is used from.
+    pub async fn identify_program(&self, token: &str, from: Option<&str>) -> Result<Option<Identity>, ApiError> {
         if !token.starts_with(api_token::PREFIX) {
             return Ok(None);
         }
         let session = SessionSecret(token.to_owned()).digest();
-        let user = self.store.api_token_user(&session.0).await?;
-        Ok(user.map(|user| Identity { user, session, proof: Proof::ApiToken }))
+        let found = self.store.api_token_user(&session.0, from).await?;
+        Ok(found.map(|(user, scope)| Identity { user, session, proof: Proof::ApiToken(scope) }))
     }
 
     /// Ends a sign-in.
     pub async fn logout(&self, session: &SessionId) -> Result<(), ApiError> {
         Ok(self.store.end_session(&session.0).await?)
+    }
+
+    /// Ends the sign-in of a cookie, if it is one.
+    pub async fn forget(&self, secret: &SessionSecret) -> Result<(), ApiError> {
+        Ok(self.store.end_session(&secret.digest().0).await?)
     }
 
     /// A token for the socket.
@@ -228,15 +342,16 @@ impl SecurityService {
     /// Who a token stands for: it must be ours, alive, made for the socket, and its sign-in must not have ended.
     pub async fn verify_ws_token(&self, token: &str) -> Result<(User, Timestamp), ApiError> {
         if token.starts_with(api_token::PREFIX) {
-            let identity = self.identify_program(token).await?;
+            let identity = self.identify_program(token, None).await?;
             let identity = identity.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "no such API token"))?;
+            identity.require_scope(Scope::Chat)?;
             return Ok((identity.user, Timestamp::now().plus(api_token::LIFE)));
         }
         let claims = self.keys.verify(token)?;
         let proof = claims.session();
         let identity = match self.store.session(&proof).await? {
             Some(user) => Some(user),
-            None => self.store.api_token_user(&proof).await?,
+            None => self.store.api_token_user(&proof, None).await?.map(|(user, _)| user),
         };
         match identity {
             Some(user) if user.id == claims.sub => Ok((user, claims.expires_at())),
@@ -260,11 +375,23 @@ impl SecurityService {
     }
 }
 
-fn valid_email(email: &str) -> Result<String, ApiError> {
-    let email = email.trim().to_lowercase();
-    let valid = email.len() <= 254
-        && email.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !email.contains(char::is_whitespace)
-        });
-    if valid { Ok(email) } else { Err(ApiError::new(ErrorCode::InvalidPayload, "that is not an e-mail address")) }
+/// Said to who knows the password of an account with a second factor.
+const CODE_WANTED: &str = "enter the code of your authenticator app, or a recovery code, too";
+
+fn reserved_names(config: &Config) -> Vec<String> {
+    let agents = config.agents.iter().flat_map(|agent| [agent.name.as_str(), agent.title.as_str()]);
+    agents.chain(["Netra", "System", "Administrator"]).map(str::to_lowercase).collect()
+}
+
+fn too_many(wait: u64) -> ApiError {
+    ApiError::new(ErrorCode::RateLimited, "too many tries; wait a little").retry_after_ms(wait)
+}
+
+/// What a guess is counted under.
+fn guess_line(visitor: &Visitor, email: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(visitor.network().to_string());
+    digest.update([0]);
+    digest.update(email);
+    digest.finalize().into()
 }

@@ -6,12 +6,30 @@ use argon2::{
     Algorithm, Argon2, Block, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version,
     password_hash::{Decimal, Error, Ident, Output, ParamsString, Salt, SaltString, rand_core::OsRng},
 };
+use netra_ws::ErrorCode;
 use tokio::runtime::{Builder, Runtime};
 
+use super::common::is_common;
 use crate::server::error::ApiError;
 
 /// The shortest password, in characters (NIST SP 800-63B).
 pub(super) const MIN_LENGTH: usize = 8;
+
+/// The longest password, in characters.
+pub(super) const MAX_LENGTH: usize = 1_000;
+
+/// Whether a password may be taken; `own` are words that belong to its owner. Length counts, and what everybody tries first;
+/// no rule asks for signs or capitals (NIST SP 800-63B, 3.1.1.2).
+pub(super) fn check(password: &str, own: &[&str]) -> Result<(), ApiError> {
+    let refuse = |message: String| Err(ApiError::new(ErrorCode::InvalidPayload, message));
+    if !(MIN_LENGTH..=MAX_LENGTH).contains(&password.chars().count()) {
+        return refuse(format!("a password has {MIN_LENGTH} to {MAX_LENGTH} characters"));
+    }
+    if is_common(password, own) {
+        return refuse("this password is among the first that anybody tries; take another".to_owned());
+    }
+    Ok(())
+}
 
 /// Threads that hash: each takes a core for a moment, and keeps 19 MiB.
 const THREADS: usize = 2;

@@ -1,8 +1,10 @@
 //! Random secrets, and the one that is kept in a file.
 
-use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs, io, path::Path};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use crate::server::{disk, private};
 
 /// 32 random bytes as URL-safe text.
 pub(super) fn random_text() -> io::Result<String> {
@@ -17,7 +19,7 @@ fn random() -> io::Result<[u8; 32]> {
 
 /// The secret in the file; made on the first start, readable by its owner alone.
 pub(super) fn load_or_create(path: &Path) -> io::Result<Vec<u8>> {
-    match fs::read(path) {
+    match private::check_secret(path).and_then(|()| fs::read(path)) {
         Ok(secret) if secret.len() >= 32 => return Ok(secret),
         Ok(_) => {
             return Err(io::Error::new(
@@ -29,8 +31,6 @@ pub(super) fn load_or_create(path: &Path) -> io::Result<Vec<u8>> {
         Err(error) => return Err(error),
     }
     let secret = random_text()?.into_bytes();
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    io::Write::write_all(&mut file, &secret)?;
-    file.sync_all()?;
+    disk::write_whole(path, &secret, 0o600)?;
     Ok(secret)
 }

@@ -19,6 +19,12 @@ const OPERATOR: &str = "netra:operator";
 /// How long such a word is good for.
 const OPERATOR_LIFE: Duration = Duration::from_mins(1);
 
+/// The longest life of a token for the socket, which is what the settings allow at most, and a second of rounding.
+const MAX_LIFE: Duration = Duration::from_secs(301);
+
+/// How far the clocks of two nodes may be apart.
+const CLOCKS_APART: Duration = Duration::from_mins(1);
+
 /// What an operator's token says.
 #[derive(Serialize, Deserialize)]
 struct OperatorClaims {
@@ -67,6 +73,7 @@ impl TokenKeys {
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "aud", "sub"]);
         validation.leeway = 0;
+        validation.validate_nbf = true;
         let mut operator = Validation::new(Algorithm::HS256);
         operator.set_audience(&[OPERATOR]);
         operator.set_required_spec_claims(&["exp", "aud"]);
@@ -116,8 +123,15 @@ impl TokenKeys {
             ApiError::new(code, message)
         })?;
         // The library counts in whole seconds and lets a token live through the one in which it ends.
-        if claims.expires_at() <= Timestamp::now() {
+        let now = Timestamp::now();
+        if claims.expires_at() <= now {
             return Err(ApiError::new(ErrorCode::TokenExpired, "the token has expired"));
+        }
+        // Whoever has the key can sign anything; nothing is taken that this server would not have made.
+        let life = claims.exp.saturating_sub(claims.iat);
+        if Timestamp::from_millis(claims.iat.saturating_mul(1000)) > now.plus(CLOCKS_APART) || life > MAX_LIFE.as_secs()
+        {
+            return Err(ApiError::new(ErrorCode::Unauthenticated, "the token is not valid"));
         }
         Ok(claims)
     }

@@ -1,10 +1,20 @@
 //! `[[agents]]`: who answers.
 
-use std::{env, time::Duration};
+use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
 
+use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::source::{ConfigError, Source};
+use super::{
+    audience::Audience,
+    source::{ConfigError, Source},
+};
+use crate::server::agent::{
+    Price,
+    model::{Settings, Takes},
+};
+use crate::server::tool::builtin;
 
 /// An agent, as the user wants it.
 #[derive(Clone, Debug)]
@@ -25,35 +35,70 @@ pub struct AgentConfig {
     pub max_steps: u32,
     /// How long a run may take.
     pub max_time: Duration,
+    /// Who may use it.
+    pub users: Audience,
 }
 
 /// What an agent is made of.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum AgentKind {
     /// The built-in one, which answers without a model.
     Guide,
-    /// A model behind an OpenAI-compatible chat-completions endpoint.
-    OpenAi {
-        /// The endpoint's base, up to and including `/v1`.
-        base_url: url::Url,
-        /// Sent as `Authorization: Bearer`.
-        api_key: Option<String>,
-        /// The model's name there.
-        model: String,
-        /// Instructions put before every conversation.
-        system: Option<String>,
-        /// Silence after which the model's server counts as gone.
-        stall: Duration,
-    },
+    /// A model that may call tools.
+    Model(Box<ModelConfig>),
 }
 
-impl std::fmt::Debug for AgentKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Guide => f.write_str("Guide"),
-            // Without the key.
-            Self::OpenAi { base_url, model, .. } => write!(f, "OpenAi({base_url}, {model})"),
+/// How a model is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Chat completions, `kind = "openai"`.
+    Chat,
+    /// OpenAI's Responses API, `kind = "responses"`.
+    Responses,
+    /// Anthropic's Messages API, `kind = "messages"`.
+    Messages,
+}
+
+impl Protocol {
+    fn of_kind(kind: &str) -> Option<Self> {
+        match kind {
+            "openai" => Some(Self::Chat),
+            "responses" => Some(Self::Responses),
+            "messages" => Some(Self::Messages),
+            _ => None,
         }
+    }
+}
+
+/// A model and where it is.
+#[derive(Clone)]
+pub struct ModelConfig {
+    /// How it is spoken to.
+    pub protocol: Protocol,
+    /// The endpoint's base, up to and including `/v1`.
+    pub base_url: url::Url,
+    /// The key, sent as the protocol wants it.
+    pub api_key: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(HeaderName, String)>,
+    /// What it is told in every turn.
+    pub settings: Settings,
+    /// Silence after which its server counts as gone.
+    pub stall: Duration,
+    /// Tokens that one run may use.
+    pub max_run_tokens: Option<u64>,
+    /// Tokens of one request; older messages are left out beyond them.
+    pub max_context_tokens: Option<u64>,
+    /// What it costs, where that is known.
+    pub price: Option<Price>,
+    /// Whether it names new conversations.
+    pub titles: bool,
+}
+
+impl std::fmt::Debug for ModelConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without keys and headers.
+        write!(f, "{:?}({}, {})", self.protocol, self.base_url, self.settings.model)
     }
 }
 
@@ -67,11 +112,23 @@ struct AgentEntry {
     description: String,
     base_url: Option<String>,
     api_key_env: Option<String>,
+    api_key_file: Option<PathBuf>,
+    #[serde(default)]
+    headers_env: BTreeMap<String, String>,
     model: Option<String>,
     system: Option<String>,
+    options: Option<toml::Table>,
     tools: Option<Vec<String>>,
+    tool_use: Option<bool>,
+    takes: Option<Vec<String>>,
     max_steps: Option<u32>,
     max_seconds: Option<u64>,
+    max_run_tokens: Option<u64>,
+    max_context_tokens: Option<u64>,
+    price_per_mtok: Option<Price>,
+    #[serde(default)]
+    titles: bool,
+    users: Option<Vec<String>>,
     #[serde(default)]
     examples: Vec<String>,
 }
@@ -108,26 +165,39 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
     if entry.name.is_empty() || entry.name.len() > 64 || !entry.name.chars().all(plain) {
         return Err(wrong("a name is made of a-z, 0-9, - and _".to_owned()));
     }
-    let kind = match entry.kind.as_str() {
-        "guide" => AgentKind::Guide,
-        "openai" => {
-            let base_url = entry.base_url.ok_or_else(|| wrong("needs base_url".to_owned()))?;
-            let api_key = match &entry.api_key_env {
-                Some(name) => {
-                    Some(env::var(name).map_err(|_| wrong(format!("api_key_env names {name}, which is not set")))?)
-                }
-                None => None,
-            };
-            AgentKind::OpenAi {
-                base_url: base(&base_url)
-                    .ok_or_else(|| wrong(format!("base_url {base_url:?} is not an http address")))?,
-                api_key,
-                model: entry.model.ok_or_else(|| wrong("needs model".to_owned()))?,
-                system: entry.system,
-                stall,
-            }
+    for (name, value) in [("max_steps", entry.max_steps.map(u64::from)), ("max_seconds", entry.max_seconds)] {
+        if value == Some(0) {
+            return Err(wrong(format!("{name} is 0; an agent needs at least 1")));
         }
-        other => return Err(wrong(format!("kind {other:?} is neither openai nor guide"))),
+    }
+    if let Some(unknown) = entry.tools.iter().flatten().find(|tool| !builtin::NAMES.contains(&tool.as_str())) {
+        return Err(wrong(format!("{unknown:?} is no tool; there are {}", builtin::NAMES.join(", "))));
+    }
+    let kind = match (entry.kind.as_str(), Protocol::of_kind(&entry.kind)) {
+        ("guide", _) => {
+            let model = [
+                ("base_url", entry.base_url.is_some()),
+                ("api_key_env", entry.api_key_env.is_some()),
+                ("api_key_file", entry.api_key_file.is_some()),
+                ("model", entry.model.is_some()),
+                ("system", entry.system.is_some()),
+                ("takes", entry.takes.is_some()),
+            ];
+            if let Some((name, _)) = model.iter().find(|(_, is_given)| *is_given) {
+                return Err(wrong(format!(
+                    "the guide has no model and no use for {name}; did you mean kind = \"openai\"?"
+                )));
+            }
+            AgentKind::Guide
+        }
+        (_, Some(protocol)) => AgentKind::Model(Box::new(model(&entry, protocol, stall, &setting)?)),
+        (other, None) => {
+            return Err(wrong(format!("kind {other:?} is none of openai, responses, messages and guide")));
+        }
+    };
+    let users = match &entry.users {
+        Some(users) => Audience::of(users).map_err(wrong)?,
+        None => Audience::default(),
     };
     Ok(AgentConfig {
         title: entry.title.unwrap_or_else(|| entry.name.clone()),
@@ -136,18 +206,99 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
         examples: entry.examples,
         kind,
         tools: entry.tools,
-        max_steps: entry.max_steps.unwrap_or(16).max(1),
-        max_time: Duration::from_secs(entry.max_seconds.unwrap_or(600).max(1)),
+        max_steps: entry.max_steps.unwrap_or(16),
+        max_time: Duration::from_secs(entry.max_seconds.unwrap_or(600)),
+        users,
     })
 }
 
+/// A model's part of an entry.
+fn model(entry: &AgentEntry, protocol: Protocol, stall: Duration, setting: &str) -> Result<ModelConfig, ConfigError> {
+    let wrong = |problem: String| ConfigError::new(setting, problem);
+    let variable =
+        |field: &str, name: &str| env::var(name).map_err(|_| wrong(format!("{field} names {name}, which is not set")));
+    let base_url = entry.base_url.as_deref().ok_or_else(|| wrong("needs base_url".to_owned()))?;
+    let api_key = match (&entry.api_key_env, &entry.api_key_file) {
+        (Some(_), Some(_)) => return Err(wrong("api_key_env and api_key_file are two places for one key".to_owned())),
+        (Some(name), None) => key(setting, &variable("api_key_env", name)?)?,
+        (None, Some(path)) => {
+            let text = fs::read_to_string(path);
+            key(setting, &text.map_err(|error| wrong(format!("api_key_file {}: {error}", path.display())))?)?
+        }
+        (None, None) => None,
+    };
+    if entry.max_run_tokens == Some(0) || entry.max_context_tokens == Some(0) {
+        return Err(wrong("max_run_tokens and max_context_tokens are at least 1".to_owned()));
+    }
+    let is_price = |price: f64| price.is_finite() && price >= 0.0;
+    if entry.price_per_mtok.is_some_and(|price| !is_price(price.input) || !is_price(price.output)) {
+        return Err(wrong("price_per_mtok: a price is 0 or more".to_owned()));
+    }
+    let mut headers = Vec::new();
+    for (header, name) in &entry.headers_env {
+        let value = variable("headers_env", name)?.trim().to_owned();
+        let header = HeaderName::from_bytes(header.as_bytes())
+            .map_err(|_| wrong(format!("headers_env: {header:?} is no name of a header")))?;
+        HeaderValue::from_str(&value).map_err(|_| wrong(format!("headers_env: {name} holds no value of a header")))?;
+        headers.push((header, value));
+    }
+    let model = entry.model.as_deref().map(str::trim).filter(|model| !model.is_empty());
+    Ok(ModelConfig {
+        protocol,
+        base_url: base(base_url).ok_or_else(|| wrong(format!("base_url {base_url:?} is not an http address")))?,
+        api_key,
+        headers,
+        settings: Settings {
+            model: model.ok_or_else(|| wrong("needs model".to_owned()))?.to_owned(),
+            system: entry.system.clone(),
+            tool_use: entry.tool_use,
+            takes: takes(entry, setting)?,
+            options: match &entry.options {
+                Some(options) => serde_json::to_value(options).map_err(|error| wrong(format!("options: {error}")))?,
+                None => Value::Null,
+            },
+        },
+        stall,
+        max_run_tokens: entry.max_run_tokens,
+        max_context_tokens: entry.max_context_tokens,
+        price: entry.price_per_mtok,
+        titles: entry.titles,
+    })
+}
+
+/// What the model is given beside text.
+fn takes(entry: &AgentEntry, setting: &str) -> Result<Takes, ConfigError> {
+    let mut takes = Takes::default();
+    for kind in entry.takes.iter().flatten() {
+        match kind.as_str() {
+            "text" => {}
+            "image" => takes.images = true,
+            "file" => takes.files = true,
+            other => {
+                let problem = format!("takes: {other:?} is none of text, image and file");
+                return Err(ConfigError::new(setting, problem));
+            }
+        }
+    }
+    Ok(takes)
+}
+
 fn from_environment(source: &Source, stall: Duration) -> Result<Option<AgentConfig>, ConfigError> {
-    let Some(text) = source.text("llm_base_url") else { return Ok(None) };
+    let Some(text) = source.text("llm_base_url") else {
+        return match ["llm_model", "llm_api_key"].into_iter().find(|name| source.text(name).is_some()) {
+            Some(name) => {
+                let problem = format!("{} is set, so the model's server must be named", source.given(name));
+                Err(ConfigError::new("NETRA_LLM_BASE_URL", problem))
+            }
+            None => Ok(None),
+        };
+    };
     let base_url = base(&text)
         .ok_or_else(|| ConfigError::new("NETRA_LLM_BASE_URL", format!("{text:?} is not an http address")))?;
     let model = source
         .text("llm_model")
         .ok_or_else(|| ConfigError::new("NETRA_LLM_MODEL", "NETRA_LLM_BASE_URL is set, so a model must be named"))?;
+    let api_key = source.text("llm_api_key").map_or(Ok(None), |text| key("NETRA_LLM_API_KEY", &text))?;
     Ok(Some(AgentConfig {
         name: "assistant".to_owned(),
         title: "Assistant".to_owned(),
@@ -160,10 +311,22 @@ fn from_environment(source: &Source, stall: Duration) -> Result<Option<AgentConf
         ]
         .map(str::to_owned)
         .to_vec(),
-        kind: AgentKind::OpenAi { base_url, api_key: source.text("llm_api_key"), model, system: None, stall },
+        kind: AgentKind::Model(Box::new(ModelConfig {
+            protocol: Protocol::Chat,
+            base_url,
+            api_key,
+            headers: Vec::new(),
+            settings: Settings { model, ..Settings::default() },
+            stall,
+            max_run_tokens: None,
+            max_context_tokens: None,
+            price: None,
+            titles: false,
+        })),
         tools: None,
         max_steps: 16,
         max_time: Duration::from_mins(10),
+        users: Audience::default(),
     }))
 }
 
@@ -185,11 +348,20 @@ fn guide() -> AgentConfig {
         tools: None,
         max_steps: 4,
         max_time: Duration::from_mins(1),
+        users: Audience::default(),
     }
 }
 
-/// The base address, ending in `/` so that paths are joined to it.
+/// The base address; a query stays.
 fn base(text: &str) -> Option<url::Url> {
-    let text = format!("{}/", text.trim_end_matches('/'));
-    url::Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    url::Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// A key without the white space around it; none when nothing is left.
+fn key(setting: &str, text: &str) -> Result<Option<String>, ConfigError> {
+    let text = text.trim();
+    if text.chars().any(|c| c.is_control() || !c.is_ascii()) {
+        return Err(ConfigError::new(setting, "the key has a line break or another character that no key has"));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
 }

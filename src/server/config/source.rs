@@ -61,12 +61,18 @@ keys! {
     "addr" "NETRA_ADDR" "addr";
     "data_dir" "NETRA_DATA_DIR" "data_dir";
     "database_url" "NETRA_DATABASE_URL" "database_url";
+    "durability" "NETRA_DURABILITY" "durability";
     "nats_url" "NETRA_NATS_URL" "nats_url";
     "mcp_config" "NETRA_MCP_CONFIG" "";
     "agents_config" "NETRA_AGENTS_CONFIG" "";
     "auth" "NETRA_AUTH" "auth.modes";
     "public_url" "NETRA_PUBLIC_URL" "public_url";
     "allowed_origins" "NETRA_ALLOWED_ORIGINS" "allowed_origins";
+    "trusted_proxies" "NETRA_TRUSTED_PROXIES" "trusted_proxies";
+    "registration" "NETRA_REGISTRATION" "auth.registration";
+    "registrations_per_hour" "NETRA_REGISTRATIONS_PER_HOUR" "limits.registrations_per_hour";
+    "administrators_need_second_factor" "NETRA_ADMINISTRATORS_NEED_SECOND_FACTOR" "auth.administrators_need_second_factor";
+    "account_grace_s" "NETRA_ACCOUNT_GRACE_S" "auth.account_grace_s";
     "jwt_secret" "NETRA_JWT_SECRET" "";
     "env" "NETRA_ENV" "env";
     "heartbeat_interval_ms" "NETRA_HEARTBEAT_INTERVAL_MS" "limits.heartbeat_interval_ms";
@@ -75,11 +81,19 @@ keys! {
     "max_subscriptions" "NETRA_MAX_SUBSCRIPTIONS" "limits.max_subscriptions";
     "commands_per_minute" "NETRA_COMMANDS_PER_MINUTE" "limits.commands_per_minute";
     "handshakes_per_minute" "NETRA_HANDSHAKES_PER_MINUTE" "limits.handshakes_per_minute";
+    "connections_per_user" "NETRA_CONNECTIONS_PER_USER" "limits.connections_per_user";
     "ws_token_ttl_s" "NETRA_WS_TOKEN_TTL_S" "limits.ws_token_ttl_s";
     "ws_token_grace_s" "NETRA_WS_TOKEN_GRACE_S" "limits.ws_token_grace_s";
     "run_lease_s" "NETRA_RUN_LEASE_S" "limits.run_lease_s";
+    "queued_runs" "NETRA_QUEUED_RUNS" "limits.queued_runs";
+    "runs_at_once" "NETRA_RUNS_AT_ONCE" "limits.runs_at_once";
     "trim_after_s" "NETRA_TRIM_AFTER_S" "limits.trim_after_s";
     "drain_s" "NETRA_DRAIN_S" "limits.drain_s";
+    "attachments_url" "NETRA_ATTACHMENTS_URL" "attachments.url";
+    "attachments_endpoint" "NETRA_ATTACHMENTS_ENDPOINT" "attachments.endpoint";
+    "attachments_region" "NETRA_ATTACHMENTS_REGION" "attachments.region";
+    "attachments_max_bytes" "NETRA_ATTACHMENTS_MAX_BYTES" "attachments.max_bytes";
+    "attachments_max_user_bytes" "NETRA_ATTACHMENTS_MAX_USER_BYTES" "attachments.max_user_bytes";
     "metrics_token" "NETRA_METRICS_TOKEN" "";
     "metrics_addr" "NETRA_METRICS_ADDR" "metrics_addr";
     "log" "NETRA_LOG" "log.level";
@@ -91,7 +105,7 @@ keys! {
 }
 
 /// Tables of the file that are read as a whole elsewhere.
-const TABLES: &[&str] = &["agents"];
+const TABLES: &[&str] = &["agents", "quotas"];
 
 /// Settings that a later version has a use for.
 const UNUSED: &[&str] = &["nats_url", "mcp_config", "agents_config"];
@@ -129,13 +143,14 @@ impl Source {
         KEYS.iter().find(|key| key.name == name).unwrap_or(&KEYS[0])
     }
 
-    /// The setting's text and the name under which the user gave it. An empty variable counts as unset.
+    /// The setting's text, trimmed, and the name under which the user gave it. An empty variable counts as unset.
     fn raw(&self, name: &str) -> Option<(String, String)> {
         if let Some((_, value)) = self.flags.iter().find(|(flag, _)| *flag == name) {
-            return Some((value.clone(), format!("--{}", name.replace('_', "-"))));
+            return Some((value.trim().to_owned(), format!("--{}", name.replace('_', "-"))));
         }
         let key = Self::key(name);
-        if let Some(value) = env::var(key.variable).ok().filter(|value| !value.is_empty()) {
+        let variable = env::var(key.variable).ok().map(|value| value.trim().to_owned());
+        if let Some(value) = variable.filter(|value| !value.is_empty()) {
             return Some((value, key.variable.to_owned()));
         }
         if key.path.is_empty() {
@@ -148,7 +163,7 @@ impl Source {
             }))
         })??;
         let text = match value {
-            toml::Value::String(text) => text.clone(),
+            toml::Value::String(text) => text.trim().to_owned(),
             toml::Value::Array(items) => items
                 .iter()
                 .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))

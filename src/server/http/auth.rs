@@ -1,14 +1,19 @@
 //! `/api/auth/*` and `/api/me`.
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse,
+};
 use axum_extra::extract::{CookieJar, cookie::Cookie};
-use netra_ws::{bus::Delivery, close::CloseCode, model::User};
+use netra_ws::{UserId, bus::Delivery, close::CloseCode, model::User};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ApiJson, session_cookie, signed_out_cookie};
+use super::{ApiJson, guard::CLEAR_SITE_DATA, session_cookie, session_secret, signed_out_cookie};
 use crate::server::{
-    auth::{Identity, SessionSecret, WsToken},
+    auth::{DirectVisit, Identity, NewAccount, SessionSecret, Visitor, WsToken},
     error::ApiError,
     state::AppState,
 };
@@ -19,6 +24,8 @@ pub struct Registration {
     email: String,
     password: String,
     name: Option<String>,
+    /// The secret of an invitation, where one is needed.
+    invitation: Option<String>,
 }
 
 /// `POST /api/auth/login`
@@ -26,6 +33,8 @@ pub struct Registration {
 pub struct Credentials {
     email: String,
     password: String,
+    /// The code of an authenticator app or a recovery code, where the account has a second factor.
+    code: Option<String>,
 }
 
 /// Who is signed in.
@@ -34,8 +43,30 @@ pub struct SignedIn {
     user: User,
 }
 
-fn signed_in(state: &AppState, (user, secret): (User, SessionSecret)) -> impl IntoResponse + use<> {
-    (jar(session_cookie(&secret, state.config.secure_cookies())), Json(SignedIn { user }))
+/// The answer to someone who signed in: the cookies, and who it is. The sign-in that the browser held before ends.
+async fn signed_in(
+    state: &AppState,
+    headers: &HeaderMap,
+    (user, secret): (User, SessionSecret),
+) -> Result<impl IntoResponse + use<>, ApiError> {
+    replace_session(state, headers, user.id, &secret).await?;
+    Ok((jar(session_cookie(&secret, state.config.secure_cookies())), Json(SignedIn { user })))
+}
+
+/// Ends the sign-in that a browser held when the same user signs in again: nobody would end it later. Another user's stays.
+pub(crate) async fn replace_session(
+    state: &AppState,
+    headers: &HeaderMap,
+    user: UserId,
+    fresh: &SessionSecret,
+) -> Result<(), ApiError> {
+    let Some(old) = session_secret(headers, state.config.secure_cookies()).filter(|old| old != fresh) else {
+        return Ok(());
+    };
+    match state.security.identify(&old).await? {
+        Some(identity) if identity.user.id == user => state.security.forget(&old).await,
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn jar(cookies: [Cookie<'static>; 2]) -> CookieJar {
@@ -43,25 +74,41 @@ fn jar(cookies: [Cookie<'static>; 2]) -> CookieJar {
 }
 
 /// Signs the developer in.
-pub async fn dev(State(state): State<AppState>) -> Result<impl IntoResponse, ApiError> {
-    Ok(signed_in(&state, state.security.dev_login().await?))
+pub async fn dev(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<impl IntoResponse, ApiError> {
+    let made = state.security.dev_login(&visitor, DirectVisit::of(&headers, &state.origins)).await?;
+    signed_in(&state, &headers, made).await
 }
 
 /// Makes an account.
 pub async fn register(
     State(state): State<AppState>,
+    headers: HeaderMap,
+    visitor: Visitor,
     ApiJson(form): ApiJson<Registration>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let made = state.security.register(&form.email, &form.password, form.name.as_deref()).await?;
-    Ok((StatusCode::CREATED, signed_in(&state, made)))
+    let account = NewAccount {
+        email: &form.email,
+        password: &form.password,
+        name: form.name.as_deref(),
+        invitation: form.invitation.as_deref(),
+    };
+    let made = state.security.register(&visitor, account).await?;
+    Ok((StatusCode::CREATED, signed_in(&state, &headers, made).await?))
 }
 
 /// Signs an account in.
 pub async fn login(
     State(state): State<AppState>,
+    headers: HeaderMap,
+    visitor: Visitor,
     ApiJson(form): ApiJson<Credentials>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(signed_in(&state, state.security.login(&form.email, &form.password).await?))
+    let made = state.security.login(&visitor, &form.email, &form.password, form.code.as_deref()).await?;
+    signed_in(&state, &headers, made).await
 }
 
 /// Signs out here, and closes the user's sockets everywhere.
@@ -69,11 +116,15 @@ pub async fn logout(State(state): State<AppState>, identity: Option<Identity>) -
     if let Some(identity) = identity {
         end_session(&state, &identity).await?;
     }
-    Ok((StatusCode::NO_CONTENT, jar(signed_out_cookie(state.config.secure_cookies()))))
+    Ok((StatusCode::NO_CONTENT, [CLEAR_SITE_DATA], jar(signed_out_cookie(state.config.secure_cookies()))))
 }
 
 /// Ends a sign-in. All of the user's sockets close; those of other sign-ins come back with a new token.
 pub(crate) async fn end_session(state: &AppState, identity: &Identity) -> Result<(), ApiError> {
+    if identity.require_person().is_err() {
+        // A token never ends its person's sign-ins; revoking it is for the person.
+        return Ok(());
+    }
     state.security.logout(&identity.session).await?;
     state.bus.publish(Delivery::Close { user_id: identity.user.id, code: CloseCode::Unauthenticated });
     tracing::info!(user_id = %identity.user.id, "user signed out");

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::server::{auth::Identity, state::AppState};
 
 /// Discovery, for anyone.
-pub async fn config(State(state): State<AppState>) -> impl IntoResponse {
-    ([(CACHE_CONTROL, "no-store")], Json(state.discovery()))
+pub async fn config(State(state): State<AppState>, identity: Option<Identity>) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], Json(state.discovery(identity.as_ref().map(|identity| &identity.user))))
 }
 
 /// `GET /api/agents`
@@ -19,6 +19,6 @@ pub struct Agents {
 }
 
 /// The agents, for those who may ask them.
-pub async fn agents(State(state): State<AppState>, _: Identity) -> Json<Agents> {
-    Json(Agents { agents: state.registry.infos() })
+pub async fn agents(State(state): State<AppState>, identity: Identity) -> Json<Agents> {
+    Json(Agents { agents: state.registry.infos(Some(&identity.user)) })
 }

@@ -1,12 +1,14 @@
 //! What handlers take from a request, with failures in the API's own shape; and the cookies.
 
+use std::convert::Infallible;
+
 use axum::{
     Json,
     extract::{
         FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Query, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
-    http::{HeaderMap, request::Parts},
+    http::{HeaderMap, Uri, request::Parts},
 };
 use axum_extra::extract::{
     CookieJar,
@@ -16,13 +18,20 @@ use netra_ws::ErrorCode;
 use serde::de::DeserializeOwned;
 
 use crate::server::{
-    auth::{Identity, SESSION_LIFE, SessionSecret},
+    auth::{Identity, SESSION_LIFE, SessionSecret, Visitor},
     error::ApiError,
     state::AppState,
 };
 
 /// The sign-in cookie.
 const SESSION: &str = "netra_session";
+
+/// The same over TLS: the prefix keeps other hosts of the domain, and plain HTTP, from planting one (RFC 6265bis, 4.1.3.2).
+const SECURE_SESSION: &str = "__Host-netra_session";
+
+const fn session_name(secure: bool) -> &'static str {
+    if secure { SECURE_SESSION } else { SESSION }
+}
 
 /// Remembers that the user signed out on purpose, so that dev login waits to be asked.
 const SIGNED_OUT: &str = "netra_signed_out";
@@ -46,10 +55,23 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for ApiJson<T> 
 #[from_request(via(Path), rejection(ApiError))]
 pub struct ApiPath<T>(pub T);
 
-/// The query's parameters.
-#[derive(FromRequestParts)]
-#[from_request(via(Query), rejection(ApiError))]
+/// The query's parameters. An empty one counts as absent.
 pub struct ApiQuery<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let given = parts.uri.query().unwrap_or_default();
+        let given = url::form_urlencoded::parse(given.as_bytes()).filter(|(_, value)| !value.is_empty());
+        let query = url::form_urlencoded::Serializer::for_suffix("/?".to_owned(), 2).extend_pairs(given).finish();
+        let uri: Uri = query
+            .parse()
+            .map_err(|error| ApiError::new(ErrorCode::InvalidPayload, format!("the query cannot be read: {error}")))?;
+        let Query(query) = Query::try_from_uri(&uri)?;
+        Ok(Self(query))
+    }
+}
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
@@ -78,7 +100,7 @@ impl FromRequestParts<AppState> for Identity {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        identify(&parts.headers, state).await?.ok_or_else(ApiError::unauthenticated)
+        asker(parts, state).await?.ok_or_else(ApiError::unauthenticated)
     }
 }
 
@@ -86,21 +108,46 @@ impl OptionalFromRequestParts<AppState> for Identity {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Option<Self>, ApiError> {
-        identify(&parts.headers, state).await
+        asker(parts, state).await
+    }
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, &state.config.trusted_proxies))
+    }
+}
+
+/// Who asks, as it was found out for this request already.
+#[derive(Clone)]
+pub(super) struct Asker(pub(super) Option<Identity>);
+
+/// Whose request it is: looked up once.
+pub(crate) async fn asker(parts: &Parts, state: &AppState) -> Result<Option<Identity>, ApiError> {
+    match parts.extensions.get::<Asker>() {
+        Some(Asker(identity)) => Ok(identity.clone()),
+        None => identify(parts, state).await,
     }
 }
 
 /// Whose request it is.
-pub(crate) async fn identify(headers: &HeaderMap, state: &AppState) -> Result<Option<Identity>, ApiError> {
-    match (session_secret(headers), bearer(headers)) {
-        (_, Some(token)) => state.security.identify_program(token).await,
+pub(super) async fn identify(parts: &Parts, state: &AppState) -> Result<Option<Identity>, ApiError> {
+    let headers = &parts.headers;
+    match (session_secret(headers, state.config.secure_cookies()), bearer(headers)) {
+        (_, Some(token)) => {
+            let from = Visitor::of(parts, &state.config.trusted_proxies).address.to_string();
+            state.security.identify_program(token, Some(&from)).await
+        }
         (Some(secret), None) => state.security.identify(&secret).await,
         (None, None) => Ok(None),
     }
 }
 
-fn session_secret(headers: &HeaderMap) -> Option<SessionSecret> {
-    CookieJar::from_headers(headers).get(SESSION).map(|cookie| SessionSecret::from_cookie(cookie.value()))
+/// The secret of the sign-in cookie.
+pub(crate) fn session_secret(headers: &HeaderMap, secure: bool) -> Option<SessionSecret> {
+    CookieJar::from_headers(headers).get(session_name(secure)).map(|cookie| SessionSecret::from_cookie(cookie.value()))
 }
 
 /// Whether the user signed out on purpose.
@@ -119,14 +166,17 @@ fn life() -> time::Duration {
 /// The cookies of someone who signed in.
 pub fn session_cookie(secret: &SessionSecret, secure: bool) -> [Cookie<'static>; 2] {
     [
-        cookie(SESSION, secret.as_str().to_owned(), life(), secure),
+        cookie(session_name(secure), secret.as_str().to_owned(), life(), secure),
         cookie(SIGNED_OUT, String::new(), time::Duration::ZERO, secure),
     ]
 }
 
 /// The cookies of someone who signed out.
 pub fn signed_out_cookie(secure: bool) -> [Cookie<'static>; 2] {
-    [cookie(SESSION, String::new(), time::Duration::ZERO, secure), cookie(SIGNED_OUT, "1".to_owned(), life(), secure)]
+    [
+        cookie(session_name(secure), String::new(), time::Duration::ZERO, secure),
+        cookie(SIGNED_OUT, "1".to_owned(), life(), secure),
+    ]
 }
 
 /// The token of an `Authorization: Bearer` header.

@@ -1,7 +1,10 @@
 //! `/api/threads/{id}/members`: who takes part.
 
 use axum::{Json, extract::State, http::StatusCode};
-use netra_ws::{ThreadId, model::Member};
+use netra_ws::{
+    ThreadId,
+    model::{Member, MemberRole},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +16,22 @@ use crate::server::{auth::Identity, error::ApiError, state::AppState};
 pub struct Invited {
     /// The sign-in address of someone who has an account here.
     email: String,
+    /// What they may do there; `writer` when absent.
+    #[serde(default = "writer")]
+    role: MemberRole,
+}
+
+fn writer() -> MemberRole {
+    MemberRole::Writer
+}
+
+/// `PATCH /api/threads/{id}/members`
+#[derive(Deserialize, JsonSchema)]
+pub struct Changed {
+    /// Whose role changes.
+    email: String,
+    /// What they may do from now on.
+    role: MemberRole,
 }
 
 /// `DELETE /api/threads/{id}/members`
@@ -38,15 +57,25 @@ pub async fn list(
     Ok(Json(Members { members: state.threads.members(identity.user.id, id).await? }))
 }
 
-/// Adds a member.
+/// Invites somebody.
 pub async fn add(
     State(state): State<AppState>,
     identity: Identity,
     ApiPath(id): ApiPath<ThreadId>,
     ApiJson(invited): ApiJson<Invited>,
 ) -> Result<(StatusCode, Json<Member>), ApiError> {
-    let member = state.threads.add_member(identity.user.id, id, &invited.email).await?;
+    let member = state.threads.add_member(identity.user.id, id, &invited.email, invited.role).await?;
     Ok((StatusCode::CREATED, Json(member)))
+}
+
+/// Changes what a member may do.
+pub async fn change(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiPath(id): ApiPath<ThreadId>,
+    ApiJson(changed): ApiJson<Changed>,
+) -> Result<Json<Member>, ApiError> {
+    Ok(Json(state.threads.change_member(identity.user.id, id, &changed.email, changed.role).await?))
 }
 
 /// Removes a member, named in the query or in the body.

@@ -9,6 +9,7 @@ use netra_ws::ErrorCode;
 
 use super::bearer;
 use crate::server::{
+    auth::DirectVisit,
     error::ApiError,
     metrics::{CONTENT_TYPE, render},
     state::AppState,
@@ -22,8 +23,13 @@ pub async fn guarded(State(state): State<AppState>, headers: HeaderMap) -> Resul
             Err(ApiError::new(ErrorCode::Forbidden, "the metrics have an address of their own"))
         }
         Some(_) => Err(ApiError::new(ErrorCode::Unauthenticated, "send the metrics token as a bearer token")),
-        // Nobody else reaches a loopback address that is not published.
-        None if state.config.addr.ip().is_loopback() && state.config.public_url.is_none() => Ok(open().await),
+        // Nobody else reaches a loopback address that is not published, but for a page under a name that was made to lead here.
+        None if state.config.addr.ip().is_loopback()
+            && state.config.public_url.is_none()
+            && DirectVisit::of(&headers, &state.origins).is_some() =>
+        {
+            Ok(open().await)
+        }
         None => Err(ApiError::new(
             ErrorCode::Forbidden,
             "set NETRA_METRICS_TOKEN, or NETRA_METRICS_ADDR to an address that only Prometheus reaches",

@@ -1,18 +1,26 @@
 //! HTTP: one file a concern.
 
+pub mod account;
 pub mod admin;
+pub mod attachments;
 pub mod auth;
 pub mod discovery;
+pub(crate) mod drain;
+pub mod export;
 mod extract;
+pub(crate) mod forms;
 pub mod guard;
 pub mod health;
+pub mod invitations;
 pub mod members;
 pub mod metrics;
 pub mod openapi;
 pub mod page;
+mod page_size;
 pub mod socket;
 pub mod threads;
 pub mod tokens;
+pub mod unread;
 
 pub use extract::{ApiJson, ApiPath, ApiQuery, session_cookie, signed_out_cookie};
-pub(crate) use extract::{bearer, identify};
+pub(crate) use extract::{asker, bearer, session_secret};

@@ -1,19 +1,26 @@
 //! The HTTP side as OpenAPI 3.1, from the types that the handlers read and write.
+//!
+//! Paths are named here and in the router, and tests hold one to the other, both ways. `utoipa-axum` would name them once, but
+//! it reads types through a derive of its own: every type of the wire would be described twice, by schemars for AsyncAPI and JSON
+//! Schema and by utoipa for this document, and nothing would keep the two alike. `aide` reads schemars' descriptions, and puts a
+//! router of its own around axum's, which the page's routes would have to pass by; what is written by hand here, summaries and the
+//! codes of refusals, would be written by hand there.
 
 use axum::http::Method;
 use netra_ws::{
     ErrorCode,
     discovery::Discovery,
-    model::{Member, Thread, User},
+    model::{Member, Run, Thread, User},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{admin, auth, discovery, members, threads, tokens};
+use super::{account, admin, attachments, auth, discovery, invitations, members, threads, tokens, unread};
 use crate::server::{
-    auth::{NewApiToken, WsToken},
+    auth::{NewApiToken, NewSecondFactor, OneTimeLink, RecoveryCodes, WsToken},
     error::ErrorBody,
     state::VERSION,
+    store::closing::AccountInfo,
 };
 
 /// Types as requests hold them, and as answers do.
@@ -38,11 +45,25 @@ impl Operation {
     /// `{id}` is what the path is about.
     fn id_in_path(mut self) -> Self {
         if self.path.contains("{id}") {
-            let what = if self.path.starts_with("/api/tokens") { "The token." } else { "The thread." };
+            let (what, schema) = match self.path.split('/').nth(2) {
+                Some("tokens") => ("The token.", json!({ "type": "string", "format": "uuid" })),
+                Some("blocks") => ("The person.", json!({ "type": "string", "format": "uuid" })),
+                Some("admin") => ("The person.", json!({ "type": "string", "format": "uuid" })),
+                Some("attachments") => ("The file.", json!({ "type": "string", "format": "uuid" })),
+                Some("sessions") => ("The sign-in.", json!({ "type": "string" })),
+                _ => ("The thread.", json!({ "type": "string", "format": "uuid" })),
+            };
             self.value["parameters"] = json!([{
-                "name": "id", "in": "path", "required": true, "description": what,
-                "schema": { "type": "string", "format": "uuid" },
+                "name": "id", "in": "path", "required": true, "description": what, "schema": schema,
             }]);
+        }
+        if self.path.contains("{run_id}")
+            && let Some(parameters) = self.value["parameters"].as_array_mut()
+        {
+            parameters.push(json!({
+                "name": "run_id", "in": "path", "required": true, "description": "The run.",
+                "schema": { "type": "string", "format": "uuid" },
+            }));
         }
         self
     }
@@ -98,6 +119,24 @@ impl Operation {
         self
     }
 
+    fn lines(mut self, description: &str) -> Self {
+        let content = json!({ "application/jsonl": { "schema": { "type": "string" } } });
+        self.value["responses"]["200"] = json!({ "description": description, "content": content });
+        self
+    }
+
+    /// The body is a file.
+    fn carries_file(mut self) -> Self {
+        self.value["requestBody"] = json!({ "required": true, "content": { "*/*": {} } });
+        self
+    }
+
+    /// Answers with a file.
+    fn file(mut self, status: u16, description: &str) -> Self {
+        self.value["responses"][status.to_string()] = json!({ "description": description, "content": { "*/*": {} } });
+        self
+    }
+
     /// May be refused with these codes.
     fn fails(mut self, codes: &[ErrorCode]) -> Self {
         for code in codes {
@@ -129,10 +168,15 @@ impl Types {
 fn operations(types: &mut Types) -> Vec<Operation> {
     let mut all = before_sign_in(types);
     all.extend(account(types));
+    all.extend(own_account(types));
     all.extend(for_programs(types));
     all.extend(conversations(types));
+    all.extend(files(types));
     all.extend(taking_part(types));
+    all.extend(invited(types));
     all.push(notices(types));
+    all.push(reports(types));
+    all.extend(administration(types));
     all.extend(for_machines());
     all
 }
@@ -181,6 +225,98 @@ fn account(types: &mut Types) -> Vec<Operation> {
     ]
 }
 
+fn own_account(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed, RateLimited};
+    let on = |method, path, id, summary| Operation::new(method, path, id, "auth", summary).fails(&[Forbidden]);
+    vec![
+        on(Method::GET, "/api/account", "account", "The account of whoever asks").signed_in().answers(
+            200,
+            "The account",
+            types.written::<account::Account>(),
+        ),
+        on(Method::GET, "/api/account/export", "exportAccount", "Everything that the user owns, as JSON lines")
+            .signed_in()
+            .lines("One object a line; the last is of kind `end`"),
+        on(
+            Method::POST,
+            "/api/account/close",
+            "closeAccount",
+            "Ends all sign-ins, and deletes the account after a while",
+        )
+        .signed_in()
+        .body(types.read::<account::Confirmation>())
+        .answers(200, "Closed; signing in before that time keeps it", types.written::<account::Closed>())
+        .fails(&[Conflict, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/account/second-factor", "beginSecondFactor", "Begins to set up a second factor")
+            .signed_in()
+            .body(types.read::<account::Confirmation>())
+            .answers(201, "The secret; it is shown this once", types.written::<NewSecondFactor>())
+            .fails(&[Conflict, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/account/second-factor/confirm", "confirmSecondFactor", "Confirms the second factor")
+            .signed_in()
+            .body(types.read::<account::Code>())
+            .answers(200, "The recovery codes; they are shown this once", types.written::<RecoveryCodes>())
+            .fails(&[Conflict, RateLimited, OriginNotAllowed]),
+        on(Method::DELETE, "/api/account/second-factor", "endSecondFactor", "Ends the second factor")
+            .signed_in()
+            .body(types.read::<account::Confirmation>())
+            .done("Ended")
+            .fails(&[Conflict, RateLimited, OriginNotAllowed]),
+        on(Method::GET, "/api/sessions", "listSignIns", "The user's sign-ins").signed_in().answers(
+            200,
+            "The newest first",
+            types.written::<account::Sessions>(),
+        ),
+        on(Method::DELETE, "/api/sessions", "endOtherSignIns", "Ends all sign-ins but the one that asks")
+            .signed_in()
+            .done("Ended")
+            .fails(&[OriginNotAllowed]),
+        on(Method::DELETE, "/api/sessions/{id}", "endSignIn", "Ends a sign-in and closes the user's sockets")
+            .signed_in()
+            .done("Ended")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::POST, "/api/auth/password", "changePassword", "Changes the password and ends all other sign-ins")
+            .signed_in()
+            .body(types.read::<account::PasswordChange>())
+            .done("Changed")
+            .fails(&[Conflict, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/auth/reset", "resetPassword", "Sets a password with a link and ends all sign-ins")
+            .body(types.read::<account::PasswordReset>())
+            .done("Set")
+            .fails(&[NotFound, RateLimited, OriginNotAllowed]),
+    ]
+}
+
+fn administration(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};
+    let on = |method, path, id, summary| {
+        Operation::new(method, path, id, "operation", summary).signed_in().fails(&[Forbidden])
+    };
+    vec![
+        on(Method::POST, "/api/admin/invitations", "invite", "A link with which somebody makes an account")
+            .body(types.read::<admin::Invitation>())
+            .answers(201, "The link; it is shown this once", types.written::<OneTimeLink>())
+            .fails(&[OriginNotAllowed]),
+        on(Method::POST, "/api/admin/password-links", "passwordLink", "A link with which a user sets a new password")
+            .body(types.read::<admin::Forgetful>())
+            .answers(201, "The link; it is shown this once", types.written::<OneTimeLink>())
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/admin/users", "listUsers", "Accounts, by address")
+            .query(types.query::<admin::UserQuery>())
+            .answers(200, "A part of them", types.written::<admin::Users>()),
+        on(Method::PATCH, "/api/admin/users/{id}", "changeUser", "Changes an account's role, disables or enables it")
+            .body(types.read::<admin::UserChange>())
+            .answers(200, "The account", types.written::<AccountInfo>())
+            .fails(&[NotFound, Conflict, OriginNotAllowed]),
+        on(Method::GET, "/api/admin/audit.jsonl", "auditLines", "The audit log as JSON lines")
+            .query(types.query::<admin::AuditQuery>())
+            .lines("One line of the log a line, oldest first"),
+        on(Method::GET, "/api/admin/audit", "audit", "What was done to accounts, tokens and members")
+            .query(types.query::<admin::AuditQuery>())
+            .answers(200, "A part of the log, oldest first", types.written::<admin::Audit>()),
+    ]
+}
+
 fn for_programs(types: &mut Types) -> Vec<Operation> {
     use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};
     let on =
@@ -202,7 +338,7 @@ fn for_programs(types: &mut Types) -> Vec<Operation> {
 }
 
 fn conversations(types: &mut Types) -> Vec<Operation> {
-    use ErrorCode::{AgentUnknown, NotFound, OriginNotAllowed};
+    use ErrorCode::{AgentUnknown, Forbidden, NotFound, OriginNotAllowed};
     let on = |method, path, id, summary| Operation::new(method, path, id, "threads", summary).signed_in();
     vec![
         on(Method::GET, "/api/threads", "listThreads", "Threads, pinned ones first")
@@ -215,10 +351,15 @@ fn conversations(types: &mut Types) -> Vec<Operation> {
         on(Method::GET, "/api/threads/{id}", "thread", "A thread")
             .answers(200, "The thread", types.written::<Thread>())
             .fails(&[NotFound]),
-        on(Method::PATCH, "/api/threads/{id}", "changeThread", "Changes title and settings")
-            .body(types.read::<threads::Change>())
-            .answers(200, "The thread", types.written::<Thread>())
-            .fails(&[NotFound, AgentUnknown, OriginNotAllowed]),
+        on(
+            Method::PATCH,
+            "/api/threads/{id}",
+            "changeThread",
+            "Changes title and agent (the owner alone), and the user's own pin and archive",
+        )
+        .body(types.read::<threads::Change>())
+        .answers(200, "The thread", types.written::<Thread>())
+        .fails(&[NotFound, Forbidden, AgentUnknown, OriginNotAllowed]),
         on(Method::DELETE, "/api/threads/{id}", "deleteThread", "Deletes a thread with all that belongs to it")
             .done("Gone")
             .fails(&[NotFound, OriginNotAllowed]),
@@ -230,21 +371,82 @@ fn conversations(types: &mut Types) -> Vec<Operation> {
             .query(types.query::<threads::MessagesQuery>())
             .answers(200, "A page", types.written::<threads::Messages>())
             .fails(&[NotFound]),
+        on(Method::GET, "/api/threads/{id}/runs/{run_id}", "run", "A run, its tools' arguments and results whole")
+            .answers(200, "The run", types.written::<Run>())
+            .fails(&[NotFound]),
+    ]
+}
+
+fn invited(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Conflict, NotFound, OriginNotAllowed};
+    let on = |method, path, id, summary| Operation::new(method, path, id, "members", summary).signed_in();
+    vec![
+        on(Method::GET, "/api/invitations", "listInvitations", "Invitations to conversations that wait for an answer")
+            .answers(200, "The newest first", types.written::<invitations::Invitations>()),
+        on(Method::POST, "/api/invitations/{id}", "acceptInvitation", "Takes an invitation to a thread")
+            .answers(200, "The thread", types.written::<Thread>())
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::DELETE, "/api/invitations/{id}", "declineInvitation", "Declines an invitation to a thread")
+            .query(types.query::<invitations::Declined>())
+            .done("Declined")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/blocks", "listBlocks", "People from whom the user takes no invitations").answers(
+            200,
+            "By name",
+            types.written::<invitations::Blocks>(),
+        ),
+        on(Method::POST, "/api/blocks", "block", "Takes no more invitations from somebody")
+            .body(types.read::<invitations::Block>())
+            .done("Blocked")
+            .fails(&[NotFound, Conflict, OriginNotAllowed]),
+        on(Method::DELETE, "/api/blocks/{id}", "unblock", "Takes invitations from somebody again")
+            .done("No longer blocked")
+            .fails(&[NotFound, OriginNotAllowed]),
+    ]
+}
+
+fn files(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Forbidden, FrameTooLarge, InvalidPayload, NotFound, OriginNotAllowed, RateLimited};
+    let on = |method, path, id, summary| Operation::new(method, path, id, "files", summary).signed_in();
+    vec![
+        on(Method::POST, "/api/attachments", "upload", "Takes a file in that goes with a message")
+            .query(types.query::<attachments::UploadQuery>())
+            .carries_file()
+            .answers(
+                201,
+                "The file; its id goes into `attachments` of a message",
+                types.written::<attachments::Uploaded>(),
+            )
+            .fails(&[Forbidden, FrameTooLarge, InvalidPayload, OriginNotAllowed, RateLimited]),
+        on(Method::GET, "/api/attachments/{id}", "file", "A file, for who may read its thread")
+            .file(200, "The file as it came")
+            .fails(&[NotFound]),
+        on(Method::DELETE, "/api/attachments/{id}", "takeBack", "Takes a file back that was not sent")
+            .done("Gone")
+            .fails(&[NotFound, Forbidden, OriginNotAllowed]),
     ]
 }
 
 fn taking_part(types: &mut Types) -> Vec<Operation> {
-    use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};
+    use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed, RateLimited};
     let path = "/api/threads/{id}/members";
     let on = |method, id, summary| Operation::new(method, path, id, "members", summary).signed_in();
     vec![
         on(Method::GET, "members", "Who may read the thread and take part in it")
             .answers(200, "The members, the owner first", types.written::<members::Members>())
             .fails(&[NotFound]),
-        on(Method::POST, "addMember", "Adds a member by e-mail address")
-            .body(types.read::<members::Invited>())
-            .answers(201, "The member", types.written::<Member>())
-            .fails(&[NotFound, Forbidden, Conflict, OriginNotAllowed]),
+        on(
+            Method::POST,
+            "addMember",
+            "Invites somebody by e-mail address: they may read, and take part once they accept",
+        )
+        .body(types.read::<members::Invited>())
+        .answers(201, "The member", types.written::<Member>())
+        .fails(&[NotFound, Forbidden, Conflict, RateLimited, OriginNotAllowed]),
+        on(Method::PATCH, "changeMember", "Changes what a member may do")
+            .body(types.read::<members::Changed>())
+            .answers(200, "The member", types.written::<Member>())
+            .fails(&[NotFound, Forbidden, OriginNotAllowed]),
         on(Method::DELETE, "removeMember", "Removes a member, on open sockets too")
             .query(types.query::<members::Removed>())
             .may_carry(types.read::<members::Removed>())
@@ -261,6 +463,15 @@ fn notices(types: &mut Types) -> Operation {
         .body(types.read::<admin::Announcement>())
         .done("Sent")
         .fails(&[Forbidden, NotFound, OriginNotAllowed])
+}
+
+fn reports(types: &mut Types) -> Operation {
+    let summary = "Counts frames that a page cannot read";
+    Operation::new(Method::POST, "/api/unread", "reportUnread", "operation", summary)
+        .signed_in()
+        .body(types.read::<unread::Unread>())
+        .done("Counted")
+        .fails(&[ErrorCode::RateLimited, ErrorCode::OriginNotAllowed])
 }
 
 fn for_machines() -> Vec<Operation> {
@@ -323,6 +534,7 @@ pub fn openapi() -> Value {
             { "name": "auth", "description": "Signing in and out" },
             { "name": "tokens", "description": "Tokens for programs" },
             { "name": "threads", "description": "Conversations and their logs" },
+            { "name": "files", "description": "Files that go with messages" },
             { "name": "members", "description": "Who takes part in a conversation" },
             { "name": "operation", "description": "For those who run it" },
         ],

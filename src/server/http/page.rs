@@ -1,52 +1,74 @@
 //! Pages: who asks, what the page carries, and its content security policy.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    body::{Body, to_bytes},
+    extract::{Query, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts, uri::PathAndQuery},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::{CookieJar, cookie::Cookie};
 use leptos::{nonce::use_nonce, prelude::use_context};
 use leptos_axum::ResponseOptions;
-use netra_ws::{ErrorCode, ThreadId, Timestamp, session::Token};
+use netra_ws::{ErrorCode, ThreadId, Timestamp, UserId, session::Token};
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{
-    extract::{has_signed_out, identify},
-    session_cookie,
-};
+use super::{asker, extract::has_signed_out, forms, page_size, session_cookie};
 use crate::{
-    app::boot::Boot,
+    app::{api::ThreadPage, boot::Boot, next},
     server::{
-        auth::{Identity, SecurityService},
+        auth::{DirectVisit, Identity, SecurityService, Visitor},
         config::AuthMode,
         error::ApiError,
         state::AppState,
-        store::ThreadQuery,
+        store::{ThreadPlace, ThreadQuery},
     },
 };
 
 /// Where server functions live.
 const SERVER_FUNCTIONS: &str = "/fn/";
 
-/// Threads in the sidebar of a fresh page.
+/// Threads in a part of the sidebar's list.
 const SIDEBAR_THREADS: usize = 100;
 
-/// The threads that a page lists.
-pub(crate) fn sidebar_threads() -> ThreadQuery {
-    ThreadQuery { limit: SIDEBAR_THREADS, ..ThreadQuery::default() }
+/// A part of the list that the sidebar shows.
+pub(crate) async fn thread_page(
+    state: &AppState,
+    user: UserId,
+    text: Option<String>,
+    archived: bool,
+    after: Option<ThreadPlace>,
+) -> Result<ThreadPage, ApiError> {
+    let query = ThreadQuery { text, archived, limit: SIDEBAR_THREADS, after };
+    let (threads, more) = state.threads.list(user, &query).await?;
+    let next = threads.last().filter(|_| more).map(|thread| ThreadPlace::from(thread).to_string());
+    let found = state.threads.excerpts(user, query.text.as_deref(), &threads).await?;
+    Ok(ThreadPage { threads, next, found })
 }
 
 /// Puts into the request what the page carries: discovery, the user, a token for the socket, and the thread it shows.
-pub async fn boot(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+pub async fn boot(State(state): State<AppState>, request: Request, next: Next) -> Response {
     // Leptos serves its server functions beside the pages; they say themselves who may call them.
     if request.uri().path().starts_with(SERVER_FUNCTIONS) {
-        return next.run(request).await;
+        return forms::call(request, next, &state.origins).await;
     }
-    match prepare(&state, request.headers(), request.uri().path()).await {
+    let asked = request.uri().path_and_query().map(PathAndQuery::as_str);
+    if let Some(clean) = asked.and_then(forms::without_words) {
+        return Redirect::to(&clean).into_response();
+    }
+    let (parts, body) = request.into_parts();
+    let prepared = prepare(&state, &parts).await;
+    let mut request = Request::from_parts(parts, body);
+    match prepared {
         Ok(Prepared::Page { boot, cookies, status }) => {
             request.extensions_mut().insert(*boot);
-            let mut response = next.run(request).await;
+            let mut response = match render(request, next).await {
+                Ok(response) => response,
+                Err(error) => return ApiError::internal(&error).into_response(),
+            };
             if status != StatusCode::OK {
                 *response.status_mut() = status;
             }
@@ -54,45 +76,53 @@ pub async fn boot(State(state): State<AppState>, mut request: Request, next: Nex
             let jar = cookies.into_iter().fold(CookieJar::new(), CookieJar::add);
             (jar, response).into_response()
         }
-        Ok(Prepared::Elsewhere(path)) => Redirect::to(path).into_response(),
+        Ok(Prepared::Elsewhere(address)) => Redirect::to(&address).into_response(),
         Err(error) => error.into_response(),
     }
 }
 
 enum Prepared {
     Page { boot: Box<Boot>, cookies: Vec<Cookie<'static>>, status: StatusCode },
-    Elsewhere(&'static str),
+    Elsewhere(String),
 }
 
-async fn prepare(state: &AppState, headers: &HeaderMap, path: &str) -> Result<Prepared, ApiError> {
+async fn prepare(state: &AppState, parts: &Parts) -> Result<Prepared, ApiError> {
+    let (headers, uri) = (&parts.headers, &parts.uri);
+    let path = uri.path();
     let mut cookies = Vec::new();
-    let mut identity = identify(headers, state).await?;
-    if identity.is_none() && path != "/login" && may_auto_login(state, headers) {
-        let (fresh, cookie) = dev_login(&state.security, state.config.secure_cookies()).await?;
+    let mut identity = asker(parts, state).await?;
+    if identity.is_none()
+        && path != "/login"
+        && let Some(visit) = may_auto_login(state, headers)
+    {
+        let visitor = Visitor::of(parts, &state.config.trusted_proxies);
+        let (fresh, cookie) = dev_login(&state.security, &visitor, visit, state.config.secure_cookies()).await?;
         identity = Some(fresh);
         cookies.extend(cookie);
     }
-    let mut boot = Boot::new(state.discovery(), Timestamp::now());
+    let mut boot = Boot::new(state.discovery(identity.as_ref().map(|identity| &identity.user)), Timestamp::now());
     let Some(identity) = identity else {
         return Ok(if path == "/login" {
             Prepared::Page { boot: Box::new(boot), cookies, status: StatusCode::OK }
         } else {
-            Prepared::Elsewhere("/login")
+            let wanted = uri.path_and_query().map_or("/", |wanted| wanted.as_str());
+            Prepared::Elsewhere(next::login("", wanted))
         });
     };
     if path == "/login" {
-        return Ok(Prepared::Elsewhere("/"));
+        let query: HashMap<String, String> = Query::try_from_uri(uri).map(|Query(query)| query).unwrap_or_default();
+        return Ok(Prepared::Elsewhere(next::accept(query.get(next::NAME).map(String::as_str)).to_owned()));
     }
     let user = identity.user.id;
     let token = state.security.issue_ws_token(&identity)?;
     boot.token = Some(Token { lives_ms: token.expires_at.millis_since(boot.now), token: token.token });
-    boot.threads = state.threads.list(user, &sidebar_threads()).await?.0;
+    boot.threads = thread_page(state, user, None, false, None).await?;
     boot.user = Some(identity.user);
     let mut status = StatusCode::OK;
     if let Some(thread) = path.strip_prefix("/t/") {
         match thread.parse::<ThreadId>() {
             Ok(id) => match state.threads.snapshot(user, id).await {
-                Ok(snapshot) => boot.thread = Some(snapshot),
+                Ok(snapshot) => boot.thread = page_size::fit(snapshot),
                 Err(error) if error.code == ErrorCode::NotFound => {
                     boot.missing = Some(id);
                     status = StatusCode::NOT_FOUND;
@@ -105,16 +135,51 @@ async fn prepare(state: &AppState, headers: &HeaderMap, path: &str) -> Result<Pr
     Ok(Prepared::Page { boot: Box::new(boot), cookies, status })
 }
 
-/// Whether the first visit signs the developer in. The page must be asked for under a name of the server's own: a foreign name
-/// that was made to lead here would hand its page the developer's conversations.
-fn may_auto_login(state: &AppState, headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let own = || state.origins.iter().filter_map(|origin| origin.split_once("://")).any(|(_, own)| own == host);
-    state.security.allows(AuthMode::Dev) && !has_signed_out(headers) && own()
+/// Threads that render pages: none of those that serve sockets.
+const RENDERERS: usize = 2;
+
+/// The largest page, in bytes; what it shows of a thread is bounded so that it stays far below.
+const MAX_PAGE: usize = 16 << 20;
+
+static RENDERING: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
+    Builder::new_multi_thread().worker_threads(RENDERERS).enable_all().thread_name("rendering").build()
+});
+
+#[derive(Debug, thiserror::Error)]
+enum RenderError {
+    #[error("the threads that render could not be started")]
+    Threads,
+    #[error("rendering was cut off")]
+    Cut,
+    #[error("the page is too large")]
+    Size(#[source] axum::Error),
 }
 
-async fn dev_login(security: &SecurityService, secure: bool) -> Result<(Identity, [Cookie<'static>; 2]), ApiError> {
-    let (_, secret) = security.dev_login().await?;
+/// Renders a page as a whole, apart. Nobody's socket waits for it, and nothing is kept for it while it travels but its bytes.
+async fn render(request: Request, next: Next) -> Result<Response, RenderError> {
+    let runtime = RENDERING.as_ref().map_err(|_| RenderError::Threads)?;
+    let rendering = runtime.spawn(async move {
+        let (parts, body) = next.run(request).await.into_parts();
+        let page = to_bytes(body, MAX_PAGE).await.map_err(RenderError::Size)?;
+        Ok(Response::from_parts(parts, Body::from(page)))
+    });
+    // A visitor who goes away ends it.
+    AbortOnDropHandle::new(rendering).await.map_err(|_| RenderError::Cut)?
+}
+
+/// Whether the first visit signs the developer in, and may.
+fn may_auto_login(state: &AppState, headers: &HeaderMap) -> Option<DirectVisit> {
+    let wanted = state.security.allows(AuthMode::Dev) && !has_signed_out(headers);
+    if wanted { DirectVisit::of(headers, &state.origins) } else { None }
+}
+
+async fn dev_login(
+    security: &SecurityService,
+    visitor: &Visitor,
+    visit: DirectVisit,
+    secure: bool,
+) -> Result<(Identity, [Cookie<'static>; 2]), ApiError> {
+    let (_, secret) = security.dev_login(visitor, Some(visit)).await?;
     let identity = security.identify(&secret).await?.ok_or_else(ApiError::unauthenticated)?;
     Ok((identity, session_cookie(&secret, secure)))
 }
@@ -133,10 +198,33 @@ pub fn provide_policy(state: &AppState) {
     };
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-         font-src 'self'; connect-src 'self'{socket}{reload}; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
+         frame-src 'self'; font-src 'self'; connect-src 'self'{socket}{reload}; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
          frame-ancestors 'none'"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// The page in whose frame diagrams are drawn.
+const DIAGRAM: &str = "/rich/diagram.html";
+
+/// Shuts that page into an origin of its own: a diagram comes from a message, and the library that draws it must reach nothing of
+/// this page. What it loads is then loaded across origins, which the folder of these libraries allows; it holds nothing else.
+pub(crate) fn frame_headers(path: &str, headers: &mut HeaderMap) {
+    if !path.starts_with("/rich/") {
+        return;
+    }
+    let cross_origin = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(cross_origin, HeaderValue::from_static("cross-origin"));
+    if path == DIAGRAM {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; form-action 'none'; \
+                 base-uri 'none'; frame-ancestors 'self'",
+            ),
+        );
     }
 }

@@ -2,10 +2,10 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use netra_ws::{
-    ErrorCode, ThreadId,
+    ErrorCode, RunId, ThreadId,
     frame::StoredEvent,
     log::PageLimit,
-    model::{Message, Thread},
+    model::{Message, Run, Thread},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::server::{
     auth::Identity,
     error::ApiError,
     state::AppState,
-    store::{ThreadChange, ThreadPlace, ThreadQuery},
+    store::{History, ThreadChange, ThreadPlace, ThreadQuery},
 };
 
 /// Threads in a page unless asked otherwise, and at most.
@@ -26,6 +26,9 @@ const MESSAGES: (usize, usize) = (200, 500);
 
 /// Events in a page unless asked otherwise, and at most.
 const EVENTS: (usize, usize) = (500, 1_000);
+
+/// Bytes of text in a page of messages or events, whatever was asked for; what crosses them is the page's last.
+const PAGE_BYTES: usize = 1 << 20;
 
 fn page_size(asked: Option<usize>, (default, most): (usize, usize)) -> usize {
     asked.unwrap_or(default).clamp(1, most)
@@ -53,6 +56,18 @@ pub struct ThreadList {
     /// Where the list goes on; absent at its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    /// Of a search, what stands around its words; threads whose title alone holds them are not among these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    found: Vec<FoundIn>,
+}
+
+/// Where a search found its words.
+#[derive(JsonSchema, Serialize)]
+pub struct FoundIn {
+    /// In which of the threads.
+    thread_id: ThreadId,
+    /// A part of the newest message that holds them.
+    excerpt: String,
 }
 
 fn bad_cursor() -> ApiError {
@@ -69,8 +84,10 @@ pub async fn list(
     let limit = page_size(asked.limit, THREADS);
     let query = ThreadQuery { text: asked.query, archived: asked.archived, limit, after };
     let (threads, more) = state.threads.list(identity.user.id, &query).await?;
+    let found = state.threads.excerpts(identity.user.id, query.text.as_deref(), &threads).await?;
+    let found = found.into_iter().map(|(thread_id, excerpt)| FoundIn { thread_id, excerpt }).collect();
     let last = threads.last().filter(|_| more);
-    Ok(Json(ThreadList { next_cursor: last.map(|thread| ThreadPlace::from(thread).to_string()), threads }))
+    Ok(Json(ThreadList { next_cursor: last.map(|thread| ThreadPlace::from(thread).to_string()), threads, found }))
 }
 
 /// `POST /api/threads`
@@ -106,9 +123,9 @@ pub async fn get(
 pub struct Change {
     /// At most 200 characters.
     title: Option<String>,
-    /// Kept on top or not.
+    /// Kept on top or not, for this user alone.
     pinned: Option<bool>,
-    /// Put away or not.
+    /// Put away or not, for this user alone.
     archived: Option<bool>,
     /// Who answers from now on.
     agent: Option<String>,
@@ -133,6 +150,7 @@ pub async fn delete(
     ApiPath(id): ApiPath<ThreadId>,
 ) -> Result<StatusCode, ApiError> {
     state.threads.delete(identity.user.id, id).await?;
+    state.attachments.sweep_soon();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -142,7 +160,7 @@ pub struct EventsQuery {
     /// Only events after this one; 0 for all.
     #[serde(default)]
     after_seq: u64,
-    /// How many; 500 unless asked otherwise, 1,000 at most.
+    /// How many; 500 unless asked otherwise, 1,000 at most, and fewer when they are large.
     limit: Option<usize>,
 }
 
@@ -168,14 +186,15 @@ pub async fn events(
 ) -> Result<Json<Events>, ApiError> {
     let head = state.store.head(identity.user.id, id).await?;
     let trimmed_seq = Some(head.trimmed_seq).filter(|seq| *seq > 0);
-    let page = state.store.read(id, asked.after_seq, PageLimit::events(page_size(asked.limit, EVENTS))).await?;
+    let limit = PageLimit { events: page_size(asked.limit, EVENTS), bytes: PAGE_BYTES };
+    let page = state.store.read(id, asked.after_seq, limit).await?;
     Ok(Json(Events { epoch: page.epoch, head_seq: page.head_seq, trimmed_seq, events: page.events }))
 }
 
 /// `GET /api/threads/{id}/messages`
 #[derive(Deserialize, JsonSchema)]
 pub struct MessagesQuery {
-    /// How many; 200 unless asked otherwise, 500 at most.
+    /// How many; 200 unless asked otherwise, 500 at most, and fewer when they are large.
     limit: Option<usize>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -186,12 +205,14 @@ pub struct MessagesQuery {
 pub struct Messages {
     /// Oldest first.
     messages: Vec<Message>,
+    /// The runs that answer or wrote one of them, large arguments and results cut as in a snapshot.
+    runs: Vec<Run>,
     /// Where older ones are; absent at the beginning of the thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
-/// The messages of a thread, the newest page first.
+/// The messages of a thread, the newest page first: as many as fit into about 256 KiB with their runs.
 pub async fn messages(
     State(state): State<AppState>,
     identity: Identity,
@@ -200,7 +221,16 @@ pub async fn messages(
 ) -> Result<Json<Messages>, ApiError> {
     let before = asked.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| bad_cursor())).transpose()?;
     let limit = page_size(asked.limit, MESSAGES);
-    let (messages, more) = state.threads.messages(identity.user.id, id, before, limit).await?;
-    let next_cursor = messages.first().filter(|_| more).map(|message| message.seq.to_string());
-    Ok(Json(Messages { messages, next_cursor }))
+    let History { messages, runs, earlier } = state.threads.history(identity.user.id, id, before, limit).await?;
+    let next_cursor = messages.first().filter(|_| earlier).map(|message| message.seq.to_string());
+    Ok(Json(Messages { messages, runs, next_cursor }))
+}
+
+/// One run of a thread, with its tools' whole arguments and results.
+pub async fn run(
+    State(state): State<AppState>,
+    identity: Identity,
+    ApiPath((id, run)): ApiPath<(ThreadId, RunId)>,
+) -> Result<Json<Run>, ApiError> {
+    Ok(Json(state.threads.run(identity.user.id, id, run).await?))
 }

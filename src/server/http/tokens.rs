@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::{ApiJson, ApiPath};
 use crate::server::{
-    auth::{Identity, NewApiToken},
+    auth::{Identity, NewApiToken, Visitor, WantedToken},
     error::ApiError,
     state::AppState,
-    store::ApiToken,
+    store::{ApiToken, Scope},
 };
 
 /// `POST /api/tokens`
@@ -19,6 +19,11 @@ use crate::server::{
 pub struct Wanted {
     /// What the token is for; 1 to 100 characters.
     name: String,
+    /// What it may do; `chat` when absent.
+    #[serde(default)]
+    scope: Scope,
+    /// How many days it lives, 365 at most; for good when absent.
+    days: Option<u16>,
 }
 
 /// The user's tokens.
@@ -32,9 +37,12 @@ pub struct Tokens {
 pub async fn create(
     State(state): State<AppState>,
     identity: Identity,
+    visitor: Visitor,
     ApiJson(wanted): ApiJson<Wanted>,
 ) -> Result<(StatusCode, Json<NewApiToken>), ApiError> {
-    Ok((StatusCode::CREATED, Json(state.security.make_api_token(&identity, &wanted.name).await?)))
+    let Wanted { name, scope, days } = &wanted;
+    let wanted = WantedToken { name, scope: *scope, days: *days };
+    Ok((StatusCode::CREATED, Json(state.security.make_api_token(&identity, &visitor, wanted).await?)))
 }
 
 /// Lists the user's tokens.
@@ -46,9 +54,10 @@ pub async fn list(State(state): State<AppState>, identity: Identity) -> Result<J
 pub async fn revoke(
     State(state): State<AppState>,
     identity: Identity,
+    visitor: Visitor,
     ApiPath(id): ApiPath<Uuid>,
 ) -> Result<StatusCode, ApiError> {
-    state.security.revoke_api_token(&identity, id).await?;
+    state.security.revoke_api_token(&identity, &visitor, id).await?;
     state.bus.publish(Delivery::Close { user_id: identity.user.id, code: CloseCode::Unauthenticated });
     Ok(StatusCode::NO_CONTENT)
 }

@@ -27,11 +27,16 @@ pub fn render() -> Bytes {
         return text.clone();
     }
     metrics().take_census();
+    let text = Bytes::from(encoded());
+    *last = Some((Instant::now(), text.clone()));
+    text
+}
+
+/// The text as of now.
+pub(in crate::server) fn encoded() -> String {
     let mut text = String::new();
     if let Err(error) = encode(&mut text, &metrics().registry) {
         tracing::error!(%error, "the metrics do not encode");
     }
-    let text = Bytes::from(text);
-    *last = Some((Instant::now(), text.clone()));
     text
 }

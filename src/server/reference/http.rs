@@ -26,8 +26,8 @@ fn row(path: &str, method: &str, operation: &Value) -> AnyView {
                 <code>{format!("{} {path}", method.to_uppercase())}</code>
             </td>
             <td>{operation["summary"].as_str().unwrap_or_default().to_owned()}</td>
-            <td>{if security { "a sign-in or an API token" } else { "nothing" }}</td>
-            <td>{answers.join(", ")}</td>
+            <td data-name="needs">{if security { "a sign-in or an API token" } else { "nothing" }}</td>
+            <td data-name="answers">{answers.join(", ")}</td>
         </tr>
     }
     .into_any()

@@ -27,6 +27,10 @@ fn side(direction: Direction) -> &'static str {
 /// All types with what they are for, who sends them, and what answers them.
 pub(super) fn overview(direction: Direction, types: &[TypeInfo]) -> AnyView {
     let side = side(direction);
+    let last = match direction {
+        Direction::Client => "answered by",
+        Direction::Server => "kept",
+    };
     let row = |info: &TypeInfo| {
         let remark = match direction {
             Direction::Client => info.answer.map(|answer| view! { <code>{answer}</code> }.into_any()),
@@ -40,14 +44,10 @@ pub(super) fn overview(direction: Direction, types: &[TypeInfo]) -> AnyView {
                     </a>
                 </td>
                 <td>{info.description}</td>
-                <td>{format!("the {side}")}</td>
-                <td>{remark}</td>
+                <td data-name="sent by">{format!("the {side}")}</td>
+                {remark.map_or_else(|| view! { <td></td> }.into_any(), |remark| view! { <td data-name=last>{remark}</td> }.into_any())}
             </tr>
         }
-    };
-    let last = match direction {
-        Direction::Client => "answered by",
-        Direction::Server => "kept",
     };
     table(["type", "what it is for", "sent by", last], types.iter().map(row).collect_view().into_any())
 }
@@ -99,7 +99,7 @@ fn fields(payload: &Value) -> AnyView {
                 <td>
                     <code>{format!("{name}{mark}")}</code>
                 </td>
-                <td>{kind(field)}</td>
+                <td data-name="kind">{kind(field)}</td>
                 <td>{field["description"].as_str().unwrap_or_default().to_owned()}</td>
             </tr>
         }

@@ -104,7 +104,7 @@ fn close_codes() -> AnyView {
                     <code>{number}</code>
                 </td>
                 <td>{code.reason()}</td>
-                <td>{client}</td>
+                <td data-name="the client">{client}</td>
             </tr>
         }
     };
@@ -119,17 +119,17 @@ fn error_codes() -> AnyView {
                     <code>{code.as_str()}</code>
                 </td>
                 <td>{code.description()}</td>
-                <td>{code.http_status()}</td>
+                <td data-name="HTTP">{code.http_status()}</td>
             </tr>
         }
     };
-    table(["code", "when", "HTTP"], ErrorCode::ALL.iter().map(row).collect_view().into_any())
+    table(["code", "when", "HTTP"], ErrorCode::KNOWN.iter().map(row).collect_view().into_any())
 }
 
 /// A table that scrolls by itself on a narrow screen.
 fn table<const N: usize>(head: [&'static str; N], rows: AnyView) -> AnyView {
     view! {
-        <div class="table-wrap" tabindex="0" role="region" aria-label=head.join(", ")>
+        <div class="table-wrap" tabindex="0" role="group" aria-label=head.join(", ")>
             <table>
                 <thead>
                     <tr>{head.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>

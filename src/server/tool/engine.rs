@@ -1,7 +1,11 @@
 //! The tool engine: `tool_executing` before and `tool_completed` after every call, whatever happens between.
 
-use std::time::{Duration, Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
+use futures::FutureExt as _;
 use netra_ws::{
     emitter::EmitError,
     model::{Object, ToolCall, ToolStatus},
@@ -162,10 +166,11 @@ impl ToolEngine {
         let Some((_, tool)) = found.filter(|_| context.allows_tool(&request.tool)) else {
             return failed(format!("there is no tool called {:?}", request.tool));
         };
-        let caller = ToolCaller { user_id: context.user_id() };
-        match timeout(CALL_TIMEOUT, tool.call(caller, arguments)).await {
-            Ok(Ok(result)) => ToolOutcome { status: ToolStatus::Ok, result: bounded(result) },
-            Ok(Err(error)) => failed(error.0),
+        let caller = ToolCaller { user_id: context.user_id(), thread_id: context.thread_id() };
+        match timeout(CALL_TIMEOUT, AssertUnwindSafe(tool.call(caller, arguments)).catch_unwind()).await {
+            Ok(Ok(Ok(result))) => ToolOutcome { status: ToolStatus::Ok, result: bounded(result) },
+            Ok(Ok(Err(error))) => failed(error.0),
+            Ok(Err(_)) => failed("the tool stopped on a fault of its own".to_owned()),
             Err(_) => failed(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
         }
     }

@@ -2,11 +2,13 @@
 
 pub mod builtin;
 mod engine;
+#[cfg(debug_assertions)]
+pub(crate) mod for_tests;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use netra_ws::{UserId, model::Object};
+use netra_ws::{ThreadId, UserId, model::Object};
 use serde_json::Value;
 
 pub use engine::{ToolEngine, ToolOutcome, ToolRequest, ToolStop};
@@ -34,6 +36,8 @@ pub struct ToolError(pub String);
 pub struct ToolCaller {
     /// The user; a tool sees nothing of others.
     pub user_id: UserId,
+    /// Where the result is shown: to everyone who reads this thread.
+    pub thread_id: ThreadId,
 }
 
 /// Something that an agent can call.

@@ -12,7 +12,7 @@ use netra_ws::{
 };
 use serde_json::{Value, json};
 
-use super::{connection::answer, inbound::refuse, rooms, subscribe};
+use super::{presence, reply::refuse};
 use crate::server::{error::ApiError, metrics::metrics, state::AppState};
 
 /// Acts on a frame and answers it.
@@ -34,7 +34,7 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
             Err(ApiError::new(ErrorCode::NotFound, "no tool call of yours waits for a decision"))
         }
         ClientMessage::Subscribe(wanted) => match named(thread_id) {
-            Ok(thread) => subscribe::subscribe(state, peer, id, thread, wanted).await.map(|()| None),
+            Ok(thread) => watch(state, peer, id, thread, &wanted).await.map(|()| None),
             Err(error) => Err(error),
         },
         ClientMessage::Unsubscribe(p::Empty {}) => named(thread_id).map(|thread| {
@@ -50,9 +50,9 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
             Ok(None)
         }
         ClientMessage::Ping(ping) => Ok(Some(Frame::new(ServerMessage::Pong(ping)))),
-        ClientMessage::JoinRoom(room) => rooms::join(state, peer, &room.room).await.map(Some),
-        ClientMessage::LeaveRoom(room) => rooms::leave_named(state, peer, &room.room).map(Some),
-        ClientMessage::RoomMessage(say) => rooms::say(state, peer, &say.room, say.body).map(|()| None),
+        ClientMessage::JoinRoom(room) => presence::join(state, peer, id, &room.room).await.map(Some),
+        ClientMessage::LeaveRoom(room) => presence::leave_named(state, peer, id, &room.room).await.map(Some),
+        ClientMessage::RoomMessage(say) => presence::say(state, peer, &say.room, say.body).map(|()| None),
         ClientMessage::JsonrpcRequest(request) => Ok(Some(jsonrpc(&request))),
         ClientMessage::JsonrpcNotification(_) => Ok(None),
     };
@@ -61,10 +61,10 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
 
 fn respond(peer: &Peer, id: FrameId, outcome: Result<Option<netra_ws::ServerFrame>, ApiError>) {
     match outcome {
-        Ok(Some(frame)) => answer(peer, frame.answering(id)),
+        Ok(Some(frame)) => peer.tell(frame.answering(id)),
         Ok(None) => {}
         Err(error) => {
-            metrics().rejected(error.code);
+            metrics().refused(error.code);
             tracing::info!(code = %error.code, reason = error.message, "command refused");
             refuse(peer, Some(id), error.into());
         }
@@ -80,6 +80,18 @@ fn acknowledged(ack: p::Ack) -> netra_ws::ServerFrame {
     let mut frame = Frame::new(ServerMessage::Ack(ack));
     frame.thread_id = thread;
     frame
+}
+
+async fn watch(
+    state: &AppState,
+    peer: &Arc<Peer>,
+    id: FrameId,
+    thread: ThreadId,
+    wanted: &p::Subscribe,
+) -> Result<(), ApiError> {
+    let mode = state.manager.watch(&state.log(), peer, id, thread, wanted).await?;
+    metrics().subscribed(mode);
+    Ok(())
 }
 
 async fn authenticate(state: &AppState, peer: &Peer, token: &str) -> Result<Option<netra_ws::ServerFrame>, ApiError> {

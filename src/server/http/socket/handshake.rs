@@ -9,7 +9,7 @@ use axum::{
 };
 use netra_ws::{CloseCode, ErrorCode, PROTOCOL, TOKEN_PREFIX, Timestamp, connection::Peer, model::User};
 
-use super::connection;
+use super::{duplex, inbound::read_limit};
 use crate::server::{
     auth::SecurityService,
     error::ApiError,
@@ -24,9 +24,6 @@ const READ_BUFFER: usize = 1024;
 
 /// Bytes that are gathered before they are written.
 const WRITE_BUFFER: usize = 4 * 1024;
-
-/// Frames up to this size are read whole, so that one over the limit can be answered before the close.
-const READ_LIMIT: usize = 1 << 20;
 
 /// Opens the socket or says why not.
 pub async fn upgrade(
@@ -68,11 +65,12 @@ pub async fn upgrade(
         .max_message_size(max)
         .max_frame_size(max)
         .on_upgrade(move |socket| {
-            let connection = state.manager.connect(user, token_expires_at);
+            let at_most = state.config.quotas.of(user.role).connections;
+            let connection = state.manager.connect_of(user, token_expires_at, at_most);
             if state.manager.closings() != closings {
                 tokio::spawn(recheck(state.security.clone(), token, connection.peer().clone()));
             }
-            Box::pin(connection::run(state, socket, connection, peer))
+            Box::pin(duplex::run(state, socket, connection, peer))
         })
 }
 
@@ -83,11 +81,6 @@ async fn recheck(security: Arc<SecurityService>, token: String, peer: Arc<Peer>)
         tracing::info!(code = %error.code, connection_id = %peer.id, "the token ended during the handshake");
         peer.outbound.close(CloseCode::Unauthenticated);
     }
-}
-
-/// How many bytes of a frame are read at most.
-pub(super) fn read_limit(state: &AppState) -> usize {
-    READ_LIMIT.max(state.config.limits.max_frame_bytes * 2)
 }
 
 async fn admit(state: &AppState, query: Option<&str>, headers: &HeaderMap) -> Result<(User, Timestamp), ApiError> {

@@ -13,15 +13,21 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 use netra_ws::{
-    ClientFrame, CloseCode, ErrorCode, FrameError, FrameId,
+    ClientFrame, CloseCode, ErrorCode, FrameError, FrameId, UserId,
     connection::Peer,
-    frame::Frame,
-    message::{ClientMessage, Message as _, ServerMessage},
+    message::{ClientMessage, Message as _},
     payload::ErrorMessage,
 };
+use tokio::time::timeout;
 
-use super::{connection::answer, dispatch};
-use crate::server::{metrics::metrics, state::AppState};
+use super::{dispatch, reply::refuse};
+use crate::server::{auth::KeyedLimit, metrics::metrics, state::AppState};
+
+/// Frames up to this size are read whole, so that one over the limit can be answered before the close.
+const READ_LIMIT: usize = 1 << 20;
+
+/// How long the answer to a close may take.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Malformed frames within [`MALFORMED_WINDOW`] that end a connection.
 const MALFORMED_LIMIT: usize = 3;
@@ -30,6 +36,11 @@ const MALFORMED_WINDOW: Duration = Duration::from_secs(10);
 /// Frames refused for their rate within [`REFUSED_WINDOW`] that end a connection.
 const REFUSED_LIMIT: usize = 100;
 const REFUSED_WINDOW: Duration = Duration::from_mins(1);
+
+/// How many bytes of a frame are read at most.
+pub(super) fn read_limit(state: &AppState) -> usize {
+    READ_LIMIT.max(state.config.limits.max_frame_bytes * 2)
+}
 
 /// Reads until the socket ends. Once the connection is to close, nothing more is read: the writer ends it.
 pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitStream<WebSocket>) {
@@ -54,11 +65,15 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
                 continue;
             }
             Ok(Message::Ping(_) | Message::Pong(_)) => continue,
-            Ok(Message::Close(_)) => break,
+            Ok(Message::Close(_)) => {
+                // The answer to it goes out with the next read.
+                let _ = timeout(CLOSING, stream.next()).await;
+                break;
+            }
             Err(error) => {
                 // Larger than what is read whole; the length is not known here.
                 if error.to_string().contains("too long") {
-                    inbound.too_large(super::handshake::read_limit(state));
+                    inbound.too_large(read_limit(state));
                     return std::future::pending().await;
                 }
                 tracing::debug!(%error, "the socket failed");
@@ -74,7 +89,7 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
                 metrics().received(frame.message.info().name, text.len());
                 if inbound.admit(&frame) {
                     // Boxed: what the largest command needs would else be held by every connection that waits for one.
-                    Box::pin(dispatch::dispatch(state, peer, frame)).await;
+                    peer.carry_out(Box::pin(dispatch::dispatch(state, peer, frame))).await;
                 }
             }
             Err(error) => inbound.bad_frame(&error),
@@ -104,17 +119,21 @@ impl Recent {
 
 struct Inbound<'a> {
     peer: &'a Arc<Peer>,
+    /// This connection's.
     bucket: DefaultDirectRateLimiter,
+    /// That of all of the user's connections together.
+    of_user: &'a KeyedLimit<UserId>,
     malformed: Recent,
     refused: Recent,
 }
 
 impl<'a> Inbound<'a> {
-    fn new(state: &AppState, peer: &'a Arc<Peer>) -> Self {
+    fn new(state: &'a AppState, peer: &'a Arc<Peer>) -> Self {
         let rate = NonZeroU32::new(state.config.limits.commands_per_minute).unwrap_or(NonZeroU32::MIN);
         Self {
             peer,
             bucket: DefaultDirectRateLimiter::direct(Quota::per_minute(rate)),
+            of_user: &state.commands,
             malformed: Recent::new(MALFORMED_LIMIT, MALFORMED_WINDOW),
             refused: Recent::new(REFUSED_LIMIT, REFUSED_WINDOW),
         }
@@ -126,10 +145,15 @@ impl<'a> Inbound<'a> {
     }
 
     fn spend(&mut self, reply_to: Option<FrameId>, kind: &str) -> bool {
-        let Err(refused) = self.bucket.check() else { return true };
-        let wait = refused.wait_time_from(DefaultClock::default().now());
-        let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-        metrics().rejected(ErrorCode::RateLimited);
+        let wait = match self.bucket.check() {
+            Ok(()) => self.of_user.spend(&self.peer.user.id),
+            Err(refused) => {
+                let wait = refused.wait_time_from(DefaultClock::default().now());
+                Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1))
+            }
+        };
+        let Some(wait) = wait else { return true };
+        metrics().refused(ErrorCode::RateLimited);
         tracing::warn!(code = %ErrorCode::RateLimited, kind, retry_after_ms = wait, "frame rejected");
         let error = ErrorMessage {
             retry_after_ms: Some(wait),
@@ -163,11 +187,4 @@ impl<'a> Inbound<'a> {
             self.peer.outbound.close(CloseCode::Malformed);
         }
     }
-}
-
-/// Answers with an error.
-pub(super) fn refuse(peer: &Peer, reply_to: Option<FrameId>, error: ErrorMessage) {
-    let mut frame = Frame::new(ServerMessage::ErrorMessage(error));
-    frame.reply_to = reply_to;
-    answer(peer, frame);
 }

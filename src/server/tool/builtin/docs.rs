@@ -1,11 +1,13 @@
-//! Netra's documentation, by section, in an in-memory FTS5 index that is built at the first look-up.
+//! Netra's documentation, by section, in an index that is built at the first look-up.
 
 use rust_embed::RustEmbed;
 use serde::Serialize;
-use sqlx::{Row, SqlitePool, query, sqlite::SqlitePoolOptions};
 use tokio::sync::OnceCell;
 
-use crate::server::store::StoreError;
+use crate::server::store::{
+    StoreError,
+    sqlite::{IndexedSection, SectionIndex},
+};
 
 #[derive(RustEmbed)]
 #[folder = "docs"]
@@ -28,63 +30,28 @@ const MAX_TEXT: usize = 900;
 
 #[derive(Default)]
 pub(crate) struct DocsIndex {
-    pool: OnceCell<SqlitePool>,
+    index: OnceCell<SectionIndex>,
 }
 
 impl DocsIndex {
     /// The best sections, those that match more words first.
     pub(crate) async fn search(&self, text: &str, limit: usize) -> Result<Vec<Section>, StoreError> {
-        let words: Vec<String> = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .take(16)
-            .map(|word| format!("\"{word}\""))
-            .collect();
-        if words.is_empty() {
-            return Ok(Vec::new());
-        }
-        let pool = self.pool.get_or_try_init(build).await?;
-        let rows =
-            query("SELECT page, section, text FROM docs WHERE docs MATCH ? ORDER BY bm25(docs, 2.0, 4.0, 1.0) LIMIT ?")
-                .bind(words.join(" OR "))
-                .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-                .fetch_all(pool)
-                .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Section {
-                    page: row.try_get("page")?,
-                    section: row.try_get("section")?,
-                    text: shorten(row.try_get("text")?),
-                })
-            })
-            .collect()
+        let index = self.index.get_or_try_init(build).await?;
+        let found = index.search(text, limit).await?.into_iter();
+        let shown =
+            |found: IndexedSection| Section { page: found.page, section: found.heading, text: shorten(&found.text) };
+        Ok(found.map(shown).collect())
     }
 }
 
-async fn build() -> Result<SqlitePool, StoreError> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect("sqlite::memory:")
-        .await?;
-    query("CREATE VIRTUAL TABLE docs USING fts5 (page, section, text, tokenize = 'porter unicode61')")
-        .execute(&pool)
-        .await?;
-    for name in Docs::iter() {
-        let Some(file) = Docs::get(&name) else { continue };
-        let content = String::from_utf8_lossy(&file.data);
-        for (section, text) in sections(&content) {
-            query("INSERT INTO docs (page, section, text) VALUES (?, ?, ?)")
-                .bind(name.trim_end_matches(".md"))
-                .bind(section)
-                .bind(text)
-                .execute(&pool)
-                .await?;
-        }
-    }
-    Ok(pool)
+async fn build() -> Result<SectionIndex, StoreError> {
+    let files = Docs::iter().filter_map(|name| Some((Docs::get(&name)?, name)));
+    let all = files.flat_map(|(file, name)| {
+        let page = name.trim_end_matches(".md").to_owned();
+        let parts = sections(&String::from_utf8_lossy(&file.data));
+        parts.into_iter().map(move |(heading, text)| IndexedSection { page: page.clone(), heading, text })
+    });
+    SectionIndex::build(all).await
 }
 
 /// A page cut at its headings: `(heading, text)`.

@@ -11,7 +11,7 @@ use netra_ws::model::Object;
 use serde_json::{Value, json};
 
 use super::{SharedTool, Tool, ToolCaller, ToolError, ToolSpec, text_argument};
-use crate::server::store::SharedStore;
+use crate::server::searches::{SearchError, Searches};
 pub(crate) use docs::DocsIndex;
 
 /// How long a calculation may take.
@@ -20,12 +20,15 @@ const CALCULATION_DEADLINE: Duration = Duration::from_secs(2);
 /// Results of a search.
 const RESULTS: usize = 5;
 
+/// The names of all of them; a test holds them equal to what the tools say.
+pub const NAMES: [&str; 4] = ["calculate", "date_time", "search_conversations", "search_docs"];
+
 /// All of them.
-pub fn all(store: SharedStore) -> Vec<SharedTool> {
+pub fn all(searches: Arc<Searches>) -> Vec<SharedTool> {
     vec![
         Arc::new(Calculate),
         Arc::new(DateTime),
-        Arc::new(SearchConversations { store }),
+        Arc::new(SearchConversations { searches }),
         Arc::new(SearchDocs { index: DocsIndex::default() }),
     ]
 }
@@ -92,7 +95,7 @@ impl Tool for DateTime {
 }
 
 struct SearchConversations {
-    store: SharedStore,
+    searches: Arc<Searches>,
 }
 
 #[async_trait]
@@ -108,10 +111,13 @@ impl Tool for SearchConversations {
 
     async fn call(&self, caller: ToolCaller, arguments: &Object) -> Result<Value, ToolError> {
         let query = text_argument(arguments, "query")?;
-        let found = self.store.search_messages(caller.user_id, query, RESULTS).await.map_err(|error| {
-            tracing::error!(%error, "conversation search failed");
-            ToolError("the search failed".to_owned())
-        })?;
+        let found =
+            self.searches.messages(caller.user_id, caller.thread_id, query, RESULTS).await.map_err(|error| {
+                if let SearchError::Store(cause) = &error {
+                    tracing::error!(%cause, "conversation search failed");
+                }
+                ToolError(error.to_string())
+            })?;
         let results: Vec<Value> = found
             .iter()
             .map(|hit| {

@@ -1,24 +1,28 @@
-//! Rooms: every thread is one for those who may read it. What is said there is shown and not kept.
+//! Who is in which room: every thread is one for those who may read it. What is said there is shown and not kept.
 
 use std::sync::Arc;
 
 use netra_ws::{
-    ErrorCode, ServerFrame, ThreadId,
+    CommandId, ErrorCode, ServerFrame, ThreadId,
     connection::Peer,
     frame::Frame,
     message::ServerMessage,
     model::Object,
     payload::Ack,
     room::{PRESENCE, Presence},
-    rooms::Joined,
+    room_registry::Joined,
 };
 
-use super::connection::answer;
-use crate::server::{error::ApiError, members::heard, state::AppState};
+use crate::server::{error::ApiError, membership::heard, state::AppState};
 
 /// Brings the connection into a room. Everyone there hears of a user's first connection; the one who joins hears who is
 /// there.
-pub(super) async fn join(state: &AppState, peer: &Arc<Peer>, room: &str) -> Result<ServerFrame, ApiError> {
+pub(super) async fn join(
+    state: &AppState,
+    peer: &Arc<Peer>,
+    command: CommandId,
+    room: &str,
+) -> Result<ServerFrame, ApiError> {
     let thread = thread_of(room)?;
     let revocations = state.manager.revocations();
     let readable = async || match state.store.thread(peer.user.id, thread).await? {
@@ -26,12 +30,13 @@ pub(super) async fn join(state: &AppState, peer: &Arc<Peer>, room: &str) -> Resu
         None => Err(no_room(room)),
     };
     readable().await?;
+    let answer_to = state.bridge.room_command(peer.user.id, command, "join_room", thread).await?;
     state.manager.join(peer, thread, |joined: &Joined| {
         if joined.first {
             state.announcer.to_room(thread, heard(thread, peer.user.clone(), Presence::Joined.to_body()));
         }
         let list = Presence::List { users: joined.users.clone() };
-        answer(peer, Frame::new(heard(thread, peer.user.clone(), list.to_body())).in_thread(thread));
+        peer.tell(Frame::new(heard(thread, peer.user.clone(), list.to_body())).in_thread(thread));
     })?;
     if state.manager.revocations() != revocations
         && let Err(error) = readable().await
@@ -39,14 +44,20 @@ pub(super) async fn join(state: &AppState, peer: &Arc<Peer>, room: &str) -> Resu
         leave(state, peer, thread);
         return Err(error);
     }
-    Ok(acknowledged(thread))
+    Ok(acknowledged(thread, answer_to))
 }
 
 /// Takes the connection out of a room. Leaving one that it is not in changes nothing.
-pub(super) fn leave_named(state: &AppState, peer: &Arc<Peer>, room: &str) -> Result<ServerFrame, ApiError> {
+pub(super) async fn leave_named(
+    state: &AppState,
+    peer: &Arc<Peer>,
+    command: CommandId,
+    room: &str,
+) -> Result<ServerFrame, ApiError> {
     let thread = thread_of(room)?;
+    let answer_to = state.bridge.room_command(peer.user.id, command, "leave_room", thread).await?;
     leave(state, peer, thread);
-    Ok(acknowledged(thread))
+    Ok(acknowledged(thread, answer_to))
 }
 
 fn leave(state: &AppState, peer: &Arc<Peer>, thread: ThreadId) {
@@ -83,8 +94,8 @@ impl Drop for Presences<'_> {
     }
 }
 
-fn acknowledged(thread: ThreadId) -> ServerFrame {
-    Frame::new(ServerMessage::Ack(Ack { thread_id: Some(thread), ..Ack::default() })).in_thread(thread)
+fn acknowledged(thread: ThreadId, ack: Ack) -> ServerFrame {
+    Frame::new(ServerMessage::Ack(ack)).in_thread(thread)
 }
 
 fn thread_of(room: &str) -> Result<ThreadId, ApiError> {

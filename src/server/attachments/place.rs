@@ -1,0 +1,139 @@
+//! Where bytes are kept: a folder, or a bucket that speaks S3.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use netra_ws::AttachmentId;
+use object_store::{
+    ClientOptions, ObjectStore, ObjectStoreExt as _, WriteMultipart,
+    aws::AmazonS3Builder,
+    client::{HttpClient, HttpConnector},
+    local::LocalFileSystem,
+    path::Path,
+};
+
+use crate::server::{
+    config::{AttachmentsConfig, AttachmentsPlace},
+    disk, private,
+};
+
+/// Bytes that are written at once to a folder.
+const FOLDER_PART: usize = 256 << 10;
+
+/// The same for a bucket, where a part has 5 MiB or more.
+const BUCKET_PART: usize = 5 << 20;
+
+/// Parts of one file that are written at the same time.
+const PARTS_AT_ONCE: usize = 2;
+
+/// Where bytes cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The folder cannot be used.
+    #[error("the folder of attachments: {0}")]
+    Folder(#[from] std::io::Error),
+    /// The bucket cannot be used.
+    #[error("attachments: {0}")]
+    Bucket(#[from] object_store::Error),
+}
+
+/// A place for bytes.
+#[derive(Clone, Debug)]
+pub struct Place {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    part: usize,
+}
+
+/// Requests go out as all others of this server do.
+#[derive(Debug)]
+struct Outgoing(reqwest::Client);
+
+impl HttpConnector for Outgoing {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.0.clone()))
+    }
+}
+
+impl Place {
+    /// The place that the settings name. `synced` says whether a file must outlive a power cut.
+    pub fn open(
+        config: &AttachmentsConfig,
+        data_dir: &std::path::Path,
+        synced: bool,
+        http: &reqwest::Client,
+    ) -> Result<Self, PlaceError> {
+        match &config.place {
+            AttachmentsPlace::Folder(folder) => {
+                let folder = folder.clone().unwrap_or_else(|| data_dir.join("attachments"));
+                Self::folder(folder, synced)
+            }
+            AttachmentsPlace::Bucket { bucket, prefix, endpoint, region } => {
+                // Keys are read from where every S3 tool reads them: `AWS_ACCESS_KEY_ID` and its kin, or the machine's role.
+                let mut builder =
+                    AmazonS3Builder::from_env().with_bucket_name(bucket).with_http_connector(Outgoing(http.clone()));
+                if let Some(endpoint) = endpoint {
+                    let plain = endpoint.scheme() == "http";
+                    builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/')).with_allow_http(plain);
+                }
+                if let Some(region) = region {
+                    builder = builder.with_region(region);
+                }
+                let store = Arc::new(builder.build()?);
+                Ok(Self { store, prefix: Path::from(prefix.as_str()), part: BUCKET_PART })
+            }
+        }
+    }
+
+    fn folder(folder: PathBuf, synced: bool) -> Result<Self, PlaceError> {
+        disk::create_folder(&folder)?;
+        private::keep_folder(&folder)?;
+        // What a crash left of files that did not come whole: they have this sign in their names.
+        for entry in std::fs::read_dir(&folder)?.flatten() {
+            if entry.file_name().to_string_lossy().contains('#') {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        let store = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(synced);
+        Ok(Self { store: Arc::new(store), prefix: Path::default(), part: FOLDER_PART })
+    }
+
+    fn path(&self, id: AttachmentId) -> Path {
+        self.prefix.clone().join(id.to_string())
+    }
+
+    /// Begins to write.
+    pub(super) async fn write(&self, id: AttachmentId) -> object_store::Result<WriteMultipart> {
+        let upload = self.store.put_multipart(&self.path(id)).await?;
+        Ok(WriteMultipart::new_with_chunk_size(upload, self.part))
+    }
+
+    /// Writes a part; returns when there is room for more.
+    pub(super) async fn push(&self, writer: &mut WriteMultipart, part: Bytes) -> object_store::Result<()> {
+        writer.wait_for_capacity(PARTS_AT_ONCE).await?;
+        writer.write(&part);
+        Ok(())
+    }
+
+    /// Reads a file as it comes.
+    pub(super) async fn read(
+        &self,
+        id: AttachmentId,
+    ) -> object_store::Result<BoxStream<'static, object_store::Result<Bytes>>> {
+        Ok(self.store.get(&self.path(id)).await?.into_stream())
+    }
+
+    /// The whole file.
+    pub(super) async fn bytes(&self, id: AttachmentId) -> object_store::Result<Bytes> {
+        self.store.get(&self.path(id)).await?.bytes().await
+    }
+
+    /// Removes a file; one that is not there is removed already.
+    pub(super) async fn remove(&self, id: AttachmentId) -> object_store::Result<()> {
+        match self.store.delete(&self.path(id)).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            removed => removed,
+        }
+    }
+}

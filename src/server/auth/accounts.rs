@@ -1,0 +1,230 @@
+//! Accounts after they are made: passwords changed and reset, sign-ins listed and ended, links that are good once, and the log
+//! of all that.
+
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use netra_ws::{
+    ErrorCode, Timestamp, UserId,
+    model::{Role, User},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Identity, SecurityService, SessionSecret, Visitor, guess_line, password, secret, too_many};
+use crate::server::{
+    error::ApiError,
+    store::{AuditLine, Deed, Purpose},
+};
+
+/// How long an invitation and a password link are good.
+const INVITATION_LIFE: Duration = Duration::from_hours(7 * 24);
+const PASSWORD_LIFE: Duration = Duration::from_hours(24);
+
+/// Bytes of a digest that name a sign-in: enough to tell a user's own apart, and no way back to the secret.
+const HANDLE: usize = 12;
+
+/// A sign-in.
+#[derive(JsonSchema, Serialize)]
+pub struct SignInInfo {
+    /// Names it when it is to be ended.
+    pub id: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was used last, to the minute.
+    pub last_used_at: Timestamp,
+    /// The network address that it was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What the browser called itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+/// A link that was just made: the one time that it is shown.
+#[derive(JsonSchema, Serialize)]
+pub struct OneTimeLink {
+    /// The address to open.
+    pub url: String,
+    /// When its time is over.
+    pub expires_at: Timestamp,
+}
+
+fn handle(digest: &[u8]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&digest[..digest.len().min(HANDLE)])
+}
+
+fn digest(secret: &str) -> Vec<u8> {
+    Sha256::digest(secret.as_bytes()).to_vec()
+}
+
+fn bad_link() -> ApiError {
+    ApiError::new(ErrorCode::NotFound, "this link was used already, or its time is over; ask for a new one")
+}
+
+impl SecurityService {
+    /// Adds to the audit log. What was done is done: a log that cannot be written is told to whoever runs the server.
+    pub(super) async fn note(
+        &self,
+        actor: Option<UserId>,
+        action: &'static str,
+        subject: Option<String>,
+        visitor: Option<&Visitor>,
+    ) {
+        let address = visitor.map(|visitor| visitor.address.to_string());
+        if let Err(error) = self.store.note(Deed { actor, action, subject, address }).await {
+            tracing::error!(%error, action, "the audit log could not be written");
+        }
+    }
+
+    /// A part of the audit log, oldest first.
+    pub async fn audit(&self, after: i64, limit: usize, text: Option<&str>) -> Result<Vec<AuditLine>, ApiError> {
+        Ok(self.store.audit(after, limit, text).await?)
+    }
+
+    /// The user's sign-ins, the newest first.
+    pub async fn sign_ins(&self, identity: &Identity) -> Result<Vec<SignInInfo>, ApiError> {
+        identity.require_person()?;
+        let sign_ins = self.store.sign_ins(identity.user.id).await?;
+        let info = |sign_in: crate::server::store::SignIn| SignInInfo {
+            id: handle(&sign_in.digest),
+            current: sign_in.digest == identity.session.0,
+            created_at: sign_in.created_at,
+            last_used_at: sign_in.seen_at,
+            address: sign_in.address,
+            device: sign_in.device,
+        };
+        Ok(sign_ins.into_iter().map(info).collect())
+    }
+
+    /// Ends one of the user's sign-ins.
+    pub async fn end_sign_in(&self, identity: &Identity, visitor: &Visitor, id: &str) -> Result<(), ApiError> {
+        identity.require_person()?;
+        let sign_ins = self.store.sign_ins(identity.user.id).await?;
+        let wanted = sign_ins.iter().find(|sign_in| handle(&sign_in.digest) == id).ok_or_else(ApiError::not_found)?;
+        self.store.end_session(&wanted.digest).await?;
+        self.note(Some(identity.user.id), "sign_in.ended", Some(id.to_owned()), Some(visitor)).await;
+        Ok(())
+    }
+
+    /// Ends all of the user's sign-ins but the one that asks; how many.
+    pub async fn end_other_sign_ins(&self, identity: &Identity, visitor: &Visitor) -> Result<u64, ApiError> {
+        identity.require_person()?;
+        let ended = self.store.end_sign_ins(identity.user.id, Some(&identity.session.0)).await?;
+        self.note(Some(identity.user.id), "sign_in.others_ended", None, Some(visitor)).await;
+        Ok(ended)
+    }
+
+    /// Asks whoever is signed in for the password once more, before what matters.
+    pub(super) async fn confirm_password(
+        &self,
+        identity: &Identity,
+        visitor: &Visitor,
+        password: &str,
+    ) -> Result<(), ApiError> {
+        identity.require_person()?;
+        let user = &identity.user;
+        let hash = self
+            .store
+            .password_hash(user.id)
+            .await?
+            .ok_or_else(|| ApiError::new(ErrorCode::Conflict, "this account has no password"))?;
+        let line = guess_line(visitor, user.email.as_deref().unwrap_or_default());
+        let attempt = self.guesses.begin(&line).await.map_err(|_| too_many(self.guesses.retry_after_ms(&line)))?;
+        if !password::verify(password.to_owned(), Some(hash)).await? {
+            self.guesses.failed(line);
+            return Err(if attempt.slowed {
+                too_many(self.guesses.retry_after_ms(&line))
+            } else {
+                ApiError::new(ErrorCode::Forbidden, "the current password is wrong")
+            });
+        }
+        self.guesses.succeeded(&line);
+        Ok(())
+    }
+
+    /// Changes the password of someone who knows it, and ends the other sign-ins.
+    pub async fn change_password(
+        &self,
+        identity: &Identity,
+        visitor: &Visitor,
+        current: &str,
+        new: &str,
+    ) -> Result<(), ApiError> {
+        self.confirm_password(identity, visitor, current).await?;
+        let user = &identity.user;
+        let email = user.email.clone().unwrap_or_default();
+        password::check(new, &[&email, &user.name])?;
+        let hash = password::hash(new.to_owned()).await?;
+        self.store.set_password(user.id, &hash, Some(&identity.session.0)).await?;
+        self.note(Some(user.id), "password.changed", None, Some(visitor)).await;
+        Ok(())
+    }
+
+    /// Sets the password of whoever was given the link.
+    pub async fn reset_password(&self, visitor: &Visitor, link: &str, new: &str) -> Result<User, ApiError> {
+        self.require(super::AuthMode::Password)?;
+        if let Some(wait) = self.attempts.spend(&visitor.network()) {
+            return Err(too_many(wait));
+        }
+        password::check(new, &[])?;
+        let hash = password::hash(new.to_owned()).await?;
+        let user = self.store.reset_password(&digest(link), &hash).await?.ok_or_else(bad_link)?;
+        self.note(Some(user.id), "password.reset", None, Some(visitor)).await;
+        Ok(user)
+    }
+
+    /// A link with which somebody makes an account.
+    pub async fn invite(&self, by: Option<UserId>, role: Role) -> Result<OneTimeLink, ApiError> {
+        let link = self.link(Purpose::Invitation { role }, by, INVITATION_LIFE, "mode=register&invitation").await?;
+        let action = match role {
+            Role::Admin => "invitation.made_for_administrator",
+            Role::Guest => "invitation.made_for_guest",
+            Role::User | Role::Unknown(_) => "invitation.made",
+        };
+        self.note(by, action, None, None).await;
+        Ok(link)
+    }
+
+    /// A link with which a user sets a new password.
+    pub async fn password_link(&self, by: Option<UserId>, user: UserId) -> Result<OneTimeLink, ApiError> {
+        let link = self.link(Purpose::Password { user }, by, PASSWORD_LIFE, "mode=reset&link").await?;
+        self.note(by, "password.link_made", Some(user.to_string()), None).await;
+        Ok(link)
+    }
+
+    /// An invitation for the first administrator, when there is none and nobody may simply register.
+    pub async fn first_administrator(&self) -> Result<Option<OneTimeLink>, ApiError> {
+        if !self.allows(super::AuthMode::Password) || self.first_administers || self.store.has_administrator().await? {
+            return Ok(None);
+        }
+        self.invite(None, Role::Admin).await.map(Some)
+    }
+
+    async fn link(
+        &self,
+        purpose: Purpose,
+        by: Option<UserId>,
+        life: Duration,
+        query: &str,
+    ) -> Result<OneTimeLink, ApiError> {
+        let secret = secret::random_text().map_err(|error| ApiError::internal(&error))?;
+        let expires_at = Timestamp::now().plus(life);
+        self.store.add_link(&digest(&secret), purpose, by, expires_at).await?;
+        Ok(OneTimeLink { url: format!("{}/login?{query}={secret}", self.base), expires_at })
+    }
+
+    /// The digest of an invitation's secret.
+    pub(super) fn invitation(secret: &str) -> Vec<u8> {
+        digest(secret)
+    }
+
+    /// Keeps where a sign-in was made.
+    pub(super) async fn describe(&self, secret: &SessionSecret, visitor: &Visitor) -> Result<(), ApiError> {
+        let address = visitor.address.to_string();
+        Ok(self.store.describe_sign_in(&secret.digest().0, &address, visitor.device.as_deref()).await?)
+    }
+}

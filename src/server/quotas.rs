@@ -1,0 +1,135 @@
+//! Who may have an agent work, and how much: asked before each message is taken.
+
+use std::sync::Arc;
+
+use netra_ws::{ErrorCode, ThreadId, Timestamp, UserId, model::Role};
+
+use super::{
+    config::{Quota, Quotas},
+    error::ApiError,
+    metrics::metrics,
+    store::{SharedStore, taking_part::Standing},
+};
+
+/// How many threads' worth of unfinished runs a user has in all threads together.
+const THREADS_WORTH: u64 = 10;
+
+/// When to ask again where runs must end first, in milliseconds.
+const RUNS_PAUSE: u64 = 2_000;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// What is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    RunsHere(u64),
+    Runs(u64),
+    Tokens(u64),
+    Cost,
+}
+
+impl Met {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::RunsHere(_) | Self::Runs(_) => "runs",
+            Self::Tokens(_) => "tokens",
+            Self::Cost => "cost",
+        }
+    }
+
+    fn sentence(self) -> String {
+        match self {
+            Self::RunsHere(most) => {
+                format!("{most} messages of yours wait for an answer in this conversation; let some be answered first")
+            }
+            Self::Runs(most) => format!("{most} messages of yours wait for an answer; let some be answered first"),
+            Self::Tokens(most) => {
+                format!("your {most} tokens of today are used up; there are new ones at midnight (UTC)")
+            }
+            Self::Cost => "what your answers may cost today is used up; it begins anew at midnight (UTC)".to_owned(),
+        }
+    }
+}
+
+/// Lets messages in.
+#[derive(Clone)]
+pub struct Admissions {
+    store: SharedStore,
+    quotas: Arc<Quotas>,
+}
+
+impl Admissions {
+    /// Admissions by these quotas.
+    pub fn new(store: SharedStore, quotas: Quotas) -> Self {
+        Self { store, quotas: Arc::new(quotas) }
+    }
+
+    /// What the user may use.
+    pub(crate) async fn quota_of(&self, user: UserId) -> Result<Quota, ApiError> {
+        let standing = self.store.standing(user, None).await?.ok_or_else(ApiError::not_found)?;
+        Ok(*self.quotas.of(standing.role))
+    }
+
+    /// Whether the user may begin a conversation.
+    pub(crate) async fn may_begin(&self, user: UserId) -> Result<(), ApiError> {
+        let standing = self.store.standing(user, None).await?.ok_or_else(ApiError::not_found)?;
+        may_begin(standing.role)
+    }
+
+    /// What the user is in the thread, if a message of theirs may go there now. Two messages at the same moment may both be the
+    /// last.
+    pub(crate) async fn admit(&self, user: UserId, thread: Option<ThreadId>) -> Result<Standing, ApiError> {
+        let standing = self.store.standing(user, thread).await?.ok_or_else(ApiError::not_found)?;
+        if thread.is_none() {
+            may_begin(standing.role)?;
+        } else if !standing.writes || standing.role == Role::Guest {
+            return Err(ApiError::new(ErrorCode::Forbidden, "you may read this conversation and not write in it"));
+        }
+        let quota = self.quotas.of(standing.role);
+        match self.met(user, &standing, quota).await? {
+            None => Ok(standing),
+            Some(met) => {
+                metrics().quota_met(met.as_str());
+                tracing::info!(user_id = %user, quota = met.as_str(), "a quota is used up");
+                let wait = match met {
+                    Met::RunsHere(_) | Met::Runs(_) => RUNS_PAUSE,
+                    Met::Tokens(_) | Met::Cost => DAY_MS - Timestamp::now().as_millis() % DAY_MS,
+                };
+                Err(ApiError::new(ErrorCode::RateLimited, met.sentence()).retry_after_ms(wait))
+            }
+        }
+    }
+
+    async fn met(&self, user: UserId, standing: &Standing, quota: &Quota) -> Result<Option<Met>, ApiError> {
+        if standing.unfinished_here >= quota.queued_runs {
+            return Ok(Some(Met::RunsHere(quota.queued_runs)));
+        }
+        let in_all = quota.queued_runs.saturating_mul(THREADS_WORTH);
+        if standing.unfinished >= in_all {
+            return Ok(Some(Met::Runs(in_all)));
+        }
+        if quota.tokens_a_day.is_none() && quota.cost_a_day.is_none() {
+            return Ok(None);
+        }
+        let today = Timestamp::from_millis(Timestamp::now().as_millis() / DAY_MS * DAY_MS);
+        let spent = self.store.spent(user, today).await?;
+        if let Some(most) = quota.tokens_a_day
+            && spent.tokens >= most
+        {
+            return Ok(Some(Met::Tokens(most)));
+        }
+        let over = quota.cost_a_day.is_some_and(|most| spent.cost >= most);
+        Ok(over.then_some(Met::Cost))
+    }
+}
+
+/// Guests take part where they were invited, and begin nothing of their own.
+fn may_begin(role: Role) -> Result<(), ApiError> {
+    match role {
+        Role::User | Role::Admin => Ok(()),
+        Role::Guest | Role::Unknown(_) => Err(ApiError::new(
+            ErrorCode::Forbidden,
+            "guests read what is shared with them; an administrator can make you a member",
+        )),
+    }
+}
