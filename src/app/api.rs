@@ -10,12 +10,16 @@ use netra_ws::{
     model::{Member, Thread},
     session::Token,
 };
+use serde::{Deserialize, Serialize};
+
+use super::sentence::sentence;
 
 /// Discovery as it stands now.
-#[allow(clippy::unused_async)]
 #[server(prefix = "/fn", endpoint = "discovery")]
 pub async fn read_discovery() -> Result<Discovery, ServerFnError> {
-    Ok(backend::state()?.discovery())
+    let state = backend::state()?;
+    let identity = backend::identity(&state).await?;
+    Ok(state.discovery(identity.as_ref().map(|identity| &identity.user)))
 }
 
 /// A fresh token for the socket; nothing when the user is no longer signed in.
@@ -30,23 +34,44 @@ pub async fn ws_token() -> Result<Option<Token>, ServerFnError> {
 
 /// Signs an account in.
 #[server(prefix = "/fn", endpoint = "login")]
-pub async fn login(email: String, password: String) -> Result<(), ServerFnError> {
+pub async fn login(email: String, password: String, code: Option<String>) -> Result<(), ServerFnError> {
     let state = backend::state()?;
-    backend::sign_in(&state, state.security.login(&email, &password).await)
+    let visitor = backend::visitor(&state)?;
+    backend::sign_in(&state, state.security.login(&visitor, &email, &password, code.as_deref()).await).await
 }
 
 /// Makes an account and signs it in.
 #[server(prefix = "/fn", endpoint = "register")]
-pub async fn register(name: String, email: String, password: String) -> Result<(), ServerFnError> {
+pub async fn register(
+    name: String,
+    email: String,
+    password: String,
+    invitation: Option<String>,
+) -> Result<(), ServerFnError> {
     let state = backend::state()?;
-    backend::sign_in(&state, state.security.register(&email, &password, Some(&name)).await)
+    let account = crate::server::auth::NewAccount {
+        email: &email,
+        password: &password,
+        name: Some(name.as_str()),
+        invitation: invitation.as_deref(),
+    };
+    backend::sign_in(&state, state.security.register(&backend::visitor(&state)?, account).await).await
+}
+
+/// Sets a password with a link that somebody was given.
+#[server(prefix = "/fn", endpoint = "reset")]
+pub async fn reset_password(link: String, password: String) -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    let visitor = backend::visitor(&state)?;
+    crate::server::http::account::reset_with(&state, &visitor, &link, &password).await.map_err(backend::failed)
 }
 
 /// Signs the developer in.
 #[server(prefix = "/fn", endpoint = "dev-login")]
 pub async fn dev_login() -> Result<(), ServerFnError> {
     let state = backend::state()?;
-    backend::sign_in(&state, state.security.dev_login().await)
+    let visit = crate::server::auth::DirectVisit::of(&backend::headers(), &state.origins);
+    backend::sign_in(&state, state.security.dev_login(&backend::visitor(&state)?, visit).await).await
 }
 
 /// Signs out, here and on the user's sockets.
@@ -57,15 +82,21 @@ pub async fn logout() -> Result<(), ServerFnError> {
         crate::server::http::auth::end_session(&state, &identity).await.map_err(backend::failed)?;
     }
     backend::set_cookies(crate::server::http::signed_out_cookie(state.config.secure_cookies()));
+    backend::clear_site_data();
     Ok(())
 }
 
-/// Renames a thread, or keeps it on top.
+/// Renames a thread, keeps it on top, or puts it away.
 #[server(prefix = "/fn", endpoint = "change-thread")]
-pub async fn change_thread(id: ThreadId, title: Option<String>, pinned: Option<bool>) -> Result<Thread, ServerFnError> {
+pub async fn change_thread(
+    id: ThreadId,
+    title: Option<String>,
+    pinned: Option<bool>,
+    archived: Option<bool>,
+) -> Result<Thread, ServerFnError> {
     let state = backend::state()?;
     let user = backend::user(&state).await?;
-    let change = crate::server::store::ThreadChange { title, pinned, archived: None, agent: None };
+    let change = crate::server::store::ThreadChange { title, pinned, archived, agent: None };
     state.threads.change(user, id, change).await.map_err(backend::failed)
 }
 
@@ -74,25 +105,36 @@ pub async fn change_thread(id: ThreadId, title: Option<String>, pinned: Option<b
 pub async fn delete_thread(id: ThreadId) -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let user = backend::user(&state).await?;
-    state.threads.delete(user, id).await.map_err(backend::failed)
+    state.threads.delete(user, id).await.map_err(backend::failed)?;
+    state.attachments.sweep_soon();
+    Ok(())
 }
 
-/// The newest threads, as the page lists them.
+/// A part of a list of threads.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThreadPage {
+    /// Pinned ones first, then the newest.
+    pub threads: Vec<Thread>,
+    /// Where the list goes on; none at its end.
+    pub next: Option<String>,
+    /// Of a search, what stands around its words.
+    pub found: Vec<(ThreadId, String)>,
+}
+
+/// A part of the list of threads: the archived ones or the others, from where a part before ended.
 #[server(prefix = "/fn", endpoint = "list-threads")]
-pub async fn list_threads() -> Result<Vec<Thread>, ServerFnError> {
-    let state = backend::state()?;
-    let user = backend::user(&state).await?;
-    let query = crate::server::http::page::sidebar_threads();
-    state.threads.list(user, &query).await.map(|(threads, _)| threads).map_err(backend::failed)
+pub async fn list_threads(archived: Option<bool>, cursor: Option<String>) -> Result<ThreadPage, ServerFnError> {
+    backend::threads(None, archived, cursor).await
 }
 
-/// Threads with these words in their title or messages.
+/// The same of the threads with these words in their title or messages.
 #[server(prefix = "/fn", endpoint = "search-threads")]
-pub async fn search_threads(query: String) -> Result<Vec<Thread>, ServerFnError> {
-    let state = backend::state()?;
-    let user = backend::user(&state).await?;
-    let query = crate::server::store::ThreadQuery { text: Some(query), limit: 50, ..Default::default() };
-    state.threads.list(user, &query).await.map(|(threads, _)| threads).map_err(backend::failed)
+pub async fn search_threads(
+    query: String,
+    archived: Option<bool>,
+    cursor: Option<String>,
+) -> Result<ThreadPage, ServerFnError> {
+    backend::threads(Some(query), archived, cursor).await
 }
 
 /// Who takes part in a thread.
@@ -103,12 +145,14 @@ pub async fn members(id: ThreadId) -> Result<Vec<Member>, ServerFnError> {
     state.threads.members(user, id).await.map_err(backend::failed)
 }
 
-/// Adds a member; who takes part then.
+/// Invites somebody; who takes part then. They write unless `viewer` is set.
 #[server(prefix = "/fn", endpoint = "add-member")]
-pub async fn add_member(id: ThreadId, email: String) -> Result<Vec<Member>, ServerFnError> {
+pub async fn add_member(id: ThreadId, email: String, viewer: Option<bool>) -> Result<Vec<Member>, ServerFnError> {
+    use netra_ws::model::MemberRole;
     let state = backend::state()?;
     let user = backend::user(&state).await?;
-    state.threads.add_member(user, id, &email).await.map_err(backend::failed)?;
+    let role = if viewer.unwrap_or_default() { MemberRole::Viewer } else { MemberRole::Writer };
+    state.threads.add_member(user, id, &email, role).await.map_err(backend::failed)?;
     state.threads.members(user, id).await.map_err(backend::failed)
 }
 
@@ -118,43 +162,154 @@ pub async fn remove_member(id: ThreadId, email: Option<String>) -> Result<Vec<Me
     let state = backend::state()?;
     let user = backend::user(&state).await?;
     state.threads.remove_member(user, id, email.as_deref()).await.map_err(backend::failed)?;
-    if email.is_none() {
-        return Ok(Vec::new());
+    match state.threads.members(user, id).await {
+        // Who left sees no more who is there.
+        Err(error) if error.code == netra_ws::ErrorCode::NotFound => Ok(Vec::new()),
+        members => members.map_err(backend::failed),
     }
-    state.threads.members(user, id).await.map_err(backend::failed)
+}
+
+/// An invitation to a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InvitedTo {
+    /// Which.
+    pub thread: ThreadId,
+    /// Its title.
+    pub title: String,
+    /// The name of whoever invites.
+    pub from: String,
+    /// Whether it is to be read only.
+    pub viewer: bool,
+}
+
+/// The invitations that the user has yet to answer, the newest first.
+#[server(prefix = "/fn", endpoint = "invitations")]
+pub async fn invitations() -> Result<Vec<InvitedTo>, ServerFnError> {
+    let state = backend::state()?;
+    let user = backend::user(&state).await?;
+    let invitations = state.threads.invitations(user).await.map_err(backend::failed)?;
+    let told = |invitation: crate::server::store::taking_part::ThreadInvitation| InvitedTo {
+        thread: invitation.thread_id,
+        title: invitation.title,
+        from: invitation.invited_by.name,
+        viewer: invitation.role != netra_ws::model::MemberRole::Writer,
+    };
+    Ok(invitations.into_iter().map(told).collect())
+}
+
+/// Takes an invitation, or declines it, and with it further ones of the same person; what waits for an answer then.
+#[server(prefix = "/fn", endpoint = "answer-invitation")]
+pub async fn answer_invitation(
+    id: ThreadId,
+    accept: bool,
+    block: Option<bool>,
+) -> Result<Vec<InvitedTo>, ServerFnError> {
+    let state = backend::state()?;
+    let user = backend::user(&state).await?;
+    if accept {
+        state.threads.accept(user, id).await.map_err(backend::failed)?;
+    } else {
+        state.threads.decline(user, id, block.unwrap_or_default()).await.map_err(backend::failed)?;
+    }
+    invitations().await
+}
+
+/// What is known of an agent and its model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentState {
+    /// Its name.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// Whether it asks a model, which can be checked.
+    pub has_model: bool,
+    /// Whether it worked when it was checked last; unknown before the first check.
+    pub works: Option<bool>,
+    /// What was found, in one line.
+    pub said: String,
+    /// When.
+    pub at: Option<netra_ws::Timestamp>,
+}
+
+/// The agents as they were found last; for administrators.
+#[server(prefix = "/fn", endpoint = "agent-states")]
+pub async fn agent_states() -> Result<Vec<AgentState>, ServerFnError> {
+    let state = backend::state()?;
+    backend::administrator(&state).await?;
+    Ok(state.checks.states())
+}
+
+/// Asks an agent's model what works there; for administrators.
+#[server(prefix = "/fn", endpoint = "check-agent")]
+pub async fn check_agent(name: String) -> Result<AgentState, ServerFnError> {
+    let state = backend::state()?;
+    backend::administrator(&state).await?;
+    state.checks.check(&name).await.map_err(backend::failed)
 }
 
 /// A failure as people read it: the server's own sentence when there is one.
 pub(crate) fn reason(error: &ServerFnError) -> String {
     match error {
-        ServerFnError::ServerError(message) => message.clone(),
-        ServerFnError::Request(_) => "the server does not answer; try again".to_owned(),
-        error => error.to_string(),
+        ServerFnError::ServerError(message) => sentence(message),
+        ServerFnError::Request(_) => "The server does not answer; try again.".to_owned(),
+        error => sentence(&error.to_string()),
     }
 }
 
 #[cfg(feature = "ssr")]
-mod backend {
-    use axum::http::{HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
+pub(super) mod backend {
+    use axum::http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
     use axum_extra::extract::cookie::Cookie;
     use leptos::prelude::*;
     use leptos_axum::ResponseOptions;
-    use netra_ws::{UserId, model::User};
-
-    use crate::server::{
-        AppState,
-        auth::{Identity, SessionSecret},
-        error::ApiError,
-        http,
+    use netra_ws::{
+        ErrorCode, UserId,
+        bus::Delivery,
+        close::CloseCode,
+        model::{Role, User},
     };
 
-    pub(super) fn state() -> Result<AppState, ServerFnError> {
+    use super::ThreadPage;
+    use crate::server::{
+        AppState,
+        auth::{Identity, SessionSecret, Visitor},
+        error::ApiError,
+        http,
+        store::Scope,
+    };
+
+    pub(in crate::app) fn state() -> Result<AppState, ServerFnError> {
         use_context::<AppState>().ok_or_else(|| ServerFnError::new("no application state"))
+    }
+
+    /// A part of the user's list of threads.
+    pub(super) async fn threads(
+        query: Option<String>,
+        archived: Option<bool>,
+        cursor: Option<String>,
+    ) -> Result<ThreadPage, ServerFnError> {
+        let state = state()?;
+        let user = user(&state).await?;
+        let after = cursor.and_then(|cursor| cursor.parse().ok());
+        let archived = archived.unwrap_or_default();
+        http::page::thread_page(&state, user, query, archived, after).await.map_err(failed)
+    }
+
+    /// A person who is signed in, and no program.
+    pub(in crate::app) async fn person(state: &AppState) -> Result<Identity, ServerFnError> {
+        let identity = identity(state).await?.ok_or_else(|| failed(ApiError::unauthenticated()))?;
+        identity.require_person().map_err(failed)?;
+        Ok(identity)
+    }
+
+    /// The user's sockets close; those of sign-ins that are still good come back.
+    pub(in crate::app) fn close_sockets(state: &AppState, identity: &Identity) {
+        state.bus.publish(Delivery::Close { user_id: identity.user.id, code: CloseCode::Unauthenticated });
     }
 
     pub(super) async fn identity(state: &AppState) -> Result<Option<Identity>, ServerFnError> {
         let Some(parts) = use_context::<Parts>() else { return Ok(None) };
-        http::identify(&parts.headers, state).await.map_err(failed)
+        http::asker(&parts, state).await.map_err(failed)
     }
 
     pub(super) async fn user(state: &AppState) -> Result<UserId, ServerFnError> {
@@ -162,8 +317,18 @@ mod backend {
         identity.map(|identity| identity.user.id).ok_or_else(|| failed(ApiError::unauthenticated()))
     }
 
+    /// Refuses everyone but administrators.
+    pub(super) async fn administrator(state: &AppState) -> Result<(), ServerFnError> {
+        let identity = identity(state).await?.ok_or_else(|| failed(ApiError::unauthenticated()))?;
+        identity.require_scope(Scope::Admin).map_err(failed)?;
+        if identity.user.role == Role::Admin {
+            return Ok(());
+        }
+        Err(failed(ApiError::new(ErrorCode::Forbidden, "only administrators may do that")))
+    }
+
     /// A failure as the page shows it: the sentence for people, and the status.
-    pub(super) fn failed(error: ApiError) -> ServerFnError {
+    pub(in crate::app) fn failed(error: ApiError) -> ServerFnError {
         if let (Some(response), Ok(status)) =
             (use_context::<ResponseOptions>(), StatusCode::from_u16(error.code.http_status()))
         {
@@ -172,13 +337,33 @@ mod backend {
         ServerFnError::ServerError(error.message)
     }
 
-    pub(super) fn sign_in(
+    /// The headers of the request under way.
+    pub(super) fn headers() -> HeaderMap {
+        use_context::<Parts>().map(|parts| parts.headers).unwrap_or_default()
+    }
+
+    /// Who sent it.
+    pub(in crate::app) fn visitor(state: &AppState) -> Result<Visitor, ServerFnError> {
+        let parts = use_context::<Parts>().ok_or_else(|| ServerFnError::new("no request"))?;
+        Ok(Visitor::of(&parts, &state.config.trusted_proxies))
+    }
+
+    pub(super) async fn sign_in(
         state: &AppState,
         signed_in: Result<(User, SessionSecret), ApiError>,
     ) -> Result<(), ServerFnError> {
-        let (_, secret) = signed_in.map_err(failed)?;
+        let (user, secret) = signed_in.map_err(failed)?;
+        http::auth::replace_session(state, &headers(), user.id, &secret).await.map_err(failed)?;
         set_cookies(http::session_cookie(&secret, state.config.secure_cookies()));
         Ok(())
+    }
+
+    /// The browser forgets what it kept for the user.
+    pub(super) fn clear_site_data() {
+        let (name, value) = http::guard::CLEAR_SITE_DATA;
+        if let Some(response) = use_context::<ResponseOptions>() {
+            response.insert_header(name, value);
+        }
     }
 
     pub(super) fn set_cookies(cookies: [Cookie<'static>; 2]) {

@@ -4,11 +4,16 @@ use leptos::prelude::*;
 use netra_ws::{
     ThreadId, Timestamp,
     discovery::{AuthInfo, Discovery, SocketInfo},
-    model::{Thread, User},
+    model::User,
     payload::{Limits, ThreadSnapshot},
     session::Token,
 };
 use serde::{Deserialize, Serialize};
+
+use super::api::ThreadPage;
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The element that holds it.
 pub const SCRIPT_ID: &str = "netra-boot";
@@ -25,7 +30,7 @@ pub struct Boot {
     /// A token for the socket.
     pub token: Option<Token>,
     /// The newest threads.
-    pub threads: Vec<Thread>,
+    pub threads: ThreadPage,
     /// The thread that the page shows.
     pub thread: Option<ThreadSnapshot>,
     /// The thread that was asked for and is not there.
@@ -35,7 +40,7 @@ pub struct Boot {
 impl Boot {
     /// A page for nobody.
     pub fn new(discovery: Discovery, now: Timestamp) -> Self {
-        Self { discovery, now, user: None, token: None, threads: Vec::new(), thread: None, missing: None }
+        Self { discovery, now, user: None, token: None, threads: ThreadPage::default(), thread: None, missing: None }
     }
 
     /// The page's own, from the request on the server and from the document in the browser.
@@ -53,10 +58,15 @@ impl Boot {
     fn read() -> Option<Self> {
         let element = document().get_element_by_id(SCRIPT_ID)?;
         let text = element.text_content()?;
+        // By way of a value, like every frame: the types are then read in one way, and their code is loaded once.
+        let boot: Option<Self> = serde_json::from_str(&text).and_then(serde_json::from_value).ok();
+        // A cache may hand out a program of one version with a page of another. Each alone would be right.
+        let Some(boot) = boot.filter(|boot| boot.discovery.version == VERSION) else {
+            wasm_bindgen::throw_str("it is of another version than the server")
+        };
         // The token has been read; it need not stay in the document.
         element.remove();
-        // By way of a value, like every frame: the types are then read in one way, and their code is loaded once.
-        serde_json::from_value(serde_json::from_str(&text).ok()?).ok()
+        Some(boot)
     }
 
     /// The JSON inside a `<script>`: `<` is escaped, so that no text of a message can end it.
@@ -81,7 +91,7 @@ fn nowhere() -> Discovery {
                 commands_per_minute: 600,
             },
         },
-        auth: AuthInfo { modes: Vec::new() },
+        auth: AuthInfo { modes: Vec::new(), registration: None },
         agents: Vec::new(),
     }
 }

@@ -3,19 +3,31 @@
 // The component macro makes its items `pub`, whatever their module shows.
 #![allow(unreachable_pub)]
 
+pub mod account;
 pub mod api;
 pub mod boot;
 mod components;
+mod fetch;
 #[cfg(feature = "hydrate")]
 mod kept;
+mod keyboard;
 mod markdown;
+pub(crate) mod next;
 mod pages;
-mod room;
+mod remembered;
+mod room_view;
+mod sentence;
+pub(crate) mod size;
 mod socket;
 mod store;
+mod theme;
 mod time;
 mod title;
+#[cfg(feature = "hydrate")]
+mod unread;
 mod view;
+#[cfg(feature = "hydrate")]
+mod within;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
@@ -25,16 +37,22 @@ use leptos_router::{
 };
 
 use boot::Boot;
-use pages::{ChatLayout, HomePage, LoginPage, NotFoundPage, ThreadPage};
+use pages::{AccountPage, ChatLayout, HomePage, LoginPage, SettingsPage, ThreadPage, UnknownPage};
 use socket::provide_socket;
 use store::AppStore;
+
+/// The element that the application is drawn into. It has one of its own, for `body` belongs to extensions as well.
+pub const ROOT_ID: &str = "netra";
+
+/// What runs before the application does.
+const START: &str = include_str!("start.js");
 
 /// The document around the application.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let boot = Boot::current().to_script();
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang="en" data-theme=theme::Theme::current().attribute()>
             <head>
                 <meta charset="utf-8" />
                 <meta
@@ -49,16 +67,42 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
                 <link rel="manifest" href="/manifest.webmanifest" />
                 <link rel="stylesheet" href=options.css_path() />
+                <script nonce=nonce() inner_html=START></script>
                 <script type="application/json" id=boot::SCRIPT_ID inner_html=boot></script>
                 <AutoReload options=options.clone() />
                 <HydrationScripts options />
                 <MetaTags />
             </head>
             <body>
-                <App />
+                <noscript>
+                    <p class="start">
+                        "This page needs JavaScript to send messages and to follow answers. What is here can be read without it."
+                    </p>
+                </noscript>
+                <div class="start" id="start-trouble" role="alert" hidden>
+                    <p id="start-words"></p>
+                    <a class="button" href="">
+                        "Reload"
+                    </a>
+                </div>
+                // A translator that came before the application would change what the application expects to find.
+                <div id=ROOT_ID translate="no">
+                    <App />
+                </div>
             </body>
         </html>
     }
+}
+
+/// What lets a script of the page run: its content security policy names it.
+#[cfg(feature = "ssr")]
+fn nonce() -> Option<leptos::nonce::Nonce> {
+    leptos::nonce::use_nonce()
+}
+
+#[cfg(not(feature = "ssr"))]
+fn nonce() -> Option<String> {
+    None
 }
 
 /// The application: its state, its socket, and its pages. The socket is made here, above every page, so that no navigation
@@ -69,16 +113,37 @@ pub fn App() -> impl IntoView {
     let store = AppStore::new(Boot::current());
     provide_context(store.clone());
     provide_socket(store);
+    components::watch_history();
     view! {
         <Title formatter=title::document_title />
         <Router>
-            <Routes fallback=NotFoundPage>
+            <Routes fallback=|| ()>
                 <Route path=path!("/login") view=LoginPage />
                 <ParentRoute path=path!("") view=ChatLayout>
                     <Route path=path!("") view=HomePage />
                     <Route path=path!("t/:id") view=ThreadPage />
+                    <Route path=path!("account") view=AccountPage />
+                    <Route path=path!("settings") view=SettingsPage />
+                    <Route path=path!("*any") view=UnknownPage />
                 </ParentRoute>
             </Routes>
         </Router>
+    }
+}
+
+/// Takes over what the server rendered, then tells `start.js`, which has kept what was typed and pressed until now.
+///
+/// # Panics
+/// When the page is not one that this program can take over; `start.js` says so.
+#[cfg(feature = "hydrate")]
+pub fn start() {
+    use leptos::{mount::hydrate_from, wasm_bindgen::JsCast, web_sys::Event};
+
+    let Some(root) = document().get_element_by_id(ROOT_ID) else {
+        wasm_bindgen::throw_str("the page has no place for it");
+    };
+    hydrate_from(root.unchecked_into(), App).forget();
+    if let Ok(alive) = Event::new("netra:alive") {
+        let _ = window().dispatch_event(&alive);
     }
 }

@@ -1,29 +1,21 @@
-//! The only file that touches a WebSocket: it carries out what the session decides, and tells it what happens.
-//!
-//! Transport is leptos-use's `use_websocket` with its own reconnecting off; policy is `netra_ws::Session`.
+//! The page's link: it carries out what the session decides, and tells it what happens. Policy is `netra_ws::Session`; the
+//! WebSocket itself is in `socket_transport.rs`.
 
-use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use codee::string::JsonSerdeCodec;
 use leptos::prelude::*;
-use leptos_use_websocket::{
-    DummyEncoder, ReconnectLimit, UseWebSocketError, UseWebSocketOptions, UseWebSocketReturn,
-    use_websocket_with_options,
-};
 use netra_ws::{
-    ClientFrame, FrameId, Incoming, RunId, Session, ThreadId,
+    ClientFrame, ErrorCode, FrameId, Incoming, RunId, Session, ThreadId,
     frame::Frame,
     message::ClientMessage,
+    model::{Attachment, AttachmentRef},
     payload as p,
     room::typing_body,
     session::{Action, Link, Millis},
 };
 
 use super::{
-    room::RoomView,
+    room_view::RoomView,
     store::{AppStore, Pending, PendingState},
 };
 
@@ -36,69 +28,33 @@ pub(crate) struct Socket {
     shared: Arc<Shared>,
 }
 
-type Send = dyn Fn(&ClientFrame) + std::marker::Send + Sync;
-type Settled = Box<dyn FnOnce(Result<p::Ack, p::ErrorMessage>) + std::marker::Send>;
+type Settled = Box<dyn FnOnce(Result<p::Ack, p::ErrorMessage>) + Send>;
 
 struct Shared {
     store: AppStore,
     session: Mutex<Session>,
-    /// The socket that is open or being opened.
-    generation: AtomicU64,
-    protocols: ArcRwSignal<Option<Vec<String>>>,
-    transport: OnceLock<Transport>,
     waiting: Mutex<Vec<(FrameId, Settled)>>,
+    /// Commands that were given before what the browser had kept was read; what is older goes first.
+    gate: Mutex<Option<Vec<ClientFrame>>>,
     timer: Mutex<Option<TimeoutHandle>>,
     clock: Mutex<Clock>,
     /// When this page last said that its user types.
     typed: Mutex<Option<Millis>>,
 }
 
-struct Transport {
-    open: Box<dyn Fn() + std::marker::Send + Sync>,
-    close: Box<dyn Fn() + std::marker::Send + Sync>,
-    send: Box<Send>,
-}
-
 /// Opens the link once the page is alive. Called by `App`, and only there.
 pub(crate) fn provide_socket(store: AppStore) {
-    let discovery = store.discovery.get_untracked();
-    let protocols: ArcRwSignal<Option<Vec<String>>> = ArcRwSignal::new(None);
+    let limits = store.discovery.with_untracked(|discovery| discovery.ws.limits);
     let shared = Arc::new(Shared {
-        session: Mutex::new(Session::new(browser::seed(), discovery.ws.limits)),
+        session: Mutex::new(Session::new(browser::seed(), limits)),
         store,
-        generation: AtomicU64::new(0),
-        protocols: protocols.clone(),
-        transport: OnceLock::new(),
         waiting: Mutex::default(),
+        gate: Mutex::new(Some(Vec::new())),
         timer: Mutex::default(),
         clock: Mutex::default(),
         typed: Mutex::default(),
     });
     let socket = Socket { shared };
-    let (opened, heard, closed) = (socket.clone(), socket.clone(), socket.clone());
-    let options = UseWebSocketOptions::default()
-        .immediate(false)
-        .reconnect_limit(ReconnectLimit::Limited(0))
-        .protocols(Signal::<Option<Vec<String>>>::from(protocols))
-        .on_open(move |_| {
-            let (now, generation) = (opened.now(), opened.generation());
-            opened.drive(|session| session.opened(now, generation));
-        })
-        .on_message(move |incoming: &Incoming| heard.hear(incoming))
-        .on_error(|error| Socket::report(&error))
-        .on_close(move |event| {
-            let (now, generation) = (closed.now(), closed.generation());
-            closed.drive(|session| session.closed(now, generation, event.code()));
-        });
-    let UseWebSocketReturn { open, close, send, .. } =
-        use_websocket_with_options::<ClientFrame, Incoming, JsonSerdeCodec, (), DummyEncoder>(
-            &discovery.ws.url,
-            options,
-        );
-    let transport = Transport { open: Box::new(open), close: Box::new(close), send: Box::new(send) };
-    if socket.shared.transport.set(transport).is_err() {
-        leptos::logging::error!("the page has one socket");
-    }
     provide_context(socket.clone());
     // Effects run in the browser only, after hydration.
     Effect::new(move |started: Option<()>| {
@@ -113,11 +69,12 @@ pub(crate) fn use_socket() -> Socket {
     expect_context()
 }
 
-impl Socket {
-    fn generation(&self) -> u64 {
-        self.shared.generation.load(Ordering::Relaxed)
-    }
+/// While the user signs out nothing is kept in the browser; when that failed, all is again.
+pub(crate) fn signs_out(signs_out: bool) {
+    browser::rest(signs_out);
+}
 
+impl Socket {
     fn now(&self) -> Millis {
         self.shared.clock.lock().unwrap_or_else(PoisonError::into_inner).advance(browser::clocks())
     }
@@ -128,32 +85,36 @@ impl Socket {
             let mut session = self.shared.session.lock().unwrap_or_else(PoisonError::into_inner);
             let told = tell(&mut session);
             let actions: Vec<Action> = std::iter::from_fn(|| session.poll()).collect();
-            let outbox =
-                actions.contains(&Action::OutboxChanged).then(|| session.outbox().map(pending).collect::<Vec<_>>());
+            let outbox = actions
+                .contains(&Action::OutboxChanged)
+                .then(|| session.outbox().map(|queued| pending(queued, &self.shared.store)).collect::<Vec<_>>());
             (told, actions, session.link().clone(), outbox, session.wake_at())
         };
-        if let Some(outbox) = outbox {
-            browser::keep_outbox(&self.shared.store, &outbox);
-            self.shared.store.mirror_outbox(outbox);
-        }
+        let before = outbox.as_ref().map(|outbox| {
+            let before = self.shared.store.pending.get_untracked();
+            self.shared.store.mirror_outbox(outbox.clone());
+            before
+        });
         for action in actions {
             self.act(action, &link);
+        }
+        // Last: a message that was refused is kept as such before it is no longer kept as one on its way.
+        if let (Some(before), Some(outbox)) = (before, outbox) {
+            browser::keep_outbox(&self.shared.store, &before, &outbox);
         }
         self.schedule(wake_at);
         told
     }
 
     fn act(&self, action: Action, link: &Link) {
-        let Some(transport) = self.shared.transport.get() else { return };
         match action {
             Action::Open { generation, token } => {
-                self.shared.generation.store(generation, Ordering::Relaxed);
                 let info = self.shared.store.discovery.get_untracked().ws;
-                self.shared.protocols.set(Some(vec![info.subprotocol, format!("{}{token}", info.token_prefix)]));
-                (transport.open)();
+                let protocols = [info.subprotocol, format!("{}{token}", info.token_prefix)];
+                transport::open(self, &info.url, &protocols, generation);
             }
-            Action::Close => (transport.close)(),
-            Action::Send(frame) => (transport.send)(&frame),
+            Action::Close => transport::close(),
+            Action::Send(frame) => transport::send(&frame),
             Action::FetchToken => browser::fetch_token(self.clone()),
             Action::Deliver(frame) => {
                 if let netra_ws::ServerMessage::Connect(connect) = &frame.message {
@@ -181,43 +142,55 @@ impl Socket {
             Action::LinkChanged => {
                 self.shared.store.clock.set(self.now());
                 self.shared.store.link.set(link.clone());
+                if *link == Link::SignedOut {
+                    browser::forget(&self.shared.store);
+                }
             }
             Action::OutboxChanged => {}
         }
     }
 
-    fn hear(&self, incoming: &Incoming) {
+    /// The socket of this number is open.
+    #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+    fn opened(&self, generation: u64) {
+        let now = self.now();
+        self.drive(|session| session.opened(now, generation));
+    }
+
+    /// It is closed, or could not be opened.
+    #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+    fn closed(&self, generation: u64, code: u16) {
+        let now = self.now();
+        self.drive(|session| session.closed(now, generation, code));
+    }
+
+    /// Something came on it.
+    #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+    fn hear(&self, generation: u64, incoming: Incoming) {
+        let now = self.now();
         match incoming {
-            Incoming::Frame(frame) => {
-                let (now, generation) = (self.now(), self.generation());
-                self.drive(|session| session.frame(now, generation, (**frame).clone()));
-            }
+            Incoming::Frame(frame) => self.drive(|session| session.frame(now, generation, *frame)),
             // A newer server's message: this page has no use for what it says.
             Incoming::Unknown(place) => {
-                let (now, generation) = (self.now(), self.generation());
-                self.drive(|session| session.unknown(now, generation, place.clone()));
+                browser::report_unread(ErrorCode::UnknownType);
+                self.shared.store.outdated.set(true);
+                self.drive(|session| session.unknown(now, generation, place));
             }
             // An event that cannot be read still counts: asking for it again would bring the same.
             Incoming::Bad(error, place) => {
                 leptos::logging::error!("a frame could not be read: {error}");
-                let (now, generation) = (self.now(), self.generation());
-                self.drive(|session| session.unknown(now, generation, place.clone()));
+                browser::report_unread(error.code);
+                self.shared.store.outdated.set(true);
+                self.drive(|session| session.unknown(now, generation, place));
             }
         }
     }
 
-    fn report<E, D>(error: &UseWebSocketError<E, D>) {
-        match error {
-            // A close event follows, and says more.
-            UseWebSocketError::Event(_) => {}
-            UseWebSocketError::Codec(_) | UseWebSocketError::HeartbeatCodec(_) => {
-                leptos::logging::error!("a frame could not be read or written");
-            }
-        }
-    }
-
-    /// A server of another version may have other agents: discovery is read again.
+    /// A server of another version may have other agents: discovery is read again. And it may say what this page cannot read.
     fn greeted(&self, version: &str) {
+        if version != super::boot::VERSION {
+            self.shared.store.outdated.set(true);
+        }
         if self.shared.store.discovery.with_untracked(|discovery| discovery.version != version) {
             browser::refresh_discovery(self.shared.store.clone());
         }
@@ -243,9 +216,10 @@ impl Socket {
         self.drive(|session| session.subscribe(thread, cursor));
     }
 
-    /// Stops watching a thread; what is known of it stays.
+    /// Stops watching a thread.
     pub(crate) fn leave(&self, thread: ThreadId) {
         self.drive(|session| session.unsubscribe(thread));
+        self.shared.store.leave(thread);
     }
 
     /// Comes into a thread's room. To be asked again whenever the link is back.
@@ -289,8 +263,9 @@ impl Socket {
     }
 
     /// Sends a message to a thread.
-    pub(crate) fn say(&self, thread: ThreadId, content: String, agent: Option<String>) {
-        let message = p::UserMessage { content, agent, ..p::UserMessage::default() };
+    pub(crate) fn say(&self, thread: ThreadId, content: String, files: Vec<Attachment>, agent: Option<String>) {
+        let attachments = files.into_iter().map(AttachmentRef::Told).collect();
+        let message = p::UserMessage { content, agent, attachments, ..p::UserMessage::default() };
         self.command(Frame::new(ClientMessage::UserMessage(message)).in_thread(thread), |_| {});
     }
 
@@ -298,10 +273,12 @@ impl Socket {
     pub(crate) fn start(
         &self,
         content: String,
+        files: Vec<Attachment>,
         agent: Option<String>,
-        made: impl FnOnce(ThreadId) + std::marker::Send + 'static,
+        made: impl FnOnce(ThreadId) + Send + 'static,
     ) {
-        let start = p::StartAgent { agent, content, title: None };
+        let attachments = files.into_iter().map(AttachmentRef::Told).collect();
+        let start = p::StartAgent { agent, content, attachments, ..p::StartAgent::default() };
         let store = self.shared.store.clone();
         self.command(Frame::new(ClientMessage::StartAgent(start)), move |ack| {
             if let Some(thread) = ack.thread_id {
@@ -318,8 +295,12 @@ impl Socket {
 
     /// Sends a refused message again.
     pub(crate) fn retry(&self, frame: ClientFrame) {
-        self.discard(frame.id);
+        let id = frame.id;
+        self.shared.store.keep_anew(id);
+        self.shared.store.forget_failed(id);
+        // Transactions are carried out in order: the message is on the disk as a command before it is no longer there as refused.
         self.command(frame, |_| {});
+        browser::forget_refused(&self.shared.store, id);
     }
 
     /// Puts a refused message away.
@@ -329,7 +310,7 @@ impl Socket {
     }
 
     /// What becomes of a command: `done` hears its first answer, a refusal stays on the page.
-    fn expect(&self, frame: &ClientFrame, done: impl FnOnce(p::Ack) + std::marker::Send + 'static) {
+    fn expect(&self, frame: &ClientFrame, done: impl FnOnce(p::Ack) + Send + 'static) {
         let (store, failed) = (self.shared.store.clone(), frame.clone());
         let settled: Settled = Box::new(move |outcome| match outcome {
             Ok(ack) => done(ack),
@@ -343,8 +324,12 @@ impl Socket {
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((frame.id, settled));
     }
 
-    fn command(&self, frame: ClientFrame, done: impl FnOnce(p::Ack) + std::marker::Send + 'static) {
+    fn command(&self, frame: ClientFrame, done: impl FnOnce(p::Ack) + Send + 'static) {
         self.expect(&frame, done);
+        if let Some(waiting) = &mut *self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner) {
+            waiting.push(frame);
+            return;
+        }
         let now = self.now();
         self.drive(|session| session.command(now, frame));
     }
@@ -361,9 +346,9 @@ impl Socket {
     }
 }
 
-fn pending(queued: &netra_ws::session::Queued) -> Pending {
+fn pending(queued: &netra_ws::session::Queued, store: &AppStore) -> Pending {
     let state = if queued.is_sent() { PendingState::Sent } else { PendingState::Queued };
-    Pending { frame: queued.frame.clone(), state }
+    Pending { kept: store.kept(queued.frame.id), frame: queued.frame.clone(), state }
 }
 
 /// A clock that never goes back, follows the wall clock through sleep, and survives a wall clock that is set back.
@@ -393,6 +378,13 @@ mod browser;
 #[cfg(not(feature = "hydrate"))]
 #[path = "socket_server.rs"]
 mod browser;
+
+#[cfg(feature = "hydrate")]
+#[path = "socket_transport.rs"]
+mod transport;
+
+#[cfg(not(feature = "hydrate"))]
+use browser::transport;
 
 #[cfg(test)]
 mod tests {

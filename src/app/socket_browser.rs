@@ -1,13 +1,6 @@
 //! What the socket needs of a browser: clocks, timers, events, storage, and server functions.
 
-use std::{
-    cell::Cell,
-    future::poll_fn,
-    pin::pin,
-    rc::Rc,
-    task::{Poll, Waker},
-    time::Duration,
-};
+use std::{sync::PoisonError, time::Duration};
 
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use netra_ws::{
@@ -17,11 +10,20 @@ use netra_ws::{
 };
 use wasm_bindgen::JsCast;
 
+pub(super) use crate::app::unread::report as report_unread;
+
 use super::{Pending, Socket};
-use crate::app::{api, kept, store::AppStore};
+use crate::app::{
+    api, kept,
+    store::{AppStore, Kept, Storage},
+    within::within,
+};
 
 /// How long the server may take to hand out a token.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the browser may take to say what it has kept. New messages wait for that, the link does not.
+const STORAGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) fn seed() -> u64 {
     js_sys::Math::random().to_bits()
@@ -39,24 +41,35 @@ pub(super) fn after(pause: Millis, then: impl FnOnce() + 'static) -> Option<Time
 pub(super) fn start(socket: &Socket) {
     let Some(user) = socket.shared.store.user().map(|user| user.id) else { return };
     listen(socket);
-    let kept = kept::outbox(user);
-    for frame in &kept {
-        socket.expect(frame, |_| {});
-    }
-    socket.shared.store.pending.set(kept::refused(user));
     let (now, token) = (socket.now(), socket.shared.store.token());
     let online = window().navigator().on_line();
     socket.drive(|session| {
-        session.start(now, token, kept);
+        session.belongs_to(user);
+        session.start(now, token, Vec::new());
         if !online {
             session.network(now, false);
         }
     });
-    let outbox: Vec<Pending> = {
-        let session = socket.shared.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        session.outbox().map(super::pending).collect()
-    };
-    socket.shared.store.mirror_outbox(outbox);
+    kept::keep_through_clearing(&socket.shared.store, user);
+    let socket = socket.clone();
+    spawn_local(async move {
+        let store = &socket.shared.store;
+        let kept = within(STORAGE_TIMEOUT, kept::load(store, user)).await.unwrap_or_else(|| {
+            store.storage.set(Storage::Closed("its storage does not answer".to_owned()));
+            Vec::new()
+        });
+        let opened = socket.shared.gate.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        for frame in kept {
+            store.set_kept(frame.id, Kept::Saved);
+            socket.expect(&frame, |_| {});
+            let now = socket.now();
+            socket.drive(|session| session.command(now, frame));
+        }
+        for frame in opened {
+            let now = socket.now();
+            socket.drive(|session| session.command(now, frame));
+        }
+    });
 }
 
 /// Whatever may mean that the link has to be looked at.
@@ -106,36 +119,6 @@ pub(super) fn fetch_token(socket: Socket) {
     });
 }
 
-/// What the work came to, unless it takes too long: then it is dropped, which also takes its request back.
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    let late = Rc::new(Cell::new(false));
-    let waker = Rc::new(Cell::new(None::<Waker>));
-    let ring = {
-        let (late, waker) = (Rc::clone(&late), Rc::clone(&waker));
-        move || {
-            late.set(true);
-            if let Some(waker) = waker.take() {
-                waker.wake();
-            }
-        }
-    };
-    let timer = set_timeout_with_handle(ring, limit).ok();
-    let mut work = pin!(work);
-    let outcome = poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        Poll::Pending if late.get() => Poll::Ready(None),
-        Poll::Pending => {
-            waker.set(Some(context.waker().clone()));
-            Poll::Pending
-        }
-    })
-    .await;
-    if let Some(timer) = timer {
-        timer.clear();
-    }
-    outcome
-}
-
 fn reason(error: &ServerFnError) -> String {
     match error {
         ServerFnError::ServerError(message) => message.clone(),
@@ -157,7 +140,7 @@ pub(super) fn refresh_threads(store: AppStore) {
     spawn_local(async move {
         for _ in 0..3 {
             let before = store.threads_version();
-            match api::list_threads().await {
+            match api::list_threads(None, None).await {
                 Ok(threads) if store.threads_version() == before => return store.replace_threads(threads),
                 Ok(_) => {}
                 Err(error) => return leptos::logging::warn!("the list of threads could not be read: {error}"),
@@ -166,23 +149,33 @@ pub(super) fn refresh_threads(store: AppStore) {
     });
 }
 
-/// Keeps the outbox where it survives a reload.
-pub(super) fn keep_outbox(store: &AppStore, outbox: &[Pending]) {
+/// Keeps the outbox, which was `before`, where it survives a reload.
+pub(super) fn keep_outbox(store: &AppStore, before: &[Pending], outbox: &[Pending]) {
     if let Some(user) = store.user() {
-        kept::keep_outbox(user.id, &store.pending.get_untracked(), outbox);
+        kept::keep_outbox(store, user.id, before, outbox);
     }
 }
 
 /// Keeps a refused message until it is sent again or put away.
 pub(super) fn keep_refused(store: &AppStore, frame: &ClientFrame, error: &ErrorMessage) {
     if let Some(user) = store.user() {
-        kept::keep_refused(user.id, frame, error);
+        kept::keep_refused(store, user.id, frame, error);
     }
 }
 
 /// Forgets a refused message.
 pub(super) fn forget_refused(store: &AppStore, id: FrameId) {
     if let Some(user) = store.user() {
-        kept::forget_refused(user.id, id);
+        kept::forget_refused(store, user.id, id);
     }
+}
+
+/// Writes nothing more to the disk, or goes on with it.
+pub(super) fn rest(rests: bool) {
+    kept::rest(rests);
+}
+
+/// Takes everything of the user's off the page.
+pub(super) fn forget(store: &AppStore) {
+    store.forget();
 }

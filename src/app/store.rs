@@ -3,29 +3,37 @@
 //! The state of a thread is the shared reducer's, kept as plain data. Views follow it through triggers, one per run, so that
 //! a piece of text re-renders one card; triggers fire at most once per animation frame.
 
+mod open;
+mod pending;
+mod thread;
+
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use leptos::prelude::*;
 use netra_ws::{
-    ClientFrame, FrameId, RunId, ServerFrame, ThreadId, ThreadState, Timestamp,
+    ClientFrame, FrameId, ServerFrame, ThreadId, ThreadState, Timestamp,
     discovery::Discovery,
     frame::Place,
-    message::{ClientMessage, ServerMessage},
-    model::{Run, Thread, User},
+    message::ServerMessage,
+    model::{Thread, User},
     payload::{ErrorMessage, Level, Notice},
     session::{Link, Millis},
-    state::Applied,
 };
 
+use open::OpenThreads;
+pub(crate) use pending::{Kept, Pending, PendingState, adds_message};
+pub(crate) use thread::ThreadStore;
+
 use super::{
+    api::ThreadPage,
     boot::Boot,
-    room::{self, RoomView},
+    room_view::{self, RoomView},
 };
 
 /// The application's state. Cloning it clones a handle.
@@ -38,95 +46,71 @@ pub(crate) struct AppStore {
     pub(crate) link: ArcRwSignal<Link>,
     /// The client's clock as the session knows it, for countdowns.
     pub(crate) clock: ArcRwSignal<Millis>,
-    /// The user's threads, newest first.
+    /// The user's threads, newest first, as far as the list has been read.
     pub(crate) threads: ArcRwSignal<Vec<Thread>>,
+    /// Where the list of threads goes on; none when all have been read.
+    pub(crate) threads_next: ArcRwSignal<Option<String>>,
     /// Messages that are not in their thread yet.
     pub(crate) pending: ArcRwSignal<Vec<Pending>>,
     /// Who is in the room of the thread that is shown.
     pub(crate) room: ArcRwSignal<RoomView>,
     /// The server's notices that the user has not put away.
     pub(crate) notices: ArcRwSignal<Vec<Notice>>,
+    /// The server is another version than this page, or says what this page does not know.
+    pub(crate) outdated: ArcRwSignal<bool>,
+    /// Whether this browser keeps what is written.
+    pub(crate) storage: ArcRwSignal<Storage>,
+}
+
+/// Whether the browser keeps what is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "ssr", allow(dead_code))]
+pub(crate) enum Storage {
+    /// It is being asked for what it has kept.
+    Loading,
+    /// It does.
+    Open,
+    /// It does not, for this reason.
+    Closed(String),
 }
 
 struct Shared {
     boot: Boot,
+    /// How far commands are on their way to the disk; what is not in here is at its beginning.
+    kept: Mutex<HashMap<FrameId, Kept>>,
     /// Counts what events did to the list of threads.
     threads_version: AtomicU64,
-    open: Mutex<HashMap<ThreadId, ThreadStore>>,
-}
-
-/// A message on its way.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pending {
-    /// The command, kept to be sent again.
-    pub(crate) frame: ClientFrame,
-    /// How far it is.
-    pub(crate) state: PendingState,
-}
-
-/// How far a message is.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum PendingState {
-    /// Waits for the link.
-    Queued,
-    /// Went out, not answered.
-    Sent,
-    /// Refused.
-    Failed(ErrorMessage),
-}
-
-/// Whether the command adds a message to a thread.
-pub(crate) fn adds_message(message: &ClientMessage) -> bool {
-    content_of(message).is_some()
-}
-
-impl Pending {
-    /// The message's text, if the command is one that adds a message.
-    pub(crate) fn content(&self) -> Option<&str> {
-        content_of(&self.frame.message)
-    }
-}
-
-fn content_of(message: &ClientMessage) -> Option<&str> {
-    match message {
-        ClientMessage::UserMessage(message) => Some(&message.content),
-        ClientMessage::StartAgent(start) => Some(&start.content),
-        ClientMessage::StopAgent(_)
-        | ClientMessage::ToolApproval(_)
-        | ClientMessage::Subscribe(_)
-        | ClientMessage::Unsubscribe(_)
-        | ClientMessage::Authenticate(_)
-        | ClientMessage::HeartbeatAck(_)
-        | ClientMessage::Ping(_)
-        | ClientMessage::JoinRoom(_)
-        | ClientMessage::LeaveRoom(_)
-        | ClientMessage::RoomMessage(_)
-        | ClientMessage::JsonrpcRequest(_)
-        | ClientMessage::JsonrpcNotification(_) => None,
-    }
+    open: Mutex<OpenThreads>,
 }
 
 impl AppStore {
-    pub(crate) fn new(boot: Boot) -> Self {
-        let shown = boot
-            .thread
-            .iter()
-            .map(|snapshot| (snapshot.thread.id, ThreadStore::new(ThreadState::from_snapshot(snapshot.clone()))));
+    pub(crate) fn new(mut boot: Boot) -> Self {
+        // Taken, so that a conversation that is let go is nowhere.
+        let shown = boot.thread.take();
+        let shown = shown.map(|shown| (shown.thread.id, ThreadStore::new(ThreadState::from_snapshot(shown))));
         let missing = boot.missing.iter().map(|id| {
             let thread = ThreadStore::new(ThreadState::default());
             thread.gone.set(true);
             (*id, thread)
         });
-        let open = shown.chain(missing);
+        let open = shown.into_iter().chain(missing);
         Self {
             discovery: ArcRwSignal::new(boot.discovery.clone()),
             link: ArcRwSignal::new(Link::Connecting),
             clock: ArcRwSignal::new(0),
-            threads: ArcRwSignal::new(boot.threads.clone()),
+            threads: ArcRwSignal::new(boot.threads.threads.clone()),
+            threads_next: ArcRwSignal::new(boot.threads.next.clone()),
             pending: ArcRwSignal::new(Vec::new()),
             room: ArcRwSignal::new(RoomView::default()),
             notices: ArcRwSignal::new(Vec::new()),
-            shared: Arc::new(Shared { open: Mutex::new(open.collect()), threads_version: AtomicU64::new(0), boot }),
+            outdated: ArcRwSignal::new(false),
+            storage: ArcRwSignal::new(Storage::Loading),
+            shared: Arc::new(Shared {
+                open: Mutex::new(OpenThreads::new(open)),
+                kept: Mutex::default(),
+                threads_version: AtomicU64::new(0),
+                boot,
+            }),
         }
     }
 
@@ -145,23 +129,31 @@ impl AppStore {
         self.shared.boot.now
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<ThreadId, ThreadStore>> {
+    fn open(&self) -> MutexGuard<'_, OpenThreads> {
         self.shared.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The thread's state; empty until its snapshot comes, unless the page came with it.
     pub(crate) fn thread(&self, id: ThreadId) -> ThreadStore {
-        self.open().entry(id).or_insert_with(|| ThreadStore::new(ThreadState::default())).clone()
+        self.open().show(id, ThreadState::default)
+    }
+
+    /// The page no longer shows a thread: what is known of it is let go, in time. It comes again from the server.
+    pub(crate) fn leave(&self, id: ThreadId) {
+        self.open().leave(id);
     }
 
     /// A thread that this page has just made: it is followed from its first event.
     pub(crate) fn begin(&self, id: ThreadId) {
         let thread = self.threads.with_untracked(|threads| threads.iter().find(|thread| thread.id == id).cloned());
-        self.open().entry(id).or_insert_with(|| ThreadStore::new(ThreadState { thread, ..ThreadState::default() }));
+        self.open().show(id, || ThreadState { thread, ..ThreadState::default() });
     }
 
     /// Takes in a frame that the session let through.
     pub(crate) fn deliver(&self, frame: &ServerFrame) {
+        if frame.message.says_unknown() {
+            self.outdated.set(true);
+        }
         match &frame.message {
             ServerMessage::ThreadCreated(thread) | ServerMessage::ThreadUpdate(thread) => {
                 self.shared.threads_version.fetch_add(1, Ordering::Relaxed);
@@ -172,23 +164,13 @@ impl AppStore {
                 self.shared.threads_version.fetch_add(1, Ordering::Relaxed);
                 self.threads.update(|threads| threads.retain(|thread| thread.id != deleted.id));
                 // What the page holds of it stays, so that it goes on from there should the user be let in again.
-                let gone = self.open().get(&deleted.id).map(|thread| thread.gone.clone());
+                let gone = self.open().get(deleted.id).map(|thread| thread.gone.clone());
                 if let Some(gone) = gone {
                     gone.set(true);
                 }
             }
             ServerMessage::ThreadSnapshot(snapshot) => self.apply(snapshot.thread.id, frame),
-            ServerMessage::ThreadMessage(_)
-            | ServerMessage::AgentStarted(_)
-            | ServerMessage::AgentThinking(_)
-            | ServerMessage::ToolExecuting(_)
-            | ServerMessage::ToolApprovalRequired(_)
-            | ServerMessage::ToolCompleted(_)
-            | ServerMessage::AgentProgress(_)
-            | ServerMessage::PartialResult(_)
-            | ServerMessage::AgentResponse(_)
-            | ServerMessage::AgentCompleted(_)
-            | ServerMessage::AgentError(_) => {
+            ServerMessage::Event(_) => {
                 if let Some(thread) = frame.thread_id {
                     self.apply(thread, frame);
                 }
@@ -196,7 +178,7 @@ impl AppStore {
             ServerMessage::SystemMessage(notice) | ServerMessage::Broadcast(notice) => {
                 self.notices.update(|notices| notices.push(notice.clone()));
             }
-            ServerMessage::RoomMessage(heard) => room::hear(self, heard),
+            ServerMessage::RoomMessage(heard) => room_view::hear(self, heard),
             // The session handles the link's own frames; JSON-RPC has no view.
             ServerMessage::Connect(_)
             | ServerMessage::Disconnect(_)
@@ -213,7 +195,7 @@ impl AppStore {
     }
 
     fn apply(&self, thread: ThreadId, frame: &ServerFrame) {
-        let store = self.open().get(&thread).cloned();
+        let store = self.open().get(thread).cloned();
         if let Some(store) = store {
             store.apply(frame);
             // What the server speaks of is there.
@@ -225,20 +207,24 @@ impl AppStore {
 
     /// Moves over an event that this page does not know.
     pub(crate) fn skip(&self, place: &Place) {
-        let store = self.open().get(&place.thread_id).cloned();
+        let store = self.open().get(place.thread_id).cloned();
         if let Some(store) = store {
-            store.inner.state.write().unwrap_or_else(PoisonError::into_inner).skip(place);
+            store.skip(place);
         }
     }
 
     /// Puts a thread where it belongs in the list.
     pub(crate) fn put_thread(&self, thread: Thread) {
         self.threads.update(|threads| {
+            // An older word, overtaken on its way, does not win.
+            if threads.iter().any(|known| known.id == thread.id && known.version > thread.version) {
+                return;
+            }
             threads.retain(|other| other.id != thread.id);
             if !thread.archived {
                 threads.push(thread);
             }
-            threads.sort_by_key(|thread| std::cmp::Reverse((thread.pinned, thread.updated_at, thread.id)));
+            threads.sort_by_key(|thread| std::cmp::Reverse(place(thread)));
         });
     }
 
@@ -248,29 +234,69 @@ impl AppStore {
         self.shared.threads_version.load(Ordering::Relaxed)
     }
 
-    /// Takes the list of threads as the server has it, for events that this page did not hear.
+    /// Takes the first part of the list of threads as the server has it, for events that this page did not hear.
     #[cfg(not(feature = "ssr"))]
-    pub(crate) fn replace_threads(&self, threads: Vec<Thread>) {
-        if self.threads.with_untracked(|known| *known == threads) {
-            return;
-        }
+    pub(crate) fn replace_threads(&self, page: ThreadPage) {
+        let ThreadPage { mut threads, next, .. } = page;
         for thread in &threads {
             self.apply(thread.id, &netra_ws::frame::Frame::new(ServerMessage::ThreadUpdate(thread.clone())));
         }
-        self.threads.set(threads);
+        // What was read of the list beyond this part stays.
+        let last = threads.last().map(place).filter(|_| next.is_some());
+        let beyond = |thread: &&Thread| last.is_some_and(|last| place(thread) < last);
+        let kept: Vec<Thread> = self.threads.with_untracked(|known| known.iter().filter(beyond).cloned().collect());
+        if kept.is_empty() {
+            self.threads_next.set(next);
+        }
+        threads.extend(kept);
+        if self.threads.with_untracked(|known| *known != threads) {
+            self.threads.set(threads);
+        }
+    }
+
+    /// Adds the next part of the list of threads.
+    pub(crate) fn add_threads(&self, page: ThreadPage) {
+        self.threads_next.set(page.next);
+        self.threads.update(|threads| {
+            // What an event said of a thread is newer than the list.
+            let new = page.threads.into_iter().filter(|thread| threads.iter().all(|known| known.id != thread.id));
+            let new: Vec<Thread> = new.collect();
+            threads.extend(new);
+            threads.sort_by_key(|thread| std::cmp::Reverse(place(thread)));
+        });
+    }
+
+    /// Forgets all conversations: whoever looks at this page now is not signed in.
+    #[cfg(not(feature = "ssr"))]
+    pub(crate) fn forget(&self) {
+        self.threads.set(Vec::new());
+        self.threads_next.set(None);
+        let open: Vec<ThreadStore> = self.open().all();
+        for thread in open {
+            thread.clear();
+        }
     }
 
     /// A command was refused; a message among them stays visible.
     pub(crate) fn fail(&self, frame: ClientFrame, error: ErrorMessage) {
-        let failed = Pending { frame, state: PendingState::Failed(error) };
+        let kept = self.kept(frame.id);
+        let failed = Pending { frame, state: PendingState::Failed(error), kept };
         if failed.content().is_some() {
             self.pending.update(|pending| pending.push(failed));
         } else {
             // A refused Stop, say: there is no message to keep it beside.
             let PendingState::Failed(error) = failed.state else { return };
-            let message = format!("That did not work: {}.", error.message);
-            self.notices.update(|notices| notices.push(Notice { level: Level::Warn, message }));
+            self.notify(Level::Warn, format!("That did not work: {}.", error.message));
         }
+    }
+
+    /// Tells the user something that has no other place. Said again, it is not shown twice.
+    pub(crate) fn notify(&self, level: Level, message: String) {
+        self.notices.update(|notices| {
+            if notices.iter().all(|notice| notice.message != message) {
+                notices.push(Notice { level, message });
+            }
+        });
     }
 
     /// Mirrors the session's outbox; failed messages stay.
@@ -284,135 +310,38 @@ impl AppStore {
         });
     }
 
+    /// Whether a command would survive the browser.
+    pub(crate) fn kept(&self, id: FrameId) -> Kept {
+        let kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&id).cloned().unwrap_or(Kept::Saving)
+    }
+
+    /// The disk has a command, or will not have it.
+    #[cfg(not(feature = "ssr"))]
+    pub(crate) fn set_kept(&self, id: FrameId, kept: Kept) {
+        self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(id, kept.clone());
+        let known = self.pending.with_untracked(|pending| pending.iter().any(|item| item.frame.id == id));
+        if known {
+            self.pending.update(|pending| {
+                pending.iter_mut().filter(|item| item.frame.id == id).for_each(|item| item.kept = kept.clone());
+            });
+        }
+    }
+
+    /// A command is to be written again: what the disk had of it went when it was answered.
+    pub(crate) fn keep_anew(&self, id: FrameId) {
+        self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
     /// Takes a failed message off the page.
     pub(crate) fn forget_failed(&self, id: FrameId) {
         self.pending.update(|pending| pending.retain(|item| item.frame.id != id));
     }
 }
 
-/// A thread that the page shows or has shown.
-#[derive(Clone)]
-pub(crate) struct ThreadStore {
-    inner: Arc<ThreadInner>,
-    /// The server says that there is no such thread.
-    pub(crate) gone: ArcRwSignal<bool>,
-}
-
-struct ThreadInner {
-    state: RwLock<ThreadState>,
-    /// Messages and the list of runs.
-    structure: ArcTrigger,
-    /// Title and settings.
-    head: ArcTrigger,
-    /// Anything, once per frame: for scrolling.
-    any: ArcTrigger,
-    runs: Mutex<HashMap<RunId, ArcTrigger>>,
-    changes: Mutex<Changes>,
-}
-
-/// What changed since the last animation frame.
-#[derive(Default)]
-struct Changes {
-    scheduled: bool,
-    structure: bool,
-    head: bool,
-    runs: HashSet<RunId>,
-}
-
-impl ThreadStore {
-    fn new(state: ThreadState) -> Self {
-        Self {
-            inner: Arc::new(ThreadInner {
-                state: RwLock::new(state),
-                structure: ArcTrigger::new(),
-                head: ArcTrigger::new(),
-                any: ArcTrigger::new(),
-                runs: Mutex::default(),
-                changes: Mutex::default(),
-            }),
-            gone: ArcRwSignal::new(false),
-        }
-    }
-
-    fn read<T>(&self, view: impl FnOnce(&ThreadState) -> T) -> T {
-        view(&self.inner.state.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Messages and runs; follows additions.
-    pub(crate) fn with_structure<T>(&self, view: impl FnOnce(&ThreadState) -> T) -> T {
-        self.inner.structure.track();
-        self.read(view)
-    }
-
-    /// Title and settings; follows them.
-    pub(crate) fn head(&self) -> Option<Thread> {
-        self.inner.head.track();
-        self.read(|state| state.thread.clone())
-    }
-
-    /// One run; follows it.
-    pub(crate) fn with_run<T>(&self, id: RunId, view: impl FnOnce(&Run) -> T) -> Option<T> {
-        self.run_trigger(id).track();
-        self.read(|state| state.run(id).map(view))
-    }
-
-    /// Follows any change, once per frame.
-    pub(crate) fn track_any(&self) {
-        self.inner.any.track();
-    }
-
-    /// The cursor to resume from; nothing before the first snapshot.
-    pub(crate) fn cursor(&self) -> Option<(String, u64)> {
-        self.read(|state| state.thread.is_some().then(|| (state.epoch.clone(), state.seq)))
-    }
-
-    fn run_trigger(&self, id: RunId) -> ArcTrigger {
-        self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone()
-    }
-
-    fn apply(&self, frame: &ServerFrame) {
-        let applied = self.inner.state.write().unwrap_or_else(PoisonError::into_inner).apply(frame);
-        let mut changes = self.changes();
-        match applied {
-            Applied::Nothing => return,
-            // The session lets nothing through that is not next in line; a hole here would be a fault worth seeing.
-            Applied::Gap => {
-                leptos::logging::error!("an event of thread {:?} is out of line", frame.thread_id);
-                return;
-            }
-            Applied::Thread => changes.head = true,
-            Applied::Structure => {
-                changes.structure = true;
-                changes.head = true;
-                let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
-                changes.runs.extend(runs.keys().copied());
-            }
-            Applied::Run(run) => _ = changes.runs.insert(run),
-        }
-        if !std::mem::replace(&mut changes.scheduled, true) {
-            drop(changes);
-            let this = self.clone();
-            request_animation_frame(move || this.notify());
-        }
-    }
-
-    fn changes(&self) -> MutexGuard<'_, Changes> {
-        self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn notify(&self) {
-        let changes = std::mem::take(&mut *self.changes());
-        if changes.structure {
-            self.inner.structure.notify();
-        }
-        if changes.head {
-            self.inner.head.notify();
-        }
-        for run in changes.runs {
-            self.run_trigger(run).notify();
-        }
-        self.inner.any.notify();
-    }
+/// Where a thread stands in the list: pinned ones first, then the newest.
+fn place(thread: &Thread) -> (bool, Timestamp, ThreadId) {
+    (thread.pinned, thread.updated_at, thread.id)
 }
 
 /// The application's state, anywhere below `App`.

@@ -13,10 +13,14 @@ use leptos::{
 };
 use uuid::Uuid;
 
+mod words;
+
+pub(crate) use words::words;
+
 /// A value that views follow. Leptos reads it anew whenever a signal that it read has changed.
 pub(crate) type Live<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
-/// Words, or an attribute's value, that follow their signals.
+/// An attribute's value that follows its signals. For text see [`words`].
 pub(crate) fn live<T: 'static>(read: impl Fn() -> T + Send + Sync + 'static) -> Live<T> {
     Arc::new(read)
 }

@@ -1,22 +1,25 @@
 //! The response card: one element from the agent's start to its complete answer.
 
-use leptos::prelude::*;
+use std::time::Duration;
+
+use leptos::{ev::MouseEvent, prelude::*};
 use netra_ws::{
-    RunId, ThreadId,
-    model::{Run, RunError, RunStatus, Step},
+    RunId, ThreadId, Timestamp,
+    model::{Run, RunError, RunStatus, Step, Usage},
 };
 
-use super::{
-    Icon, Mark,
-    answer::{Answer, copy_text},
-    steps::StepView,
-};
+use super::{Icon, Mark, answer::Answer, copying::copy_button, stamp::stamp, steps::StepView, tool_data::Source};
 use crate::app::{
+    keyboard::{self, is_first},
+    sentence::sentence,
     socket::use_socket,
     store::{ThreadStore, use_store},
     time::duration,
-    view::{Erase, Key, Row, list, live, memo, part, when},
+    view::{Erase, Key, Row, list, live, memo, part, when, words},
 };
+
+/// How long "Try again" rests once it was pressed.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// One run.
 #[component]
@@ -40,13 +43,10 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
     };
     let summary = watch(&store, run, summary, String::new());
     let error = watch(&store, run, |run| run.error.clone(), None);
-    let usage = watch(
-        &store,
-        run,
-        |run| run.usage.map(|usage| format!("{} tokens", usage.total_tokens)).unwrap_or_default(),
-        String::new(),
-    );
-    let running = memo(move || !status.get().is_terminal());
+    let usage = watch(&store, run, |run| run.usage.map(tokens_and_cost).unwrap_or_default(), String::new());
+    let started = watch(&store, run, |run| run.started_at, None);
+    let ended = watch(&store, run, Run::has_ended, false);
+    let running = memo(move || !ended.get());
     let has_text = memo(move || !text.with(String::is_empty));
     let stop = {
         let socket = socket.clone();
@@ -54,20 +54,36 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
     };
     let again = {
         let store = store.clone();
+        // Pressed twice, or held: asked once. The new run has a card of its own.
+        let asked = StoredValue::new(false);
         move |()| {
+            if asked.try_update_value(|asked| std::mem::replace(asked, true)) != Some(false) {
+                return;
+            }
+            set_timeout(move || _ = asked.try_set_value(false), AGAIN);
             let asked = store.with_structure(|state| {
                 let answers = state.run(run).and_then(|run| run.answers)?;
                 Some((state.message(answers)?.content.clone(), state.run(run)?.agent.clone()))
             });
             if let Some((content, agent)) = asked {
-                socket.say(thread, content, Some(agent));
+                socket.say(thread, content, Vec::new(), Some(agent));
+                keyboard::focus_composer();
             }
         }
     };
     let step = move |at: usize| {
         let store = store.clone();
-        let step = memo(move || store.with_run(run, |run| run.steps.get(at).cloned()).flatten());
-        view! { <StepView step /> }.erase()
+        // Copied only when it is another: a result may be long, and a run is told of with every frame.
+        let step = Memo::new_owning(move |old: Option<Option<Step>>| {
+            let old = old.unwrap_or_default();
+            store
+                .with_run(run, |run| {
+                    let now = run.steps.get(at);
+                    if old.as_ref() == now { (old.clone(), false) } else { (now.cloned(), true) }
+                })
+                .unwrap_or((None, true))
+        });
+        view! { <StepView step source=Source { thread, run } /> }.erase()
     };
     let steps_view = move || {
         let step = step.clone();
@@ -80,17 +96,20 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         };
         view! { <div class="card-steps">{list(rows)}</div> }.erase()
     };
-    let stop_view = move || {
+    // What works is stopped from the composer, which does not scroll away; what waits its turn is taken back here.
+    let waits = memo(move || status.get() == RunStatus::Queued);
+    let cancel = move || {
         view! {
-            <button type="button" class="button stop" on:click=stop.clone()>
-                {Icon::Stop.view()}
-                "Stop"
+            <button type="button" class="button quiet" title="Do not answer this message" on:click=stop.clone()>
+                "Cancel"
             </button>
         }
         .erase()
     };
+    // What failed before the page was opened is no news.
+    let news = !ended.get_untracked() || started.get_untracked().is_none_or(|at| at > app.rendered_at());
     let failure = move || match error.get() {
-        Some(error) => view! { <Failure error kept=has_text again=Callback::new(again.clone()) /> }.erase(),
+        Some(error) => view! { <Failure error news kept=has_text again=Callback::new(again.clone()) /> }.erase(),
         None => ().erase(),
     };
     view! {
@@ -101,14 +120,18 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         >
             <header class="card-head">
                 <Mark />
-                <span class="card-agent">{title}</span>
-                <span class="card-summary">{summary}</span>
-                {when(move || running.get(), stop_view)}
+                <h2 class="card-agent">{words(move || title.get())}</h2>
+                <span class="card-summary">{words(move || summary.get())}</span>
+                {when(move || waits.get(), cancel)}
             </header>
             {when(move || steps.get() != 0, steps_view)}
             {when(move || has_text.get(), move || view! { <Answer text=text streaming=running /> }.erase())}
             {part(failure)}
-            {when(move || !running.get() && has_text.get(), move || view! { <Foot text usage /> }.erase())}
+            {when(
+                move || status.get() == RunStatus::Completed && !has_text.get(),
+                || view! { <p class="answer-empty">"The agent ended without an answer."</p> }.erase(),
+            )}
+            {when(move || !running.get() && has_text.get(), move || view! { <Foot text usage started /> }.erase())}
         </article>
     }
     .erase()
@@ -116,18 +139,28 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
 
 /// Why the run failed, and a way to ask again.
 #[component]
-fn Failure(error: RunError, kept: Memo<bool>, again: Callback<()>) -> impl IntoView {
-    let kept = live(move || if kept.get() { " What was said before is kept." } else { " Your message is kept." });
+fn Failure(error: RunError, news: bool, kept: Memo<bool>, again: Callback<()>) -> impl IntoView {
+    let kept = move || if kept.get() { "What was said before is kept." } else { "Your message is kept." }.to_owned();
+    let press = move |event: MouseEvent| {
+        if is_first(&event) {
+            again.run(());
+        }
+    };
     view! {
-        <div class="card-error" role="alert">
+        <div class="card-error" role=news.then_some("alert")>
             {Icon::Alert.view()}
             <div>
                 <p>
-                    <strong>{error.message}</strong>
+                    <strong>{sentence(&error.message)}</strong>
                 </p>
-                <p>{kept} " (" <code>{error.code.as_str()}</code> ")"</p>
+                <p>
+                    <span>{words(kept)}</span>
+                    " ("
+                    <code>{error.code.to_string()}</code>
+                    ")"
+                </p>
             </div>
-            <button type="button" class="button" on:click=move |_| again.run(())>
+            <button type="button" class="button" on:click=press>
                 "Try again"
             </button>
         </div>
@@ -137,20 +170,12 @@ fn Failure(error: RunError, kept: Memo<bool>, again: Callback<()>) -> impl IntoV
 
 /// What the answer took, and a way to take it along.
 #[component]
-fn Foot(text: Memo<String>, usage: Memo<String>) -> impl IntoView {
-    let copied = RwSignal::new(false);
+fn Foot(text: Memo<String>, usage: Memo<String>, started: Memo<Option<Timestamp>>) -> impl IntoView {
     view! {
         <footer class="card-foot">
-            <span class="card-usage">{usage}</span>
-            <button
-                type="button"
-                class="icon-button"
-                aria-label=live(move || if copied.get() { "Copied" } else { "Copy answer" })
-                title="Copy answer"
-                on:click=move |_| copy_text(text.get_untracked(), copied)
-            >
-                {part(move || if copied.get() { Icon::Check.view() } else { Icon::Copy.view() })}
-            </button>
+            {started.get_untracked().map(stamp)}
+            <span class="card-usage">{words(move || usage.get())}</span>
+            {copy_button("Copy answer", move || text.get_untracked())}
         </footer>
     }
     .erase()
@@ -177,16 +202,26 @@ fn summary(run: &Run) -> String {
     };
     let took = run.duration_ms.map(duration);
     let state = match run.status {
-        RunStatus::Queued => Some("waits for the answer before it".to_owned()),
+        RunStatus::Queued => Some("Queued: waits for the answer before it".to_owned()),
         RunStatus::Running => Some(match (run.steps.last(), run.text.is_empty()) {
-            (_, false) => "answering".to_owned(),
-            (Some(Step::Thinking { active: true, .. }), true) => "thinking".to_owned(),
-            (Some(Step::Tool(call)), true) if call.status.is_none() => "using a tool".to_owned(),
-            _ => run.model.as_ref().map_or_else(|| "working".to_owned(), |model| format!("waiting for {model}")),
+            (_, false) => "Answering".to_owned(),
+            (Some(Step::Thinking { active: true, .. }), true) => "Thinking".to_owned(),
+            (Some(Step::Tool(call)), true) if call.status.is_none() => "Using a tool".to_owned(),
+            _ => run.model.as_ref().map_or_else(|| "Working".to_owned(), |model| format!("Waiting for {model}")),
         }),
         RunStatus::Completed => None,
-        RunStatus::Stopped => Some("stopped".to_owned()),
-        RunStatus::Failed => Some("failed".to_owned()),
+        RunStatus::Stopped => Some("Stopped".to_owned()),
+        RunStatus::Failed => Some("Failed".to_owned()),
+        RunStatus::Unknown(word) => Some(format!("Unknown status: {word}")),
     };
     [tools, took, state].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// What a run used: `18 tokens · $0.0012`, the cost where it is known.
+fn tokens_and_cost(usage: Usage) -> String {
+    let tokens = format!("{} tokens", usage.total_tokens);
+    let Some(micros) = usage.cost_usd_micros else { return tokens };
+    // Hundredths of a cent; what is less is not nothing.
+    let ten_thousandths = micros.div_ceil(100);
+    format!("{tokens} · ${}.{:04}", ten_thousandths / 10_000, ten_thousandths % 10_000)
 }

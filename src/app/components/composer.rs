@@ -1,16 +1,36 @@
-//! The composer: Enter sends, Shift+Enter breaks the line, it grows with its text, and it keeps its draft.
+//! The composer: Enter sends, Shift+Enter breaks the line, it grows with its text, keeps its draft, and stops what it started.
+
+use std::time::Duration;
 
 use leptos::{html, prelude::*};
-use netra_ws::{ThreadId, discovery::AgentInfo};
+use netra_ws::{
+    ThreadId,
+    discovery::{AgentInfo, Discovery},
+    model::Attachment,
+};
 
-use super::Icon;
+use super::{Icon, attachments::Files};
 use crate::app::{
-    store::use_store,
-    view::{Erase, Key, Row, effect, list, live},
+    keyboard,
+    remembered::{agent_key, recall, remember},
+    store::{Storage, use_store},
+    view::{Erase, Key, Row, effect, list, live, memo, part, when, words},
 };
 
 /// Room that a message leaves for the frame around it, in bytes.
 const ENVELOPE: usize = 1_024;
+
+/// For how long after a message the button that sent it does not stop its answer: the second half of a double click.
+const DOUBLE_CLICK: Duration = Duration::from_millis(500);
+
+/// What works on an answer in the conversation.
+#[derive(Clone, Copy)]
+pub(crate) struct Work {
+    /// Whether something does.
+    pub(crate) on: Memo<bool>,
+    /// Ends it.
+    pub(crate) stop: Callback<()>,
+}
 
 /// Where a message is written.
 #[component]
@@ -25,34 +45,174 @@ pub(crate) fn Composer(
     /// Hears that the reader types, or no longer does.
     #[prop(optional)]
     typing: Option<Callback<bool>>,
-    /// Takes the message.
-    send: Callback<String>,
+    /// What can be stopped here.
+    #[prop(optional)]
+    work: Option<Work>,
+    /// Takes the message and its files.
+    send: Callback<(String, Vec<Attachment>)>,
 ) -> impl IntoView {
     let store = use_store();
+    let user = store.user().map(|user| user.id);
     let text = RwSignal::new(String::new());
     let field = NodeRef::<html::Textarea>::new();
     let discovery = store.discovery.clone();
-    let max_bytes = discovery.with_untracked(|discovery| discovery.ws.limits.max_frame_bytes).saturating_sub(ENVELOPE);
-    drafts::keep(store.user().map(|user| user.id), thread, text);
+    let limit = discovery.with_untracked(|discovery| discovery.ws.limits.max_frame_bytes).saturating_sub(ENVELOPE);
+    hold(text, field);
+    keep_draft(&store, thread, text);
+    remember_agent(agent_key(user, thread), chosen);
     effect(move || {
-        if let Some(field) = field.get()
-            && !drafts::is_touch()
-        {
-            let _ = field.focus();
+        if field.get().is_some() {
+            keyboard::offer_composer();
         }
     });
-    let too_long = move || text.with(|text| text.bytes().map(in_json).sum::<usize>()) > max_bytes;
+    let files = Files::new();
+    let blank = memo(move || text.with(|text| text.trim().is_empty()) && files.is_empty());
+    let size = memo(move || text.with(|text| text.bytes().map(in_json).sum::<usize>()));
+    let too_long = move || size.get() > limit;
+    let storage = store.storage.clone();
+    let hint = memo(move || {
+        if too_long() {
+            let (size, limit) = (kilobytes(size.get()), kilobytes(limit));
+            return format!(
+                "This message is too long: it takes {size}, and {limit} can be sent. Shorten it, or send it in parts."
+            );
+        }
+        if let Some(hindrance) = files.hindrance() {
+            return hindrance;
+        }
+        match storage.get() {
+            Storage::Closed(why) if !blank.get() => {
+                format!("This browser does not keep what you write: {why}. Send it before you close the page.")
+            }
+            Storage::Closed(_) | Storage::Open | Storage::Loading => String::new(),
+        }
+    });
+    let sent = StoredValue::new(false);
     let submit = move || {
         let content = text.get_untracked();
-        if content.trim().is_empty() || too_long() {
+        if blank.get_untracked() || too_long() || !untrack(|| files.are_kept()) {
             return;
         }
         text.set(String::new());
         if let Some(typing) = typing {
             typing.run(false);
         }
-        send.run(content);
+        send.run((content, files.take()));
+        keyboard::focus_composer();
+        sent.set_value(true);
+        set_timeout(move || _ = sent.try_set_value(false), DOUBLE_CLICK);
     };
+    let works = memo(move || work.is_some_and(|work| work.on.get()));
+    let stop = move || {
+        if let Some(work) = work
+            && !sent.get_value()
+        {
+            work.stop.run(());
+            keyboard::focus_composer();
+        }
+    };
+    // One button for both, so that the focus stays on it whatever it means.
+    let stops = move || works.get() && blank.get();
+    let picker = agent_picker(discovery, agent, chosen);
+    let second = move || {
+        view! {
+            <button
+                type="button"
+                class="button stop"
+                title="Stop (Escape)"
+                on:mousedown=|event| event.prevent_default()
+                on:click=move |_| stop()
+            >
+                {Icon::Stop.view()}
+                "Stop"
+            </button>
+        }
+        .erase()
+    };
+    view! {
+        <form
+            class="composer"
+            on:submit=move |event| {
+                event.prevent_default();
+                submit();
+            }
+            on:dragover=|event| event.prevent_default()
+            on:drop=move |event| {
+                if files.dropped(&event) {
+                    event.prevent_default();
+                }
+            }
+        >
+            {files.view()}
+            <textarea
+                id=keyboard::COMPOSER
+                rows="1"
+                dir="auto"
+                autocomplete="off"
+                aria-label="Message"
+                aria-describedby="message-hint"
+                placeholder="Ask something"
+                node_ref=field
+                on:input=move |event| {
+                    let typed = event_target_value(&event);
+                    if let Some(typing) = typing {
+                        typing.run(!typed.is_empty());
+                    }
+                    text.set(typed);
+                }
+                on:paste=move |event| {
+                    if files.pasted(&event) {
+                        event.prevent_default();
+                    }
+                }
+                on:keydown=move |event| {
+                    if keyboard::sends(&event) {
+                        event.prevent_default();
+                        submit();
+                    }
+                }
+            ></textarea>
+            <p class="composer-hint" id="message-hint" role="status" data-warns=live(move || (!hint.with(String::is_empty)).to_string())>
+                {words(move || hint.get())}
+            </p>
+            <div
+                class="composer-bar"
+                // A press beside the buttons, or on one that is disabled, leaves the focus where it is.
+                on:mousedown=|event| {
+                    if event.target() == event.current_target() {
+                        event.prevent_default();
+                    }
+                }
+            >
+                {files.button()}
+                {picker}
+                <span class="composer-gap"></span>
+                {when(move || works.get() && !blank.get(), second)}
+                <button
+                    type="submit"
+                    class=live(move || if stops() { "send button stop" } else { "send" })
+                    aria-label=live(move || if stops() { "Stop" } else { "Send" })
+                    title=live(move || if stops() { "Stop (Escape)" } else { "Send" })
+                    disabled=live(move || !stops() && (blank.get() || too_long() || !files.are_kept()))
+                    // The keyboard of a phone stays up.
+                    on:mousedown=|event| event.prevent_default()
+                    on:click=move |event| {
+                        if works.get_untracked() && blank.get_untracked() {
+                            event.prevent_default();
+                            stop();
+                        }
+                    }
+                >
+                    {part(move || if stops() { Icon::Stop.view() } else { Icon::Send.view() })}
+                </button>
+            </div>
+        </form>
+    }
+    .erase()
+}
+
+/// Who is to answer.
+fn agent_picker(discovery: ArcRwSignal<Discovery>, agent: Signal<String>, chosen: RwSignal<Option<String>>) -> AnyView {
     let agents = move || {
         let row = |option: AgentInfo| {
             let (key, name) = (Key::Name(option.name.clone()), option.name.clone());
@@ -63,57 +223,55 @@ pub(crate) fn Composer(
         discovery.get().agents.into_iter().map(row).collect()
     };
     view! {
-        <form
-            class="composer"
-            on:submit=move |event| {
-                event.prevent_default();
-                submit();
-            }
-        >
-            <textarea
-                id="message"
-                rows="1"
-                aria-label="Message"
-                placeholder="Ask something"
-                node_ref=field
-                prop:value=text
-                on:input=move |event| {
-                    let typed = event_target_value(&event);
-                    if let Some(typing) = typing {
-                        typing.run(!typed.is_empty());
-                    }
-                    text.set(typed);
-                }
-                on:keydown=move |event| {
-                    // While an input method composes, Enter picks a candidate.
-                    if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {
-                        event.prevent_default();
-                        submit();
-                    }
-                }
-            ></textarea>
-            <div class="composer-bar">
-                <label class="agent-picker">
-                    <span class="visually-hidden">"Agent"</span>
-                    <select on:change=move |event| chosen.set(Some(event_target_value(&event)))>
-                        {list(agents)}
-                    </select>
-                </label>
-                <span class="composer-hint" role="status">
-                    {live(move || if too_long() { "This message is too long to send." } else { "" })}
-                </span>
-                <button
-                    type="submit"
-                    class="send"
-                    aria-label="Send"
-                    disabled=live(move || text.with(|text| text.trim().is_empty()) || too_long())
-                >
-                    {Icon::Send.view()}
-                </button>
-            </div>
-        </form>
+        <label class="agent-picker">
+            <span class="visually-hidden">"Agent"</span>
+            <select on:change=move |event| chosen.set(Some(event_target_value(&event)))>
+                {list(agents)}
+            </select>
+        </label>
     }
     .erase()
+}
+
+/// Keeps the field and the text the same. What was typed before the page was alive stands in the field and is taken over; and
+/// the field is not written to while it is right, which would move the caret and end a composition.
+fn hold(text: RwSignal<String>, field: NodeRef<html::Textarea>) {
+    let taken_over = StoredValue::new(false);
+    effect(move || {
+        let Some(field) = field.get() else { return };
+        if !taken_over.get_value() {
+            taken_over.set_value(true);
+            let typed = field.value();
+            if !typed.is_empty() {
+                text.set(typed);
+            }
+        }
+        let wanted = text.get();
+        if field.value() != wanted {
+            field.set_value(&wanted);
+        }
+    });
+}
+
+/// Brings back the agent that was chosen here last, if there still is one of that name, and remembers the next choice.
+fn remember_agent(key: Option<String>, chosen: RwSignal<Option<String>>) {
+    let Some(key) = key else { return };
+    let discovery = use_store().discovery;
+    let recalled = StoredValue::new(false);
+    effect(move || {
+        if !recalled.get_value() {
+            recalled.set_value(true);
+            let known = |name: &String| {
+                discovery.with_untracked(|discovery| discovery.agents.iter().any(|agent| agent.name == *name))
+            };
+            if let Some(name) = recall(&key).filter(known) {
+                chosen.set(Some(name));
+            }
+        }
+        if let Some(name) = chosen.get() {
+            remember(&key, &name);
+        }
+    });
 }
 
 /// How many bytes a byte of text takes in JSON.
@@ -125,46 +283,12 @@ const fn in_json(byte: u8) -> usize {
     }
 }
 
-#[cfg(feature = "hydrate")]
-mod drafts {
-    use leptos::prelude::*;
-    use netra_ws::{ThreadId, UserId};
-
-    /// Brings the user's draft back, then keeps it as it changes. Another who signs in with this browser does not see it.
-    pub(super) fn keep(user: Option<UserId>, thread: Option<ThreadId>, text: RwSignal<String>) {
-        let Some(user) = user else { return };
-        let thread = thread.map_or_else(|| "new".to_owned(), |thread| thread.to_string());
-        let key = format!("netra.draft.{user}.{thread}");
-        Effect::new(move |began: Option<()>| {
-            let Some(storage) = window().local_storage().ok().flatten() else { return };
-            if began.is_none() {
-                let draft = storage.get_item(&key).ok().flatten().unwrap_or_default();
-                if !draft.is_empty() && text.with_untracked(String::is_empty) {
-                    text.set(draft);
-                }
-                text.track();
-                return;
-            }
-            // A full storage only costs the draft's survival.
-            let _ = text
-                .with(|text| if text.is_empty() { storage.remove_item(&key) } else { storage.set_item(&key, text) });
-        });
-    }
-
-    /// Focusing would open a keyboard over half of the page.
-    pub(super) fn is_touch() -> bool {
-        window().match_media("(pointer: coarse)").ok().flatten().is_some_and(|query| query.matches())
-    }
+fn kilobytes(bytes: usize) -> String {
+    format!("{} KB", bytes.div_ceil(1_024))
 }
+
+#[cfg(feature = "hydrate")]
+use crate::app::kept::keep_draft;
 
 #[cfg(not(feature = "hydrate"))]
-mod drafts {
-    use leptos::prelude::*;
-    use netra_ws::{ThreadId, UserId};
-
-    pub(super) fn keep(_: Option<UserId>, _: Option<ThreadId>, _: RwSignal<String>) {}
-
-    pub(super) fn is_touch() -> bool {
-        false
-    }
-}
+fn keep_draft(_: &crate::app::store::AppStore, _: Option<ThreadId>, _: RwSignal<String>) {}

@@ -10,6 +10,7 @@ pub(crate) enum Icon {
     Plus,
     Search,
     Send,
+    Clip,
     Stop,
     Copy,
     Check,
@@ -25,6 +26,11 @@ pub(crate) enum Icon {
     Close,
     Down,
     People,
+    Archive,
+    Restore,
+    Sun,
+    Moon,
+    Screen,
 }
 
 impl Icon {
@@ -33,6 +39,9 @@ impl Icon {
             Self::Plus => "M8 3v10M3 8h10",
             Self::Search => "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10ZM14 14l-3.5-3.5",
             Self::Send => "M8 13V3M3.5 7.5 8 3l4.5 4.5",
+            Self::Clip => {
+                "M13 7.5 8 12.5a3.2 3.2 0 0 1-4.5-4.5L9 2.5a2.1 2.1 0 0 1 3 3L6.7 10.8a1 1 0 0 1-1.5-1.5L10 4.5"
+            }
             Self::Stop => "M4 4h8v8H4z",
             Self::Copy => "M6 6h8v8H6zM10 6V2H2v8h4",
             Self::Check => "M3 8.5 6.5 12 13 4.5",
@@ -49,6 +58,13 @@ impl Icon {
             Self::People => {
                 "M6 7.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5ZM1.5 13.5a4.5 4.5 0 0 1 9 0M11 3a2.3 2.3 0 0 1 0 4.4M12 9.6a4 4 0 0 1 2.5 3.9"
             }
+            Self::Archive => "M2 3h12v3H2ZM3 6v7h10V6M6.5 9h3",
+            Self::Restore => "M2 3h12v3H2ZM3 6v7h10V6M8 11.5v-4M6 9.2 8 7.2l2 2",
+            Self::Sun => {
+                "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1"
+            }
+            Self::Moon => "M13.5 9.5A6 6 0 1 1 6.5 2.5a5 5 0 0 0 7 7Z",
+            Self::Screen => "M2 3h12v8H2ZM5.5 13.5h5",
             Self::Down => "M8 3v10M3.5 8.5 8 13l4.5-4.5",
         }
     }

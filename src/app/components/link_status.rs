@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 use netra_ws::session::Link;
 
 use crate::app::{
+    next,
     socket::use_socket,
     store::use_store,
-    view::{Erase, effect, live, memo, part},
+    view::{Erase, effect, live, memo, part, words},
 };
 
 /// What the link is doing, and a way to try again.
@@ -42,29 +44,38 @@ pub(crate) fn LinkStatus() -> impl IntoView {
             let since = store.clock.get();
             let left = |at: u64| (at.saturating_sub(since) / 1000 + 1).saturating_sub(elapsed.get()).max(1);
             match store.link.get() {
-                Link::Connecting => ("connecting", "Connecting".to_owned(), None),
-                Link::Live => ("live", "Live".to_owned(), None),
+                Link::Connecting => ("connecting", "Connecting".to_owned(), String::new(), None),
+                Link::Live => ("live", "Live".to_owned(), String::new(), None),
                 Link::Reconnecting { retry_at } => {
-                    ("reconnecting", format!("Reconnecting in {} s", left(retry_at)), Some("try now"))
+                    ("reconnecting", "Reconnecting".to_owned(), format!(" in {} s", left(retry_at)), Some("Try now"))
                 }
-                Link::Offline => ("offline", "Offline: messages will go out when you are back".to_owned(), None),
+                Link::Offline => {
+                    ("offline", "Offline: messages will go out when you are back".to_owned(), String::new(), None)
+                }
                 Link::Unreachable { reason, retry_at } => {
                     let next = retry_at.map(|at| format!(", next try in {} s", left(at))).unwrap_or_default();
-                    ("unreachable", format!("Cannot reach the server: {reason}{next}"), Some("retry"))
+                    ("unreachable", format!("Cannot reach the server: {reason}"), next, Some("Retry"))
                 }
-                Link::SignedOut => ("signed-out", "Signed out".to_owned(), None),
+                Link::SignedOut => ("signed-out", "Signed out".to_owned(), String::new(), None),
             }
         }
     };
     let described = memo(described);
+    let pathname = use_location().pathname;
+    // Made anew when it becomes another, not with each second of a countdown: the focus may be on it.
+    let way_out = memo(move || described.with(|(state, .., retry)| (*state == "signed-out", *retry)));
     view! {
         <div class="link-status" role="status" data-state=live(move || described.get().0)>
             <span class="link-dot" aria-hidden="true"></span>
-            <span class="link-text">{live(move || described.get().1)}</span>
+            <span class="link-text">
+                <span>{words(move || described.get().1)}</span>
+                // The seconds are for the eye: they would be read out one by one.
+                <span aria-hidden="true">{words(move || described.get().2)}</span>
+            </span>
             {part(move || {
                 let socket = socket.clone();
-                match described.get() {
-                    (_, _, Some(label)) => {
+                match way_out.get() {
+                    (_, Some(label)) => {
                         view! {
                             <button type="button" class="link-retry" on:click=move |_| socket.try_now()>
                                 {label}
@@ -72,15 +83,15 @@ pub(crate) fn LinkStatus() -> impl IntoView {
                         }
                             .erase()
                     }
-                    ("signed-out", _, None) => {
+                    (true, None) => {
                         view! {
-                            <a class="link-retry" href="/login" rel="external">
-                                "sign in"
+                            <a class="link-retry" href=live(move || next::login("", &pathname.get())) rel="external">
+                                "Sign in"
                             </a>
                         }
                             .erase()
                     }
-                    (_, _, None) => ().erase(),
+                    (false, None) => ().erase(),
                 }
             })}
         </div>

@@ -1,26 +1,47 @@
 //! The conversation: people's messages, each with the card that answers it, and messages on their way.
 
-use leptos::{html, prelude::*};
-use netra_ws::{MessageId, RunId, ThreadId, model::MessageRole};
+use std::collections::HashMap;
+
+use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys::Element};
+use netra_ws::{
+    MessageId, RunId, ThreadId, Timestamp,
+    model::{Attachment, MessageRole},
+};
+use uuid::Uuid;
 
 use super::{
-    Icon,
     card::Card,
+    reader::Reader,
     waiting::{said, waiting_row},
 };
 use crate::app::{
-    store::{Pending, use_store},
-    view::{Erase, Key, Row, effect, list, memo, when},
+    store::{Pending, ThreadStore, use_store},
+    view::{Erase, Key, Row, list, memo, part, when},
 };
-
-/// How near to the end a reader counts as following, in pixels.
-const NEAR_END: i32 = 80;
 
 /// What stands in the list, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Item {
+pub(super) enum Item {
     Message(MessageId),
     Card(RunId),
+}
+
+impl Item {
+    pub(super) fn id(self) -> Uuid {
+        match self {
+            Self::Message(id) => id.uuid(),
+            Self::Card(id) => id.uuid(),
+        }
+    }
+}
+
+/// What is shown of a person's message.
+#[derive(Default)]
+struct Told {
+    content: String,
+    files: Vec<Attachment>,
+    author: Option<String>,
+    at: Timestamp,
 }
 
 /// The conversation of a thread.
@@ -29,128 +50,106 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let app = use_store();
     let store = app.thread(thread);
     let me = app.user().map(|user| user.id);
-    let scroller = NodeRef::<html::Div>::new();
-    let following = RwSignal::new(true);
-    let items = {
-        let store = store.clone();
-        memo(move || {
-            store.with_structure(|state| {
-                let mut items = Vec::new();
-                for message in state.messages.iter().filter(|message| message.role == MessageRole::User) {
-                    items.push(Item::Message(message.message_id));
-                    let answers = state.runs.iter().filter(|run| run.answers == Some(message.message_id));
-                    items.extend(answers.map(|run| Item::Card(run.run_id)));
-                }
-                items
-            })
-        })
-    };
-    let waiting = {
-        let (store, pending) = (store.clone(), app.pending.clone());
-        memo(move || {
-            let here = |item: &Pending| item.frame.thread_id == Some(thread) && item.content().is_some();
-            let waiting: Vec<Pending> = pending.get().into_iter().filter(here).collect();
-            // A message has the id of its command: once it is in the thread it is no longer on its way.
-            store.with_structure(|state| {
-                waiting.into_iter().filter(|item| state.message(item.frame.id.into()).is_none()).collect::<Vec<_>>()
-            })
-        })
-    };
-    let content = {
-        let store = store.clone();
-        move |id: MessageId| {
-            store.with_structure(|state| {
-                let Some(message) = state.message(id) else { return (String::new(), None) };
-                let author = message.author.as_ref().filter(|author| Some(author.id) != me);
-                (message.content.clone(), author.map(|author| author.name.clone()))
-            })
-        }
-    };
-    let to_end = move || {
-        if let Some(scroller) = scroller.get_untracked() {
-            scroller.set_scroll_top(scroller.scroll_height());
-        }
-    };
-    let followed = store.clone();
-    effect(move || {
-        followed.track_any();
-        items.track();
-        waiting.track();
-        if following.get_untracked() {
-            // After what changed has been laid out, and unless the reader has gone up in the same frame.
-            request_animation_frame(move || {
-                if following.try_get_untracked() == Some(true) {
-                    to_end();
-                }
-            });
-        }
-    });
-    let last_top = StoredValue::new(0);
-    let on_scroll = move |_| {
-        if let Some(scroller) = scroller.get_untracked() {
-            let top = scroller.scroll_top();
-            let left = scroller.scroll_height() - top - scroller.client_height();
-            // Growth never moves the content up, so whoever goes up wants to read; the smallest step counts.
-            if top < last_top.get_value() && left > 1 {
-                following.set(false);
-            } else if top > last_top.get_value() && left < NEAR_END {
-                following.set(true);
+    let items = items(&store);
+    let reader = Reader::new(thread, store.clone(), items);
+    let waiting = waiting(&store, app.pending.clone(), thread);
+    reader.start(waiting);
+    let content = move |id: MessageId| {
+        store.with_structure(|state| {
+            let Some(message) = state.message(id) else { return Told::default() };
+            let author = message.author.as_ref().filter(|author| Some(author.id) != me);
+            let name = match &message.role {
+                MessageRole::Unknown(role) => Some(format!("Unknown role: {role}")),
+                MessageRole::User | MessageRole::Assistant => author.map(|author| author.name.clone()),
+            };
+            Told {
+                content: message.content.clone(),
+                files: message.attachments.clone(),
+                author: name,
+                at: message.created_at,
             }
-            last_top.set_value(top);
-        }
-    };
-    // The wheel says it before the first pixel has moved, while the next word may already be pulling down.
-    let on_wheel = move |event: leptos::ev::WheelEvent| {
-        let scrolls = scroller
-            .get_untracked()
-            .is_some_and(|scroller| scroller.scroll_height() > scroller.client_height() && scroller.scroll_top() > 0);
-        if event.delta_y() < 0.0 && scrolls {
-            following.set(false);
-        }
+        })
     };
     let rows = move || {
-        let row = |item: Item| {
+        let row = |item: &Item| {
             let content = content.clone();
-            match item {
+            match *item {
                 Item::Message(id) => Row::new(Key::Id(id.uuid(), "message"), move || {
-                    let (content, author) = content(id);
-                    said(content, author)
+                    let Told { content, files, author, at } = untrack(|| content(id));
+                    said(content, &files, author, at)
                 }),
                 Item::Card(run) => Row::new(Key::Id(run.uuid(), "run"), move || view! { <Card thread run /> }.erase()),
             }
         };
-        items.get().into_iter().map(row).collect()
+        let window = reader.window.get();
+        items.with(|items| items[window.range(items.len())].iter().map(row).collect())
     };
-    let waiting_rows = move || waiting.get().into_iter().map(waiting_row).collect();
-    let jump = move || {
-        let jump = move |_| {
-            following.set(true);
-            to_end();
-        };
-        view! {
-            <button type="button" class="jump-latest" on:click=jump>
-                {Icon::Down.view()}
-                "Latest"
-            </button>
-        }
-        .erase()
+    let waiting_rows = move || {
+        let is_at_end = reader.window.with(|window| window.is_at_end());
+        waiting.get().into_iter().filter(|_| is_at_end).map(waiting_row).collect()
     };
     view! {
         <div
             class="scroller"
-            node_ref=scroller
-            on:scroll=on_scroll
-            on:wheel=on_wheel
+            node_ref=reader.scroller
+            on:scroll=move |_| reader.scrolled()
+            on:click=move |event| {
+                if clicked_summary(&event) {
+                    reader.unfolded();
+                }
+            }
+            on:wheel=move |event| reader.wheeled(event.delta_y())
             tabindex="0"
             role="region"
             aria-label="Conversation"
         >
-            <div class="column" role="log" aria-live="polite">
+            {part(move || reader.earlier())}
+            <div class="column" role="log" aria-live="off" node_ref=reader.column>
                 {list(rows)}
                 {list(waiting_rows)}
             </div>
         </div>
-        {when(move || !following.get(), jump)}
+        {when(move || !reader.following.get(), move || reader.jump())}
     }
     .erase()
+}
+
+/// Whether a click, or a key that stands for one, unfolds something.
+fn clicked_summary(event: &ev::MouseEvent) -> bool {
+    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    target.is_some_and(|target| target.closest("summary").ok().flatten().is_some())
+}
+
+/// Everything that is known of the thread, in order.
+fn items(store: &ThreadStore) -> Memo<Vec<Item>> {
+    let store = store.clone();
+    memo(move || {
+        store.with_structure(|state| {
+            let mut answers: HashMap<MessageId, Vec<RunId>> = HashMap::new();
+            for run in &state.runs {
+                if let Some(message) = run.answers {
+                    answers.entry(message).or_default().push(run.run_id);
+                }
+            }
+            let mut items = Vec::with_capacity(state.messages.len());
+            for message in state.messages.iter().filter(|message| message.role != MessageRole::Assistant) {
+                items.push(Item::Message(message.message_id));
+                items.extend(answers.remove(&message.message_id).into_iter().flatten().map(Item::Card));
+            }
+            items
+        })
+    })
+}
+
+/// The messages of this thread that are on their way.
+fn waiting(store: &ThreadStore, pending: ArcRwSignal<Vec<Pending>>, thread: ThreadId) -> Memo<Vec<Pending>> {
+    let store = store.clone();
+    memo(move || {
+        let here = |item: &Pending| item.frame.thread_id == Some(thread) && item.content().is_some();
+        let waiting: Vec<Pending> = pending.get().into_iter().filter(here).collect();
+        // A message has the id of its command: once it is in the thread it is no longer on its way.
+        store.with_structure(|state| {
+            waiting.into_iter().filter(|item| state.message(item.frame.id.into()).is_none()).collect::<Vec<_>>()
+        })
+    })
 }

@@ -1,26 +1,46 @@
 //! Components, one a file.
 
 mod answer;
+mod attachments;
 mod card;
 mod composer;
+mod copying;
+#[cfg(any(feature = "hydrate", test))]
+mod growing;
 mod icon;
+mod invitations;
 mod link_status;
 mod message_list;
 mod notices;
+#[cfg(feature = "hydrate")]
+mod patch;
+mod reader;
+mod reading;
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+mod scan;
 mod sharing;
 mod sidebar;
+mod spoken;
+mod stamp;
 mod steps;
+mod theme_switch;
 mod thread_item;
+mod thread_list;
+mod tool_data;
 mod topbar;
 mod typing;
 mod waiting;
+mod window;
 
-pub(crate) use composer::Composer;
+pub(crate) use composer::{Composer, Work};
 pub(crate) use icon::{Icon, Mark};
 pub(crate) use message_list::MessageList;
 pub(crate) use notices::Notices;
+pub(crate) use reading::watch_history;
 pub(crate) use sharing::Sharing;
 pub(crate) use sidebar::Sidebar;
+pub(crate) use spoken::Spoken;
+pub(crate) use theme_switch::ThemeSwitch;
 pub(crate) use topbar::Topbar;
 pub(crate) use typing::Typing;
 pub(crate) use waiting::waiting_row;

@@ -1,17 +1,17 @@
 //! Who takes part in a thread: who is here now, and the panel where members are added and removed.
 
-use leptos::{ev, html, prelude::*, task::spawn_local};
+use leptos::{html, prelude::*, task::spawn_local, web_sys::EventTarget};
 use netra_ws::{
     ThreadId,
-    model::{Member, Thread},
+    model::{Member, MemberRole, Thread},
 };
 
 use super::Icon;
 use crate::app::{
     api,
-    room::enumerated,
+    room_view::enumerated,
     store::use_store,
-    view::{Erase, Key, Row, effect, list, live, memo, when},
+    view::{Erase, Key, Row, effect, list, live, memo, when, words},
 };
 
 /// The button in the top bar, and its panel.
@@ -32,27 +32,52 @@ pub(crate) fn Sharing(thread: ThreadId, head: Memo<Option<Thread>>) -> impl Into
             (true, false) => "Share".to_owned(),
         }
     };
-    let keys = window_event_listener(ev::keydown, move |event| {
-        if event.key() == "Escape" {
-            open.set(false);
-        }
-    });
-    on_cleanup(move || keys.remove());
     let panel = move || view! { <Panel thread own open /> }.erase();
+    // A modal dialog of the browser's own: the page behind it is inert, Escape closes it, and the focus goes in and comes back.
+    let dialog = NodeRef::<html::Dialog>::new();
+    effect(move || {
+        let (Some(dialog), wanted) = (dialog.get(), open.get()) else { return };
+        // After its content is there, for the focus to go into.
+        request_animation_frame(move || match (wanted, dialog.open()) {
+            (true, false) => _ = dialog.show_modal(),
+            (false, true) => dialog.close(),
+            (true, true) | (false, false) => {}
+        });
+    });
     view! {
         <div class="sharing">
             <button
                 type="button"
                 class="button quiet sharing-button"
+                aria-haspopup="dialog"
                 aria-expanded=live(move || open.get().to_string())
                 aria-controls="members"
                 data-present=live(move || (!here.with(Vec::is_empty)).to_string())
-                on:click=move |_| open.update(|open| *open = !*open)
+                on:click=move |_| open.set(true)
             >
                 {Icon::People.view()}
-                <span class="sharing-label">{live(label)}</span>
+                <span class="sharing-label">{words(label)}</span>
             </button>
-            {when(move || open.get(), panel)}
+            <dialog
+                class="sharing-panel"
+                id="members"
+                aria-label="Who takes part"
+                node_ref=dialog
+                on:close=move |_| open.set(false)
+                on:click=move |event| {
+                    // The content covers the dialog: what hits the dialog itself has gone beside it.
+                    let hit = event.target().zip(dialog.get_untracked());
+                    let beside = hit.is_some_and(|(target, dialog)| {
+                        let dialog: &EventTarget = dialog.as_ref();
+                        target == *dialog
+                    });
+                    if beside {
+                        open.set(false);
+                    }
+                }
+            >
+                {when(move || open.get(), panel)}
+            </dialog>
         </div>
     }
     .erase()
@@ -79,15 +104,17 @@ fn Panel(thread: ThreadId, own: Memo<bool>, open: RwSignal<bool>) -> impl IntoVi
     };
     effect(move || spawn_local(async move { show(api::members(thread).await) }));
     let address = NodeRef::<html::Input>::new();
+    let reads_only = NodeRef::<html::Input>::new();
     let add = move || {
         let Some(field) = address.get_untracked() else { return };
         let email = field.value().trim().to_owned();
         if email.is_empty() || busy.get_untracked() {
             return;
         }
+        let viewer = reads_only.get_untracked().is_some_and(|field| field.checked());
         busy.set(true);
         spawn_local(async move {
-            let outcome = api::add_member(thread, email).await;
+            let outcome = api::add_member(thread, email, Some(viewer)).await;
             if outcome.is_ok()
                 && let Some(field) = address.try_get_untracked().flatten()
             {
@@ -112,8 +139,14 @@ fn Panel(thread: ThreadId, own: Memo<bool>, open: RwSignal<bool>) -> impl IntoVi
             let removable = !member.owner && (own.get() || Some(member.id) == me);
             let itself = Some(member.id) == me;
             Row::new(key, move || {
-                let Member { name, email, owner, .. } = member;
-                let about = if owner { "owner".to_owned() } else { email.clone().unwrap_or_default() };
+                let Member { name, email, owner, role, invited, .. } = member;
+                let address = email.clone().unwrap_or_default();
+                let about = match (owner, invited, role == MemberRole::Viewer) {
+                    (true, ..) => "Owner".to_owned(),
+                    (false, true, _) => format!("{address} · invited"),
+                    (false, false, true) => format!("{address} · reads"),
+                    (false, false, false) => address,
+                };
                 let button = removable.then(|| {
                     let (label, address) = if itself { ("Leave", None) } else { ("Remove", email) };
                     view! {
@@ -155,22 +188,32 @@ fn Panel(thread: ThreadId, own: Memo<bool>, open: RwSignal<bool>) -> impl IntoVi
                 <button type="submit" class="button" disabled=live(move || busy.get())>
                     "Add"
                 </button>
+                <label class="member-viewer">
+                    <input type="checkbox" node_ref=reads_only />
+                    "May read only"
+                </label>
             </form>
         }
         .erase()
     };
     view! {
-        <section class="members" id="members" aria-label="Who takes part">
+        <section class="members">
+            <header class="members-head">
+                <h2 class="members-title">"Who takes part"</h2>
+                <button type="button" class="icon-button" aria-label="Close" on:click=move |_| open.set(false)>
+                    {Icon::Cross.view()}
+                </button>
+            </header>
             <ul class="member-list">{list(rows)}</ul>
             <p
                 class="members-status"
                 data-failed=live(move || failed.get().to_string())
                 role="status"
             >
-                {live(move || status.get())}
+                {words(move || status.get())}
             </p>
             {when(move || own.get(), form)}
-            <p class="members-note">"Members see the whole conversation and what is said from now on."</p>
+            <p class="members-note">"Whoever you add is invited: they can read the whole conversation, and take part once they accept."</p>
         </section>
     }
     .erase()

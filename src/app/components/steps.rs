@@ -1,29 +1,48 @@
 //! A step of a run: a thought, a tool call, or a word on progress. One line each; details unfold in place.
 
 use leptos::prelude::*;
-use netra_ws::model::{Object, Step, ToolCall, ToolStatus};
+use netra_ws::{
+    cut::read_cut,
+    model::{Object, Step, ToolCall, ToolStatus},
+};
 use serde_json::Value;
 
-use super::Icon;
+use super::{
+    Icon,
+    tool_data::{Source, ToolData, pretty},
+};
 use crate::app::{
+    sentence::sentence,
     time::duration,
-    view::{Erase, live, memo, part, when},
+    view::{Erase, live, memo, part, when, words},
 };
 
 /// One step.
 #[component]
-pub(crate) fn StepView(#[prop(into)] step: Signal<Option<Step>>) -> impl IntoView {
-    // A step keeps its kind for life, so the element is made once and only its words change.
-    let kind = step.with_untracked(|step| match step {
-        Some(Step::Thinking { .. }) => 0,
-        Some(Step::Tool(_)) => 1,
-        Some(Step::Progress { .. }) | None => 2,
+pub(crate) fn StepView(#[prop(into)] step: Signal<Option<Step>>, source: Source) -> impl IntoView {
+    // Only its words change while it keeps its kind. A snapshot of a later server may have other steps at the same places.
+    let kind = memo(move || {
+        step.with(|step| match step {
+            Some(Step::Thinking { .. }) => Kind::Thought,
+            Some(Step::Tool(_)) => Kind::Tool,
+            Some(Step::Progress { .. }) | None => Kind::Progress,
+            Some(Step::Unknown(_)) => Kind::Unknown,
+        })
     });
-    match kind {
-        0 => view! { <Thought step /> }.erase(),
-        1 => view! { <Tool step /> }.erase(),
-        _ => view! { <Progress step /> }.erase(),
-    }
+    part(move || match kind.get() {
+        Kind::Thought => view! { <Thought step /> }.erase(),
+        Kind::Tool => view! { <Tool step source /> }.erase(),
+        Kind::Progress => view! { <Progress step /> }.erase(),
+        Kind::Unknown => view! { <Unknown step /> }.erase(),
+    })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Thought,
+    Tool,
+    Progress,
+    Unknown,
 }
 
 #[component]
@@ -32,9 +51,11 @@ fn Thought(step: Signal<Option<Step>>) -> impl IntoView {
         Some(Step::Thinking { text, started_at, ended_at, active }) => {
             (text, ended_at.millis_since(started_at), active)
         }
-        Some(Step::Tool(_) | Step::Progress { .. }) | None => (String::new(), 0, false),
+        Some(Step::Tool(_) | Step::Progress { .. } | Step::Unknown(_)) | None => (String::new(), 0, false),
     };
-    let label = live(move || {
+    // A model that shows none of its thoughts had none to show.
+    let has_words = memo(move || !read().0.trim().is_empty());
+    let label = move || {
         let (_, millis, active) = read();
         match millis {
             _ if active => "Thinking".to_owned(),
@@ -42,37 +63,66 @@ fn Thought(step: Signal<Option<Step>>) -> impl IntoView {
             0..100 => "Thought briefly".to_owned(),
             millis => format!("Thought for {}", duration(millis)),
         }
-    });
-    view! {
-        <details class="thought" data-active=live(move || read().2.to_string())>
-            <summary>
-                {Icon::Chevron.with_class("icon chevron")}
-                <span class="thought-label">{label}</span>
-            </summary>
-            <div class="thought-text">{live(move || read().0.trim_end().to_owned())}</div>
-        </details>
-    }
-    .erase()
+    };
+    let thought = move || {
+        view! {
+            <details class="thought" data-active=live(move || read().2.to_string())>
+                <summary>
+                    {Icon::Chevron.with_class("icon chevron")}
+                    <span class="thought-label">{words(label)}</span>
+                </summary>
+                <div class="thought-text" dir="auto">
+                    {words(move || read().0.trim().to_owned())}
+                </div>
+            </details>
+        }
+        .erase()
+    };
+    when(move || has_words.get(), thought)
 }
 
 #[component]
 fn Progress(step: Signal<Option<Step>>) -> impl IntoView {
     let message = move || match step.get() {
         Some(Step::Progress { message, .. }) => message,
-        Some(Step::Thinking { .. } | Step::Tool(_)) | None => String::new(),
+        Some(Step::Thinking { .. } | Step::Tool(_) | Step::Unknown(_)) | None => String::new(),
     };
     let fraction = move || match step.get() {
         Some(Step::Progress { fraction, .. }) => fraction,
-        Some(Step::Thinking { .. } | Step::Tool(_)) | None => None,
+        Some(Step::Thinking { .. } | Step::Tool(_) | Step::Unknown(_)) | None => None,
     };
     view! {
         <p class="progress">
-            <span>{live(message)}</span>
+            <span>{words(move || sentence(&message()))}</span>
             {part(move || match fraction() {
                 Some(fraction) => view! { <progress value=percent(fraction) max="100"></progress> }.erase(),
                 None => ().erase(),
             })}
         </p>
+    }
+    .erase()
+}
+
+/// A step of a kind that this page does not know: that it was taken is said, and what came is there to be read.
+#[component]
+fn Unknown(step: Signal<Option<Step>>) -> impl IntoView {
+    let fields = memo(move || match step.get() {
+        Some(Step::Unknown(fields)) => fields,
+        Some(Step::Thinking { .. } | Step::Tool(_) | Step::Progress { .. }) | None => Object::new(),
+    });
+    let kind = move || fields.with(|fields| fields.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned());
+    view! {
+        <details class="tool" data-status="unknown">
+            <summary>
+                <span class="tool-icon">{Icon::Dash.view()}</span>
+                <span class="tool-name">"Unknown step"</span>
+                <span class="tool-args">{live(kind)}</span>
+                {Icon::Chevron.with_class("icon chevron")}
+            </summary>
+            <div class="tool-detail">
+                <pre class="tool-data" tabindex="0" role="group" aria-label="Data">{live(move || pretty(&Value::Object(fields.get())))}</pre>
+            </div>
+        </details>
     }
     .erase()
 }
@@ -85,10 +135,10 @@ fn percent(fraction: f64) -> u8 {
 }
 
 #[component]
-fn Tool(step: Signal<Option<Step>>) -> impl IntoView {
+fn Tool(step: Signal<Option<Step>>, source: Source) -> impl IntoView {
     let call = memo(move || match step.get() {
         Some(Step::Tool(call)) => Some(call),
-        Some(Step::Thinking { .. } | Step::Progress { .. }) | None => None,
+        Some(Step::Thinking { .. } | Step::Progress { .. } | Step::Unknown(_)) | None => None,
     });
     let with = move |read: fn(&ToolCall) -> String| call.with(|call| call.as_ref().map(read).unwrap_or_default());
     let status = move || call.with(|call| call.as_ref().and_then(|call| call.status));
@@ -96,56 +146,46 @@ fn Tool(step: Signal<Option<Step>>) -> impl IntoView {
         None => Icon::Clock,
         Some(ToolStatus::Ok) => Icon::Check,
         Some(ToolStatus::Error) => Icon::Cross,
-        Some(ToolStatus::Denied | ToolStatus::Interrupted) => Icon::Dash,
+        Some(ToolStatus::Denied | ToolStatus::Interrupted | ToolStatus::Unknown(_)) => Icon::Dash,
     };
-    let has_result = move || status().is_some();
     view! {
         <details class="tool" data-status=live(move || status_name(status()))>
             <summary>
                 <span class="tool-icon">{part(move || icon().view())}</span>
-                <span class="visually-hidden">{live(move || status_name(status()))}</span>
-                <span class="tool-name">{live(move || with(|call| call.tool.clone()))}</span>
-                <span class="tool-args">{live(move || with(|call| brief(&call.arguments)))}</span>
-                <span class="tool-result">{live(move || with(|call| outcome(&call.result)))}</span>
-                <span class="tool-time">{live(move || with(time))}</span>
+                <span class="visually-hidden">{words(move || status_words(status()).to_owned())}</span>
+                <span class="tool-name">{words(move || with(|call| call.tool.clone()))}</span>
+                <span class="tool-args">{words(move || with(|call| brief(&call.arguments)))}</span>
+                <span class="tool-result">{words(move || with(|call| outcome(&call.result)))}</span>
+                <span class="tool-time">{words(move || with(time))}</span>
                 {Icon::Chevron.with_class("icon chevron")}
             </summary>
-            <div class="tool-detail">
-                <h4 class="tool-label">"Arguments"</h4>
-                <pre class="tool-data" tabindex="0">
-                    {live(move || with(|call| pretty(&Value::Object(call.arguments.clone()))))}
-                </pre>
-                {when(
-                    has_result,
-                    move || {
-                        let result = live(move || with(|call| pretty(&call.result)));
-                        view! {
-                            <h4 class="tool-label">"Result"</h4>
-                            <pre class="tool-data" tabindex="0">{result}</pre>
-                        }
-                            .erase()
-                    },
-                )}
-            </div>
+            <ToolData call source />
         </details>
     }
     .erase()
 }
 
 fn status_name(status: Option<ToolStatus>) -> &'static str {
+    status.map_or("running", ToolStatus::as_str)
+}
+
+/// The same in words, for those who do not see the icon.
+fn status_words(status: Option<ToolStatus>) -> &'static str {
     match status {
-        None => "running",
-        Some(ToolStatus::Ok) => "ok",
-        Some(ToolStatus::Error) => "error",
-        Some(ToolStatus::Denied) => "denied",
-        Some(ToolStatus::Interrupted) => "interrupted",
+        None => "Running: ",
+        Some(ToolStatus::Ok) => "Done: ",
+        Some(ToolStatus::Error) => "Failed: ",
+        Some(ToolStatus::Denied) => "Denied: ",
+        Some(ToolStatus::Interrupted) => "Interrupted: ",
+        Some(ToolStatus::Unknown(_)) => "Unknown: ",
     }
 }
 
 fn time(call: &ToolCall) -> String {
     match call.status {
-        None => "running…".to_owned(),
-        Some(ToolStatus::Interrupted) => "interrupted".to_owned(),
+        None => "Running…".to_owned(),
+        Some(ToolStatus::Interrupted) => "Interrupted".to_owned(),
+        Some(ToolStatus::Unknown(word)) => format!("Unknown: {word}"),
         Some(ToolStatus::Ok | ToolStatus::Error | ToolStatus::Denied) => {
             call.duration_ms.map(duration).unwrap_or_default()
         }
@@ -154,6 +194,11 @@ fn time(call: &ToolCall) -> String {
 
 /// The arguments on one line: their values, since their names say little.
 fn brief(arguments: &Object) -> String {
+    if let Some(Value::String(start)) =
+        arguments.get("start").filter(|_| arguments.get("cut") == Some(&Value::Bool(true)))
+    {
+        return start.chars().take(120).collect();
+    }
     let values: Vec<String> = arguments
         .values()
         .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
@@ -164,6 +209,9 @@ fn brief(arguments: &Object) -> String {
 
 /// What came out, on one line.
 fn outcome(result: &Value) -> String {
+    if let Some((bytes, _)) = read_cut(result) {
+        return format!("{} KB", bytes.div_ceil(1024));
+    }
     if let Some(error) = result.get("error").and_then(Value::as_str) {
         return error.chars().take(120).collect();
     }
@@ -174,11 +222,4 @@ fn outcome(result: &Value) -> String {
         };
     }
     result.get("result").and_then(Value::as_str).map(|text| text.chars().take(80).collect()).unwrap_or_default()
-}
-
-fn pretty(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        value => serde_json::to_string_pretty(value).unwrap_or_default(),
-    }
 }

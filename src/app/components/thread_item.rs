@@ -4,12 +4,12 @@ use leptos::{html, prelude::*, task::spawn_local};
 use leptos_router::hooks::{use_location, use_navigate};
 use netra_ws::{ThreadId, model::Thread};
 
-use super::Icon;
+use super::{Icon, thread_list::Found};
 use crate::app::{
-    api,
+    api, keyboard, markdown,
     pages::Layout,
     store::use_store,
-    view::{Erase, effect, live, memo, part, when},
+    view::{Erase, effect, live, memo, part, when, words},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,8 +21,10 @@ enum Mode {
 
 /// One row.
 #[component]
+#[allow(clippy::too_many_lines)]
 pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let layout = expect_context::<Layout>();
+    let found = expect_context::<Found>();
     let href = format!("/t/{id}");
     let pathname = use_location().pathname;
     let active = {
@@ -32,39 +34,46 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let mode = RwSignal::new(Mode::Rest);
     let failure = RwSignal::new(None::<String>);
     let title = memo(move || {
-        thread.with(|thread| if thread.title.is_empty() { "Untitled".to_owned() } else { thread.title.clone() })
+        thread
+            .with(|thread| if thread.title.is_empty() { "Untitled".to_owned() } else { markdown::words(&thread.title) })
     });
     let me = use_store().user().map(|user| user.id);
     let own = memo(move || thread.with(|thread| Some(thread.owner_id) == me));
     let running = memo(move || thread.with(|thread| thread.running));
     let pinned = memo(move || thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
+    let archived = memo(move || thread.with(|thread| thread.archived));
+    let archive = move || if archived.get() { "Take back from the archive" } else { "Archive" };
     let store = StoredValue::new(use_store());
     // The row may be gone when the server answers: what is needed then is taken along.
-    let change = move |title: Option<String>, pinned: Option<bool>| {
+    let change = move |title: Option<String>, pinned: Option<bool>, archived: Option<bool>| {
         let store = store.get_value();
         spawn_local(async move {
-            match api::change_thread(id, title, pinned).await {
+            match api::change_thread(id, title, pinned, archived).await {
                 Ok(thread) => store.put_thread(thread),
                 Err(error) => _ = failure.try_set(Some(api::reason(&error))),
             }
         });
     };
     let navigate = StoredValue::new(use_navigate());
-    let delete = move |_| {
+    let delete = Callback::new(move |()| {
         let (store, navigate, shown) = (store.get_value(), navigate.get_value(), active.get_untracked());
+        // The event that removes the row may come before the answer.
+        let next = neighbour(id);
         spawn_local(async move {
             match api::delete_thread(id).await {
                 Ok(()) => {
                     store.threads.update(|threads| threads.retain(|thread| thread.id != id));
                     if shown {
                         navigate("/", leptos_router::NavigateOptions::default());
+                    } else {
+                        keyboard::focus_next(next);
                     }
                 }
                 Err(error) => _ = failure.try_set(Some(api::reason(&error))),
             }
         });
-    };
+    });
     let input = NodeRef::<html::Input>::new();
     effect(move || {
         if let Some(input) = input.get() {
@@ -76,9 +85,8 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let rename = move || {
         let Some(input) = input.get_untracked() else { return };
         let wanted = input.value().trim().to_owned();
-        mode.set(Mode::Rest);
-        if !wanted.is_empty() && wanted != title.get_untracked() {
-            change(Some(wanted), None);
+        if !wanted.is_empty() && thread.with_untracked(|thread| thread.title != wanted) {
+            change(Some(wanted), None, None);
         }
     };
     // Members look at a thread; its owner alone changes it.
@@ -90,6 +98,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     class="icon-button"
                     aria-label="Rename"
                     title="Rename"
+                    data-action="rename"
                     on:click=move |_| mode.set(Mode::Renaming)
                 >
                     {Icon::Pencil.view()}
@@ -99,16 +108,29 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     class="icon-button"
                     aria-label=live(pin)
                     title=live(pin)
-                    on:click=move |_| change(None, Some(!pinned.get_untracked()))
+                    on:click=move |_| change(None, Some(!pinned.get_untracked()), None)
                 >
                     {Icon::Pin.view()}
                 </button>
                 <button
                     type="button"
                     class="icon-button"
+                    aria-label=live(archive)
+                    title=live(archive)
+                    on:click=move |_| change(None, None, Some(!archived.get_untracked()))
+                >
+                    {part(move || if archived.get() { Icon::Restore.view() } else { Icon::Archive.view() })}
+                </button>
+                <button
+                    type="button"
+                    class="icon-button"
                     aria-label="Delete"
                     title="Delete"
-                    on:click=move |_| mode.set(Mode::Deleting)
+                    data-action="delete"
+                    on:click=move |_| {
+                        mode.set(Mode::Deleting);
+                        keyboard::focus_next(format!("{} [data-action=keep]", row_of(id)));
+                    }
                 >
                     {Icon::Bin.view()}
                 </button>
@@ -122,43 +144,51 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 class="thread-rename"
                 aria-label="New title"
                 maxlength="200"
+                dir="auto"
+                autocomplete="off"
                 node_ref=input
-                prop:value=title.get_untracked()
-                on:keydown=move |event| match event.key().as_str() {
-                    "Enter" => rename(),
-                    "Escape" => mode.set(Mode::Rest),
-                    _ => {}
+                prop:value=thread.with_untracked(|thread| thread.title.clone())
+                on:keydown=move |event| {
+                    if keyboard::composes(&event) {
+                        return;
+                    }
+                    match event.key().as_str() {
+                        "Enter" => {
+                            event.prevent_default();
+                            rename();
+                            rest(id, mode, "rename");
+                        }
+                        "Escape" => {
+                            event.prevent_default();
+                            rest(id, mode, "rename");
+                        }
+                        _ => {}
+                    }
                 }
                 on:blur=move |_| {
                     // Leaving the page blurs the field after its row is gone.
                     if mode.try_get_untracked() == Some(Mode::Renaming) {
                         rename();
+                        mode.set(Mode::Rest);
                     }
                 }
             />
         }
         .erase(),
-        Mode::Deleting => view! {
-            <div class="thread-confirm">
-                <span>"Delete for good?"</span>
-                <button type="button" class="button danger" on:click=delete>
-                    "Delete"
-                </button>
-                <button type="button" class="button" on:click=move |_| mode.set(Mode::Rest)>
-                    "Keep"
-                </button>
-            </div>
-        }
-        .erase(),
+        Mode::Deleting => question(id, mode, delete),
         Mode::Rest => view! {
             <a
                 class="thread-link"
                 href=href.clone()
+                title=live(move || title.get())
                 aria-current=live(move || active.get().then_some("page"))
                 on:click=move |_| layout.leave_sheet()
             >
-                <span class="thread-title">{title}</span>
+                <span class="thread-title" dir="auto">
+                    {words(move || title.get())}
+                </span>
                 {when(move || running.get(), dot)}
+                {part(move || found.excerpt(id).unwrap_or_else(|| ().erase()))}
             </a>
             {when(move || own.get(), actions)}
         }
@@ -167,6 +197,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     view! {
         <li
             class="thread-item"
+            data-thread=id.to_string()
             data-active=live(move || active.get().to_string())
             data-running=live(move || running.get().to_string())
             data-editing=live(move || (mode.get() != Mode::Rest).to_string())
@@ -179,6 +210,51 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         </li>
     }
     .erase()
+}
+
+/// Back to rest, and the focus to where it was: the button that led away, in a row that is made anew.
+fn rest(id: ThreadId, mode: RwSignal<Mode>, button: &str) {
+    mode.set(Mode::Rest);
+    keyboard::focus_next(format!("{} [data-action={button}]", row_of(id)));
+}
+
+/// Whether to delete, asked where the row was.
+fn question(id: ThreadId, mode: RwSignal<Mode>, delete: Callback<()>) -> AnyView {
+    view! {
+        <div
+            class="thread-confirm"
+            role="group"
+            aria-label="Delete this conversation"
+            on:keydown=move |event| {
+                if event.key() == "Escape" {
+                    event.prevent_default();
+                    rest(id, mode, "delete");
+                }
+            }
+        >
+            <span>"Delete for good?"</span>
+            <button type="button" class="button danger" on:click=move |_| delete.run(())>
+                "Delete"
+            </button>
+            <button type="button" class="button" data-action="keep" on:click=move |_| rest(id, mode, "delete")>
+                "Keep"
+            </button>
+        </div>
+    }
+    .erase()
+}
+
+/// Where a thread's row is.
+fn row_of(id: ThreadId) -> String {
+    format!(".thread-item[data-thread=\"{id}\"]")
+}
+
+/// Where the focus goes when this row is gone: to the next conversation, or to the one before, or to a new one.
+fn neighbour(id: ThreadId) -> String {
+    let rows = keyboard::each(".thread-item", "data-thread");
+    let at = rows.iter().position(|row| *row == id.to_string());
+    let near = at.and_then(|at| rows.get(at + 1).or_else(|| rows.get(at.checked_sub(1)?)));
+    near.map_or_else(|| ".new-chat".to_owned(), |id| format!(".thread-item[data-thread=\"{id}\"] .thread-link"))
 }
 
 fn dot() -> AnyView {

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::{Icon, link_status::LinkStatus};
-use crate::app::{pages::Layout, view::Erase};
+use crate::app::{
+    pages::Layout,
+    view::{Erase, live, words},
+};
 
 /// The bar.
 #[component]
@@ -26,8 +29,10 @@ pub(crate) fn Topbar(
             >
                 {Icon::Menu.view()}
             </button>
-            <h1 class="topbar-title">{title}</h1>
-            <span class="topbar-agent">{agent}</span>
+            <h1 class="topbar-title" dir="auto" title=live(move || title.get())>
+                {words(move || title.get())}
+            </h1>
+            <span class="topbar-agent">{words(move || agent.get())}</span>
             {children.map(|children| children())}
             <LinkStatus />
         </header>

@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 
 use crate::app::{
-    room::enumerated,
+    room_view::enumerated,
     store::use_store,
-    view::{Erase, live},
+    view::{Erase, words},
 };
 
 /// One line, empty while nobody types.
@@ -24,7 +24,7 @@ pub(crate) fn Typing() -> impl IntoView {
     };
     view! {
         <p class="typing" role="status">
-            {live(sentence)}
+            {words(sentence)}
         </p>
     }
     .erase()

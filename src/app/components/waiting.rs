@@ -1,28 +1,47 @@
-//! A message on its way: queued, sent, or refused with a way to send it again.
+//! A message on its way: saved and queued, sent, or refused with a way to send it again.
 
 use leptos::prelude::*;
+use netra_ws::{Timestamp, model::Attachment};
 
+use super::{
+    attachments::{attached, told},
+    copying::copy_button,
+    stamp::stamp,
+};
 use crate::app::{
+    keyboard,
+    markdown::plain,
+    sentence::sentence,
     socket::use_socket,
-    store::{Pending, PendingState},
+    store::{Kept, Pending, PendingState},
     view::{Erase, Key, Row},
 };
 
 /// What a person said; the author is named when it is someone else.
-pub(crate) fn said(content: String, author: Option<String>) -> AnyView {
+pub(crate) fn said(content: String, files: &[Attachment], author: Option<String>, at: Timestamp) -> AnyView {
     let author = author.map(|name| view! { <span class="message-author">{name}</span> }.erase());
     view! {
         <article class="message message-user">
             {author}
-            <div class="bubble">{content}</div>
+            {attached(files)}
+            {bubble(&content)}
+            <footer class="message-foot">{stamp(at)} {copy_button("Copy message", move || content.clone())}</footer>
         </article>
     }
     .erase()
 }
 
+/// A person's words, as they were written; addresses among them are links.
+fn bubble(content: &str) -> AnyView {
+    if content.is_empty() {
+        return ().erase();
+    }
+    view! { <div class="bubble" dir="auto" inner_html=plain(content)></div> }.erase()
+}
+
 /// A message on its way, as a row: another state is another row.
 pub(crate) fn waiting_row(item: Pending) -> Row {
-    let key = Key::Id(item.frame.id.uuid(), item.state.name());
+    let key = Key::Id(item.frame.id.uuid(), name(&item));
     Row::new(key, move || view! { <Waiting item /> }.erase())
 }
 
@@ -30,23 +49,43 @@ pub(crate) fn waiting_row(item: Pending) -> Row {
 fn Waiting(item: Pending) -> impl IntoView {
     let socket = use_socket();
     let content = item.content().unwrap_or_default().to_owned();
-    let state = item.state.name();
-    let choice = match &item.state {
-        PendingState::Queued => view! { "queued: it goes out when the connection is back" }.erase(),
-        PendingState::Sent => view! { "sent" }.erase(),
-        PendingState::Failed(error) => {
+    let state = name(&item);
+    let choice = match (&item.state, &item.kept) {
+        (PendingState::Queued, Kept::Saving) => view! { "Saving…" }.erase(),
+        (PendingState::Queued, Kept::Saved) => view! { "Queued: it goes out when the connection is back." }.erase(),
+        (PendingState::Queued, Kept::Unsaved(why)) => {
+            let words =
+                format!("Queued, but this browser does not keep it: {why}. Leave this page open until it is sent.");
+            view! { {words} }.erase()
+        }
+        (PendingState::Sent, _) => view! { "Sent." }.erase(),
+        (PendingState::Failed(error), _) => {
             let (again, frame) = (socket.clone(), item.frame.clone());
             let id = item.frame.id;
             view! {
-                "not sent: "
-                {error.message.clone()}
+                "Not sent: "
+                {sentence(&error.message)}
                 " "
-                <button type="button" class="link-button" on:click=move |_| again.retry(frame.clone())>
-                    "retry"
+                <button
+                    type="button"
+                    class="link-button"
+                    on:click=move |_| {
+                        again.retry(frame.clone());
+                        keyboard::focus_composer();
+                    }
+                >
+                    "Retry"
                 </button>
                 " "
-                <button type="button" class="link-button" on:click=move |_| socket.discard(id)>
-                    "discard"
+                <button
+                    type="button"
+                    class="link-button"
+                    on:click=move |_| {
+                        socket.discard(id);
+                        keyboard::focus_composer();
+                    }
+                >
+                    "Discard"
                 </button>
             }
             .erase()
@@ -54,7 +93,8 @@ fn Waiting(item: Pending) -> impl IntoView {
     };
     view! {
         <article class="message message-user">
-            <div class="bubble">{content}</div>
+            {attached(&told(item.attachments()))}
+            {bubble(&content)}
             <div class="message-state" data-state=state role="status">
                 {choice}
             </div>
@@ -63,12 +103,13 @@ fn Waiting(item: Pending) -> impl IntoView {
     .erase()
 }
 
-impl PendingState {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Failed(_) => "failed",
-        }
+/// What is said of it, in one word. `queued` is a promise that the disk keeps.
+const fn name(item: &Pending) -> &'static str {
+    match (&item.state, &item.kept) {
+        (PendingState::Queued, Kept::Saving) => "saving",
+        (PendingState::Queued, Kept::Saved) => "queued",
+        (PendingState::Queued, Kept::Unsaved(_)) => "unsaved",
+        (PendingState::Sent, _) => "sent",
+        (PendingState::Failed(_), _) => "failed",
     }
 }

@@ -5,7 +5,9 @@ use leptos_router::components::Outlet;
 
 use crate::app::{
     components::Sidebar,
-    view::{Erase, live, when},
+    keyboard,
+    remembered::{SIDEBAR, recall, remember},
+    view::{Erase, effect, live, when},
 };
 
 /// Whether the sidebar is shown: beside the page, and, on a narrow screen, as a sheet over it.
@@ -18,8 +20,8 @@ pub(crate) struct Layout {
 impl Layout {
     /// Shows the sidebar, in whichever form the screen has room for.
     pub(crate) fn open(self) {
-        self.beside.set(true);
-        self.sheet.set(true);
+        self.show();
+        keyboard::focus_next("#sidebar .icon-button");
     }
 
     /// Hides it.
@@ -29,12 +31,39 @@ impl Layout {
             self.sheet.set(false);
         } else {
             self.beside.set(false);
+            remember(SIDEBAR, "closed");
         }
+        keyboard::focus_next(".sidebar-toggle");
     }
 
     /// A choice was made in the sheet.
     pub(crate) fn leave_sheet(self) {
         self.sheet.set(false);
+    }
+
+    /// To the search, from anywhere.
+    fn search(self) {
+        self.show();
+        keyboard::focus_next("#sidebar input[type=search]");
+    }
+
+    fn show(self) {
+        if keyboard::is_narrow() {
+            self.sheet.set(true);
+        } else {
+            self.beside.set(true);
+            remember(SIDEBAR, "open");
+        }
+    }
+
+    /// Takes over what `start.js` has shown before the page was alive.
+    fn recall(self) {
+        if recall(SIDEBAR).as_deref() == Some("closed") {
+            self.beside.set(false);
+        }
+        if let Some(root) = document().document_element() {
+            let _ = root.remove_attribute("data-sidebar");
+        }
     }
 }
 
@@ -43,27 +72,45 @@ impl Layout {
 pub(crate) fn ChatLayout() -> impl IntoView {
     let layout = Layout { beside: RwSignal::new(true), sheet: RwSignal::new(false) };
     provide_context(layout);
+    effect(move || layout.recall());
     let keys = window_event_listener(ev::keydown, move |event| {
-        if event.key() == "Escape" {
+        // What is open in the sheet, such as a title's field, takes its Escape first.
+        let free = !event.default_prevented() && !keyboard::composes(&event);
+        if event.key() == "Escape" && free && layout.sheet.get_untracked() {
+            event.prevent_default();
+            layout.close();
+        } else if (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("k") {
+            event.prevent_default();
+            layout.search();
+        }
+    });
+    // A sheet is for narrow screens; on a wide one nothing would close it.
+    let widths = window_event_listener(ev::resize, move |_| {
+        if layout.sheet.get_untracked() && !keyboard::is_narrow() {
             layout.leave_sheet();
         }
     });
-    on_cleanup(move || keys.remove());
+    on_cleanup(move || {
+        keys.remove();
+        widths.remove();
+    });
     view! {
         <div
             class="shell"
             data-sidebar=live(move || if layout.beside.get() { "open" } else { "closed" })
             data-sheet=live(move || if layout.sheet.get() { "open" } else { "closed" })
         >
-            <a class="skip-link" href="#message">
-                "Skip to the message box"
-            </a>
+            <nav class="skip" aria-label="Skip" inert=live(move || layout.sheet.get())>
+                <a class="skip-link" href="#message">
+                    "Skip to the message box"
+                </a>
+            </nav>
             <Sidebar />
             {when(
                 move || layout.sheet.get(),
-                move || view! { <div class="scrim" on:click=move |_| layout.leave_sheet()></div> }.erase(),
+                move || view! { <div class="scrim" on:click=move |_| layout.close()></div> }.erase(),
             )}
-            <main class="main">
+            <main class="main" inert=live(move || layout.sheet.get())>
                 <Outlet />
             </main>
         </div>

@@ -1,16 +1,22 @@
 //! A new conversation: what the agent can do, four questions that work, and the composer.
 
-use leptos::prelude::*;
+use std::time::Duration;
+
+use leptos::{ev::MouseEvent, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
-use netra_ws::discovery::AgentInfo;
+use netra_ws::{discovery::AgentInfo, model::Attachment};
 
 use crate::app::{
     components::{Composer, Mark, Notices, Topbar, waiting_row},
+    keyboard::is_first,
     socket::use_socket,
-    store::{Pending, use_store},
-    view::{Erase, Key, Row, list, live, memo},
+    store::{Pending, PendingState, use_store},
+    view::{Erase, Key, Row, list, memo, words},
 };
+
+/// For how long an example that was pressed is not pressed again: the second half of a double click.
+const DOUBLE_CLICK: Duration = Duration::from_secs(1);
 
 /// The page.
 #[component]
@@ -28,9 +34,9 @@ pub(crate) fn HomePage() -> impl IntoView {
     let field = move |read: fn(AgentInfo) -> String| agent.get().map(read).unwrap_or_default();
     let here = StoredValue::new(true);
     on_cleanup(move || here.set_value(false));
-    let send = Callback::new(move |content: String| {
+    let send = Callback::new(move |(content, files): (String, Vec<Attachment>)| {
         let navigate = navigate.clone();
-        socket.start(content, agent.get_untracked().map(|agent| agent.name), move |thread| {
+        socket.start(content, files, agent.get_untracked().map(|agent| agent.name), move |thread| {
             // Whoever has gone elsewhere meanwhile is not pulled back; the conversation is in the sidebar.
             if here.try_get_value() == Some(true) {
                 navigate(&format!("/t/{thread}"), NavigateOptions::default());
@@ -42,10 +48,25 @@ pub(crate) fn HomePage() -> impl IntoView {
         let starts = |item: &Pending| item.frame.thread_id.is_none() && item.content().is_some();
         pending.get().into_iter().filter(starts).map(waiting_row).collect()
     };
+    let pressed = StoredValue::new(None::<String>);
+    let known = store.pending.clone();
+    let ask = Callback::new(move |example: String| {
+        // Pressed twice, or pressed again while the first waits for the server: it is one conversation.
+        let starts =
+            |item: &Pending| item.content() == Some(&example) && !matches!(item.state, PendingState::Failed(_));
+        if pressed.with_value(|pressed| pressed.as_deref() == Some(&*example))
+            || known.with_untracked(|known| known.iter().any(starts))
+        {
+            return;
+        }
+        pressed.set_value(Some(example.clone()));
+        set_timeout(move || _ = pressed.try_set_value(None), DOUBLE_CLICK);
+        send.run((example, Vec::new()));
+    });
     let examples = move || {
         let row = |example: String| {
             let key = Key::Name(example.clone());
-            Row::new(key, move || view! { <Example example send /> }.erase())
+            Row::new(key, move || view! { <Example example ask /> }.erase())
         };
         agent.get().map(|agent| agent.examples).unwrap_or_default().into_iter().map(row).collect()
     };
@@ -56,7 +77,7 @@ pub(crate) fn HomePage() -> impl IntoView {
         <div class="welcome">
             <Mark class="mark mark-large" />
             <h2 class="welcome-title">"What would you like to know?"</h2>
-            <p class="welcome-text">{live(move || field(|agent| agent.description))}</p>
+            <p class="welcome-text">{words(move || field(|agent| agent.description))}</p>
             <ul class="examples">
                 {list(examples)}
             </ul>
@@ -76,11 +97,16 @@ pub(crate) fn HomePage() -> impl IntoView {
 }
 
 #[component]
-fn Example(example: String, send: Callback<String>) -> impl IntoView {
+fn Example(example: String, ask: Callback<String>) -> impl IntoView {
     let content = example.clone();
+    let press = move |event: MouseEvent| {
+        if is_first(&event) {
+            ask.run(content.clone());
+        }
+    };
     view! {
         <li>
-            <button type="button" class="example" on:click=move |_| send.run(content.clone())>
+            <button type="button" class="example" on:click=press>
                 <span class="example-text">{example}</span>
             </button>
         </li>

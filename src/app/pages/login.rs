@@ -5,10 +5,11 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::app::{
-    api::{DevLogin, Login, Register, reason},
+    api::{DevLogin, Login, Register, ResetPassword, reason},
     components::Mark,
+    next,
     store::use_store,
-    view::{Erase, effect, live, memo, part, when},
+    view::{Erase, Live, effect, live, memo, part, when},
 };
 
 /// The page. Forms work before the page is alive, too: they post to the same functions.
@@ -19,7 +20,12 @@ pub(crate) fn LoginPage() -> impl IntoView {
     let (dev, password) = (has("dev"), has("password"));
     let query = use_query_map();
     let registering = memo(move || query.with(|query| query.get("mode").as_deref() == Some("register")));
-    let title = move || if registering.get() { "Create an account" } else { "Sign in" };
+    let resetting = memo(move || query.with(|query| query.get("mode").as_deref() == Some("reset")));
+    let title = move || match (registering.get(), resetting.get()) {
+        (true, _) => "Create an account",
+        (_, true) => "Set a new password",
+        (false, false) => "Sign in",
+    };
     view! {
         <Title text=title />
         <main class="auth">
@@ -29,10 +35,15 @@ pub(crate) fn LoginPage() -> impl IntoView {
                     <span>"Netra"</span>
                 </span>
                 <h1 class="auth-title">{live(title)}</h1>
-                {part(move || match (password, registering.get()) {
-                    (true, true) => view! { <RegisterForm /> }.erase(),
-                    (true, false) => view! { <LoginForm /> }.erase(),
-                    (false, _) => ().erase(),
+                {part(move || match query.with(|query| query.get("refused").as_deref().and_then(sentence)) {
+                    Some(words) => view! { <p class="form-error" role="alert">{words}</p> }.erase(),
+                    None => ().erase(),
+                })}
+                {part(move || match (password, registering.get(), resetting.get()) {
+                    (true, true, _) => view! { <RegisterForm /> }.erase(),
+                    (true, _, true) => view! { <ResetForm /> }.erase(),
+                    (true, false, false) => view! { <LoginForm /> }.erase(),
+                    (false, ..) => ().erase(),
                 })}
                 {when(move || dev, || view! { <DevForm /> }.erase())}
             </div>
@@ -41,13 +52,40 @@ pub(crate) fn LoginPage() -> impl IntoView {
     .erase()
 }
 
-/// Goes to the chat with a fresh page once signed in: it carries what the signed-in user needs.
+/// Goes where the user wanted to with a fresh page once signed in: it carries what the signed-in user needs.
 fn enter_when_done<T: Send + Sync + 'static>(done: Signal<Option<Result<T, ServerFnError>>>) {
+    let wanted = wanted();
     effect(move || {
-        if done.with(|done| matches!(done, Some(Ok(_)))) && window().location().assign("/").is_err() {
+        if done.with(|done| matches!(done, Some(Ok(_)))) && window().location().assign(&wanted()).is_err() {
             leptos::logging::error!("the chat cannot be opened");
         }
     });
+}
+
+/// What a form without scripts is told about its last try. The address carries a status and no words: anyone can write one.
+fn sentence(status: &str) -> Option<&'static str> {
+    match status {
+        "401" => Some("the e-mail address or the password is wrong"),
+        "403" => Some("that is closed here, or the invitation was used already"),
+        "404" => Some("this link was used already, or its time is over"),
+        "409" => Some("there is an account with this e-mail address already"),
+        "429" => Some("too many tries; wait a little"),
+        "400" => Some("the address, the name or the password cannot be used"),
+        "500" | "503" => Some("something broke on the server; try again"),
+        _ => None,
+    }
+}
+
+/// Where the user was on the way to.
+fn wanted() -> impl Fn() -> String {
+    let query = use_query_map();
+    move || next::accept(query.with_untracked(|query| query.get(next::NAME)).as_deref()).to_owned()
+}
+
+/// The other form, with the way kept.
+fn other_form(mode: &'static str) -> Live<String> {
+    let query = use_query_map();
+    live(move || next::login(mode, &query.with(|query| query.get(next::NAME)).unwrap_or_default()))
 }
 
 #[component]
@@ -66,6 +104,8 @@ fn FormError<T: Send + Sync + 'static>(done: Signal<Option<Result<T, ServerFnErr
 
 #[component]
 fn LoginForm() -> impl IntoView {
+    let registration = use_store().discovery.get_untracked().auth.registration;
+    let open = registration.is_none_or(|mode| mode == "open");
     let action = ServerAction::<Login>::new();
     let done = Signal::from(action.value());
     enter_when_done(done);
@@ -79,25 +119,43 @@ fn LoginForm() -> impl IntoView {
                 <span class="field-label">"Password"</span>
                 <input type="password" name="password" autocomplete="current-password" required />
             </label>
+            // Also for browsers without scripts, so it is always there.
+            <details class="auth-code">
+                <summary>"I have a second factor"</summary>
+                <label class="field">
+                    <span class="field-label">"Code of your app, or a recovery code"</span>
+                    <input type="text" name="code" autocomplete="one-time-code" />
+                </label>
+            </details>
             <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
                 "Sign in"
             </button>
         </ActionForm>
         <FormError done />
-        <div class="auth-alt">
-            <a href="/login?mode=register">"Create an account"</a>
-        </div>
+        {when(
+            move || open,
+            move || {
+                view! {
+                    <div class="auth-alt">
+                        <a href=other_form("mode=register")>"Create an account"</a>
+                    </div>
+                }
+                .erase()
+            },
+        )}
     }
     .erase()
 }
 
 #[component]
 fn RegisterForm() -> impl IntoView {
+    let invitation = use_query_map().with_untracked(|query| query.get("invitation")).unwrap_or_default();
     let action = ServerAction::<Register>::new();
     let done = Signal::from(action.value());
     enter_when_done(done);
     view! {
         <ActionForm action attr:class="auth-form">
+            <input type="hidden" name="invitation" value=invitation />
             <label class="field">
                 <span class="field-label">"Name"</span>
                 <input type="text" name="name" autocomplete="name" maxlength="100" />
@@ -116,7 +174,33 @@ fn RegisterForm() -> impl IntoView {
         </ActionForm>
         <FormError done />
         <div class="auth-alt">
-            <a href="/login">"Sign in instead"</a>
+            <a href=other_form("")>"Sign in instead"</a>
+        </div>
+    }
+    .erase()
+}
+
+#[component]
+fn ResetForm() -> impl IntoView {
+    let link = use_query_map().with_untracked(|query| query.get("link")).unwrap_or_default();
+    let action = ServerAction::<ResetPassword>::new();
+    let done = Signal::from(action.value());
+    let changed = memo(move || done.with(|done| matches!(done, Some(Ok(())))));
+    view! {
+        <ActionForm action attr:class="auth-form">
+            <input type="hidden" name="link" value=link />
+            <label class="field">
+                <span class="field-label">"New password"</span>
+                <input type="password" name="password" autocomplete="new-password" minlength="8" required />
+            </label>
+            <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
+                "Set password"
+            </button>
+        </ActionForm>
+        <FormError done />
+        {when(move || changed.get(), || view! { <p role="status">"Your password is set. Sign in with it."</p> }.erase())}
+        <div class="auth-alt">
+            <a href="/login">"Sign in"</a>
         </div>
     }
     .erase()

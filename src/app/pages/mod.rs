@@ -1,13 +1,17 @@
 //! Pages, one a file.
 
+mod account;
 mod chat;
 mod home;
 mod login;
 mod not_found;
+mod settings;
 mod thread;
 
+pub(crate) use account::AccountPage;
 pub(crate) use chat::{ChatLayout, Layout};
 pub(crate) use home::HomePage;
 pub(crate) use login::LoginPage;
-pub(crate) use not_found::NotFoundPage;
+pub(crate) use not_found::{NotFoundPage, UnknownPage};
+pub(crate) use settings::SettingsPage;
 pub(crate) use thread::ThreadPage;

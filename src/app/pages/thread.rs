@@ -1,16 +1,17 @@
 //! A conversation.
 
-use leptos::prelude::*;
+use leptos::{ev, prelude::*};
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use netra_ws::{ThreadId, session::Link};
+use netra_ws::{ThreadId, model::Attachment, session::Link};
 
 use super::NotFoundPage;
 use crate::app::{
-    components::{Composer, MessageList, Notices, Sharing, Topbar, Typing},
+    components::{Composer, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work},
+    keyboard, markdown, next,
     socket::use_socket,
     store::use_store,
-    view::{Erase, effect, memo, part},
+    view::{Erase, effect, memo, part, when},
 };
 
 /// The page: the conversation that the address names.
@@ -33,7 +34,8 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         let store = store.clone();
         memo(move || store.head())
     };
-    let title = memo(move || head.get().map(|thread| thread.title).unwrap_or_default());
+    let title =
+        memo(move || head.with(|head| head.as_ref().map(|head| markdown::words(&head.title))).unwrap_or_default());
     let agent = memo(move || head.get().map(|thread| thread.agent).unwrap_or_default());
     let agent_title = {
         let discovery = app.discovery.clone();
@@ -74,8 +76,23 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     on_cleanup(move || leaving.leave_room(thread));
     let types = socket.clone();
     let typing = Callback::new(move |typing| types.types(thread, typing));
+    let signed_out = {
+        let link = app.link.clone();
+        memo(move || link.get() == Link::SignedOut)
+    };
     let chosen = RwSignal::new(None::<String>);
-    let send = Callback::new(move |content: String| socket.say(thread, content, chosen.get_untracked()));
+    let work = work(thread);
+    let keys = window_event_listener(ev::keydown, move |event| {
+        if keyboard::escapes(&event) && work.on.get_untracked() {
+            event.prevent_default();
+            work.stop.run(());
+            keyboard::focus_composer();
+        }
+    });
+    on_cleanup(move || keys.remove());
+    let send = Callback::new(move |(content, files): (String, Vec<Attachment>)| {
+        socket.say(thread, content, files, chosen.get_untracked());
+    });
     part(move || {
         if gone.get() {
             return view! { <NotFoundPage /> }.erase();
@@ -86,12 +103,41 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
                 <Sharing thread head />
             </Topbar>
             <Notices />
+            {when(move || signed_out.get(), move || signed_out_view(thread))}
             <MessageList thread />
+            <Spoken thread />
             <div class="dock">
                 <Typing />
-                <Composer thread=Some(thread) agent chosen typing send />
+                <Composer thread=Some(thread) agent chosen typing work send />
             </div>
         }
         .erase()
     })
+}
+
+/// What works in the thread, and how to stop it.
+fn work(thread: ThreadId) -> Work {
+    let socket = use_socket();
+    let store = use_store().thread(thread);
+    let run = memo(move || store.working());
+    let stop = Callback::new(move |()| {
+        if let Some(run) = run.get_untracked() {
+            socket.stop(thread, run);
+        }
+    });
+    Work { on: memo(move || run.get().is_some()), stop }
+}
+
+/// What stands in place of the conversation once the reader is no longer signed in.
+fn signed_out_view(thread: ThreadId) -> AnyView {
+    view! {
+        <div class="page signed-out">
+            <h2>"You are signed out"</h2>
+            <p>"The conversation is shown again once you have signed in. What you have typed is kept."</p>
+            <a class="button primary" href=next::login("", &format!("/t/{thread}")) rel="external">
+                "Sign in"
+            </a>
+        </div>
+    }
+    .erase()
 }

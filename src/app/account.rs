@@ -1,0 +1,175 @@
+//! Server functions of one's own account, over the same services as `/api/account`, `/api/sessions` and `/api/tokens`.
+
+// The macro makes a struct of each function's arguments, with fields that cannot carry docs.
+#![allow(missing_docs)]
+
+use leptos::prelude::*;
+use netra_ws::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "ssr")]
+use super::api::backend;
+
+/// An account as its owner sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// The sign-in address; empty for the developer, who has no password.
+    pub email: String,
+    /// Recovery codes that are left, where signing in takes a second factor.
+    pub codes_left: Option<u64>,
+    /// The newest first.
+    pub sign_ins: Vec<SignInView>,
+    /// The oldest first.
+    pub tokens: Vec<TokenView>,
+}
+
+/// A sign-in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignInView {
+    /// Names it.
+    pub id: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// What the browser called itself, and where it was.
+    pub place: String,
+    /// When it was used last.
+    pub last_used_at: Timestamp,
+}
+
+/// A program's token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// Names it.
+    pub id: String,
+    /// What it is for, and what it may do.
+    pub about: String,
+}
+
+/// A second factor that is being set up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecretView {
+    /// To be typed into the app.
+    pub secret: String,
+    /// For apps on this device.
+    pub uri: String,
+}
+
+/// The account of whoever asks.
+#[server(prefix = "/fn", endpoint = "account")]
+pub async fn account() -> Result<AccountView, ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let security = &state.security;
+    let sign_ins = security.sign_ins(&identity).await.map_err(backend::failed)?;
+    let tokens = security.api_tokens(&identity).await.map_err(backend::failed)?;
+    Ok(AccountView {
+        email: identity.user.email.clone().unwrap_or_default(),
+        codes_left: security.has_second_factor(identity.user.id).await.map_err(backend::failed)?,
+        sign_ins: sign_ins
+            .into_iter()
+            .map(|sign_in| SignInView {
+                id: sign_in.id,
+                current: sign_in.current,
+                place: [sign_in.device, sign_in.address].into_iter().flatten().collect::<Vec<_>>().join(" · "),
+                last_used_at: sign_in.last_used_at,
+            })
+            .collect(),
+        tokens: tokens
+            .into_iter()
+            .map(|token| TokenView {
+                id: token.id.to_string(),
+                about: format!("{} · {}", token.name, token.scope.as_str()),
+            })
+            .collect(),
+    })
+}
+
+/// Changes the password, and ends all other sign-ins.
+#[server(prefix = "/fn", endpoint = "change-password")]
+pub async fn change_password(current: String, new: String) -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    state.security.change_password(&identity, &visitor, &current, &new).await.map_err(backend::failed)?;
+    backend::close_sockets(&state, &identity);
+    Ok(())
+}
+
+/// Ends a sign-in, or all but the one that asks.
+#[server(prefix = "/fn", endpoint = "end-sign-in")]
+pub async fn end_sign_in(id: Option<String>) -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    match id {
+        Some(id) => state.security.end_sign_in(&identity, &visitor, &id).await,
+        None => state.security.end_other_sign_ins(&identity, &visitor).await.map(drop),
+    }
+    .map_err(backend::failed)?;
+    backend::close_sockets(&state, &identity);
+    Ok(())
+}
+
+/// Begins to set up a second factor.
+#[server(prefix = "/fn", endpoint = "begin-second-factor")]
+pub async fn begin_second_factor(password: String) -> Result<SecretView, ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    let begun = state.security.begin_second_factor(&identity, &visitor, &password).await.map_err(backend::failed)?;
+    Ok(SecretView { secret: begun.secret, uri: begun.uri })
+}
+
+/// Confirms it; the recovery codes.
+#[server(prefix = "/fn", endpoint = "confirm-second-factor")]
+pub async fn confirm_second_factor(code: String) -> Result<Vec<String>, ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    let codes = state.security.confirm_second_factor(&identity, &visitor, &code).await.map_err(backend::failed)?;
+    Ok(codes.recovery_codes)
+}
+
+/// Ends it.
+#[server(prefix = "/fn", endpoint = "end-second-factor")]
+pub async fn end_second_factor(password: String) -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    state.security.end_second_factor(&identity, &visitor, &password).await.map_err(backend::failed)
+}
+
+/// Makes a token that may take part; its secret.
+#[server(prefix = "/fn", endpoint = "make-token")]
+pub async fn make_token(name: String) -> Result<String, ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    let wanted =
+        crate::server::auth::WantedToken { name: &name, scope: crate::server::store::Scope::Chat, days: Some(90) };
+    let made = state.security.make_api_token(&identity, &visitor, wanted).await.map_err(backend::failed)?;
+    Ok(made.token)
+}
+
+/// Revokes a token.
+#[server(prefix = "/fn", endpoint = "revoke-token")]
+pub async fn revoke_token(id: uuid::Uuid) -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    state.security.revoke_api_token(&identity, &visitor, id).await.map_err(backend::failed)?;
+    backend::close_sockets(&state, &identity);
+    Ok(())
+}
+
+/// Closes the account; when it is deleted.
+#[server(prefix = "/fn", endpoint = "close-account")]
+pub async fn close_account(password: String) -> Result<Timestamp, ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    let grace = state.config.account_grace;
+    let at = state.security.close_account(&identity, &visitor, &password, grace).await.map_err(backend::failed)?;
+    backend::close_sockets(&state, &identity);
+    Ok(at)
+}

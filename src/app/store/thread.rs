@@ -1,0 +1,173 @@
+//! One thread: its state, and what tells views of changes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use leptos::prelude::*;
+use netra_ws::{
+    RunId, ServerFrame, ThreadState,
+    frame::Place,
+    history::Earlier,
+    model::{Run, Thread},
+    state::Applied,
+};
+
+/// A thread that the page shows or has shown.
+#[derive(Clone)]
+pub(crate) struct ThreadStore {
+    inner: Arc<ThreadInner>,
+    /// The server says that there is no such thread.
+    pub(crate) gone: ArcRwSignal<bool>,
+}
+
+struct ThreadInner {
+    state: RwLock<ThreadState>,
+    /// Messages and the list of runs.
+    structure: ArcTrigger,
+    /// Title and settings.
+    head: ArcTrigger,
+    /// Anything, once per frame: for scrolling.
+    any: ArcTrigger,
+    runs: Mutex<HashMap<RunId, ArcTrigger>>,
+    changes: Mutex<Changes>,
+}
+
+/// What changed since the last animation frame.
+#[derive(Default)]
+struct Changes {
+    scheduled: bool,
+    structure: bool,
+    head: bool,
+    runs: HashSet<RunId>,
+}
+
+impl ThreadStore {
+    pub(super) fn new(state: ThreadState) -> Self {
+        Self {
+            inner: Arc::new(ThreadInner {
+                state: RwLock::new(state),
+                structure: ArcTrigger::new(),
+                head: ArcTrigger::new(),
+                any: ArcTrigger::new(),
+                runs: Mutex::default(),
+                changes: Mutex::default(),
+            }),
+            gone: ArcRwSignal::new(false),
+        }
+    }
+
+    fn read<T>(&self, view: impl FnOnce(&ThreadState) -> T) -> T {
+        view(&self.inner.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Messages and runs; follows additions.
+    pub(crate) fn with_structure<T>(&self, view: impl FnOnce(&ThreadState) -> T) -> T {
+        self.inner.structure.track();
+        self.read(view)
+    }
+
+    /// Title and settings; follows them.
+    pub(crate) fn head(&self) -> Option<Thread> {
+        self.inner.head.track();
+        self.read(|state| state.thread.clone())
+    }
+
+    /// One run; follows it.
+    pub(crate) fn with_run<T>(&self, id: RunId, view: impl FnOnce(&Run) -> T) -> Option<T> {
+        self.run_trigger(id).track();
+        self.read(|state| state.run(id).map(view))
+    }
+
+    /// The run that a Stop means: the oldest that has not ended. Follows any change.
+    pub(crate) fn working(&self) -> Option<RunId> {
+        self.inner.any.track();
+        self.read(|state| state.active_runs().next().map(|run| run.run_id))
+    }
+
+    /// How many messages are held.
+    pub(super) fn len(&self) -> usize {
+        self.read(|state| state.messages.len())
+    }
+
+    /// Where the messages before the oldest known one are; none when that is the first of all.
+    pub(crate) fn earlier_cursor(&self) -> Option<String> {
+        self.read(|state| state.earlier_cursor.clone())
+    }
+
+    /// Puts a page of older messages before what is known, and shows it at once.
+    pub(crate) fn prepend(&self, cursor: &str, page: Earlier) {
+        let changed = self.inner.state.write().unwrap_or_else(PoisonError::into_inner).prepend(cursor, page);
+        if changed {
+            self.inner.structure.notify();
+        }
+    }
+
+    /// The cursor to resume from; nothing before the first snapshot.
+    pub(crate) fn cursor(&self) -> Option<(String, u64)> {
+        self.read(|state| state.thread.is_some().then(|| (state.epoch.clone(), state.seq)))
+    }
+
+    /// Moves over an event that this page does not know.
+    pub(super) fn skip(&self, place: &Place) {
+        self.inner.state.write().unwrap_or_else(PoisonError::into_inner).skip(place);
+    }
+
+    fn run_trigger(&self, id: RunId) -> ArcTrigger {
+        self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone()
+    }
+
+    pub(super) fn apply(&self, frame: &ServerFrame) {
+        let applied = self.inner.state.write().unwrap_or_else(PoisonError::into_inner).apply(frame);
+        let mut changes = self.changes();
+        match applied {
+            Applied::Nothing => return,
+            // The session lets nothing through that is not next in line; a hole here would be a fault worth seeing.
+            Applied::Gap => {
+                leptos::logging::error!("an event of thread {:?} is out of line", frame.thread_id);
+                return;
+            }
+            Applied::Thread => changes.head = true,
+            Applied::Structure => {
+                changes.structure = true;
+                changes.head = true;
+                let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
+                changes.runs.extend(runs.keys().copied());
+            }
+            Applied::Run(run) => _ = changes.runs.insert(run),
+        }
+        if !std::mem::replace(&mut changes.scheduled, true) {
+            drop(changes);
+            let this = self.clone();
+            request_animation_frame(move || this.notify());
+        }
+    }
+
+    /// Empties it and tells the views, at once.
+    #[cfg(not(feature = "ssr"))]
+    pub(super) fn clear(&self) {
+        *self.inner.state.write().unwrap_or_else(PoisonError::into_inner) = ThreadState::default();
+        let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        *self.changes() = Changes { scheduled: true, structure: true, head: true, runs };
+        self.notify();
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notify(&self) {
+        let changes = std::mem::take(&mut *self.changes());
+        if changes.structure {
+            self.inner.structure.notify();
+        }
+        if changes.head {
+            self.inner.head.notify();
+        }
+        for run in changes.runs {
+            self.run_trigger(run).notify();
+        }
+        self.inner.any.notify();
+    }
+}
