@@ -4,42 +4,69 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(CURDIR)/node_modules/.bin:$(HOME)/.cargo/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
+# Sides of the release build that are built at a time: 2 take 6 GB of memory.
+JOBS ?= 2
 
-.PHONY: run build watch bench test test-long setup browser lint unit e2e clients fmt clean
+.PHONY: run build page library watch bench bench-ui lighthouse test test-long setup setup-watch browser faketime strace lint unit e2e one-file clients fmt clean
 
 run: build ## Build and serve on 127.0.0.1:3000
 	./target/release/netra serve
 
-build: setup ## Release build: target/release/netra and target/site
-	@echo "netra: release build; about 13 minutes the first time"
-	cargo leptos build --release
-	node tools/precompress.mjs target/site
+build: setup ## One file with everything in it: target/release/netra
+	@echo "netra: release build; about 10 minutes the first time"
+	@# The page and the server have no crate in common that is compiled alike; together they keep every core busy to the end.
+	@$(MAKE) --no-print-directory -j$(JOBS) page library
+	cargo rustc --release --features ssr --bin netra -- --cfg netra_page
 
-watch: setup ## Rebuild and reload on every change
+page:
+	node tools/page.mjs release
+
+library:
+	cargo build --release --features ssr --lib
+
+watch: setup setup-watch ## Rebuild and reload on every change
 	cargo leptos watch
 
-test: setup browser lint e2e clients unit ## Everything; ends with the Rust tests
+test: setup browser faketime strace lint e2e clients unit ## Everything; ends with the Rust tests
 
-test-long: setup browser ## The same faults for longer, with figures
-	@echo "netra: the long tests; about 30 minutes"
-	cargo leptos build
+test-long: setup browser faketime strace one-file ## The same faults for longer, with figures
+	@echo "netra: the long tests; about 90 minutes"
 	NETRA_TEST_LONG=1 npm run --silent e2e
 	NETRA_TEST_LONG=1 NETRA_SIM_HISTORIES=100000 cargo test --workspace --features ssr -- --nocapture
+	./tools/fuzz.sh
 
 bench: build ## Load tests and a comparison; see docs/benchmarks.md
 	@echo "netra: load tests; about 10 minutes"
 	cargo build --release -p netra-load
 	./target/release/netra-load bench --out target/benchmarks.json
 
+bench-ui: build browser ## The page's budgets, measured in Chromium; see docs/page.md
+	@echo "netra: the page's budgets; about 5 minutes"
+	NETRA_BIN=target/release/netra npx playwright test --config end2end/bench.config.ts
+
+lighthouse: build browser ## Lighthouse over three pages; fails under 95
+	@echo "netra: Lighthouse; about 3 minutes, and a download the first time"
+	node tools/lighthouse.mjs
+
 setup: node_modules/.package-lock.json
 	@./tools/setup.sh
+
+setup-watch:
+	@./tools/setup.sh watch
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@echo "netra: installing npm packages; a few seconds"
 	npm ci --no-audit --no-fund
+	node tools/vendor.mjs
 
 browser:
 	@./tools/browser.sh
+
+faketime:
+	@./tools/faketime.sh
+
+strace:
+	@./tools/strace.sh
 
 lint:
 	cargo fmt --all --check
@@ -51,10 +78,15 @@ lint:
 	@echo "netra: clippy, browser side; about 1 minute the first time"
 	cargo clippy --lib --features hydrate --target wasm32-unknown-unknown -- -D warnings
 
-e2e:
-	@echo "netra: development build of both sides; about 4 minutes the first time"
-	cargo leptos build
+e2e: one-file
 	npm run --silent e2e
+
+one-file: ## Development build of both sides; target/one-file/netra carries the page as a release does
+	@echo "netra: development build of both sides; about 4 minutes the first time"
+	node tools/page.mjs embed
+	cargo rustc --features ssr --bin netra -- --cfg netra_page
+	mkdir -p target/one-file && cp target/debug/netra target/one-file/netra
+	cargo build --features ssr
 
 clients: clients/typescript/node_modules/.package-lock.json
 	@echo "netra: the TypeScript client and the Python example against a real server; about 1 minute"

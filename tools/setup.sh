@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Installs what building needs and is missing: the wasm target, wasm-bindgen's CLI and cargo-leptos.
+# Installs what building needs and is missing: the wasm target; with `watch`, also wasm-bindgen's CLI and cargo-leptos.
 set -eu
-
-# wasm-bindgen's CLI must have the lock file's version; cargo-leptos 0.3.8 is the newest for this Rust.
-BINDGEN=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
-LEPTOS=0.3.8
 
 if ! rustup target list --installed | grep -qx wasm32-unknown-unknown; then
   echo "netra: adding the wasm target; a few seconds"
   rustup target add wasm32-unknown-unknown
 fi
+
+[ "${1-}" = watch ] || exit 0
+
+# wasm-bindgen's CLI must have the lock file's version; cargo-leptos 0.3.8 is the newest for this Rust.
+BINDGEN=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
+LEPTOS=0.3.8
 
 if [ "$(wasm-bindgen --version 2>/dev/null | cut -d' ' -f2)" != "$BINDGEN" ]; then
   echo "netra: installing wasm-bindgen-cli $BINDGEN; about 2 minutes"

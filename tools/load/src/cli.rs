@@ -30,6 +30,10 @@ pub(crate) enum Command {
     Slow(Options),
     /// Many users with threads of their own: nobody sees another's.
     Users(Options),
+    /// A thousand conversations whose models speak at once.
+    Agents(Options),
+    /// As many durable events a second as come in time, beside a bare SQLite loop and durable-streams-server.
+    Durable(Options),
     /// The same fan-out through Netra, a bare axum loop, Socket.IO and ws.
     Compare(Options),
     /// Everything above with the sizes of the budgets.
@@ -44,6 +48,16 @@ pub(crate) enum Command {
     /// A process with a part of the clients; started by the others.
     #[command(hide = true)]
     Worker,
+    /// A loop that writes rows and syncs them; started by `durable`.
+    #[command(hide = true)]
+    Rows {
+        /// The database's file.
+        database: PathBuf,
+        /// Threads, of which each commit has a row.
+        threads: usize,
+        /// How long it takes.
+        seconds: u64,
+    },
 }
 
 /// Sizes of a scenario. What is not given has a default that depends on the scenario.
@@ -70,6 +84,9 @@ pub(crate) struct Options {
     /// Processes that hold the clients, at least; more are started when one may not open enough files.
     #[arg(long)]
     pub(crate) workers: Option<usize>,
+    /// Without the servers and loops that a scenario is compared with.
+    #[arg(long)]
+    pub(crate) alone: bool,
     /// Prints JSON in place of the table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -105,6 +122,9 @@ pub(crate) struct Target {
     /// The server to start; target/release/netra, else target/debug/netra.
     #[arg(long)]
     pub(crate) server_bin: Option<PathBuf>,
+    /// What its commits outlive: `power` or `process`; `power` unless it is said.
+    #[arg(long)]
+    pub(crate) durability: Option<String>,
     /// A server that runs already, for `idle`. Its memory and CPU time are then not known.
     #[arg(long, requires = "token")]
     pub(crate) url: Option<String>,

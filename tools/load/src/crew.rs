@@ -50,6 +50,8 @@ pub(crate) struct Totals {
     pub(crate) bytes: u64,
     /// From commit to delivery.
     pub(crate) delays: Delays,
+    /// From the model's writing a piece to its delivery.
+    pub(crate) ways: Delays,
     /// From the mark's moment until ready again.
     pub(crate) resumes: Delays,
     /// Sockets that were lost.
@@ -128,13 +130,15 @@ impl Crew {
         self.tell(&Order::Take).await?;
         let mut totals = Totals::default();
         for worker in &mut self.workers {
-            let Report::Window(Window { delivered, bytes, delays, resumes, losses, cpu_us }) = worker.answer().await?
+            let Report::Window(Window { delivered, bytes, delays, ways, resumes, losses, cpu_us }) =
+                worker.answer().await?
             else {
                 return Err("a worker answered something else".into());
             };
             totals.delivered += delivered;
             totals.bytes += bytes;
             totals.delays.add(&delays);
+            totals.ways.add(&ways);
             totals.resumes.add(&resumes);
             totals.losses += losses;
             totals.cpu_us += cpu_us;

@@ -44,6 +44,11 @@ impl Delays {
         ms(self.0.value_at_quantile(part))
     }
 
+    /// How many were recorded.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
     /// The longest, in milliseconds.
     pub(crate) fn max_ms(&self) -> f64 {
         if self.0.is_empty() { 0.0 } else { ms(self.0.max()) }

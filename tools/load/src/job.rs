@@ -125,6 +125,8 @@ pub(crate) struct Window {
     pub(crate) bytes: u64,
     /// Microseconds from commit to delivery, with how often each.
     pub(crate) delays: Vec<(u64, u64)>,
+    /// Microseconds from the model's writing a piece to its delivery, with how often each.
+    pub(crate) ways: Vec<(u64, u64)>,
     /// Microseconds from the mark's moment until each client was ready again, with how often each.
     pub(crate) resumes: Vec<(u64, u64)>,
     /// Sockets that were lost.

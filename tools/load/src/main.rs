@@ -8,7 +8,8 @@
 //! - `cli`: the command line. `scenario/`: one file each. `report`: the figures.
 //! - `stage/`: the server, the model, users and threads.
 //! - `crew`: the conductor's side of the workers. `job`: what passes between. `worker/`: their side.
-//! - `delays`, `process`: histograms; memory and CPU time.
+//! - `delays`, `process`: histograms; memory and CPU time. `stamp`: when a model said what a client sees.
+//! - `rows`: a bare loop over SQLite, to compare with.
 
 mod cli;
 mod crew;
@@ -16,8 +17,10 @@ mod delays;
 mod job;
 mod process;
 mod report;
+mod rows;
 mod scenario;
 mod stage;
+mod stamp;
 mod worker;
 
 use std::{error::Error, process::ExitCode};
@@ -69,12 +72,15 @@ async fn told_to_stop() -> Result<bool, Failure> {
 async fn run(command: Command) -> Result<bool, Failure> {
     match command {
         Command::Worker => worker::run().await.map(|()| true),
+        Command::Rows { database, threads, seconds } => rows::run(&database, threads, seconds).await.map(|()| true),
         Command::Idle(options) => show(&options, &scenario::idle(&options).await?),
         Command::Fanout(options) => show(&options, &scenario::fanout(&options).await?),
         Command::Stream(options) => show(&options, &scenario::stream(&options).await?),
         Command::Resume(options) => show(&options, &scenario::resume(&options).await?),
         Command::Slow(options) => show(&options, &scenario::slow(&options).await?),
         Command::Users(options) => show(&options, &scenario::users(&options).await?),
+        Command::Agents(options) => show(&options, &scenario::agents(&options).await?),
+        Command::Durable(options) => show(&options, &scenario::durable(&options).await?),
         Command::Compare(options) => show(&options, &scenario::compare(&options).await?),
         Command::Bench { out, target } => {
             let outcomes = scenario::bench(&target).await;

@@ -1,6 +1,6 @@
 //! Every scenario with the sizes of the budgets, one after another.
 
-use super::{compare, fanout, idle, resume, slow, stream, users};
+use super::{agents, compare, durable, fanout, idle, resume, slow, stream, users};
 use crate::{
     Failure,
     cli::{Options, Signal, Target},
@@ -25,6 +25,8 @@ pub(crate) async fn bench(target: &Target) -> Vec<Outcome> {
     note("idle", idle(&base).await);
     note("stream", stream(&base).await);
     note("stream, many held", stream(&held).await);
+    note("durable", durable(&base).await);
+    note("agents", agents(&base).await);
     note("fanout", fanout(&base).await);
     note("resume after KILL", resume(&base).await);
     note("resume after TERM", resume(&term).await);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{
-    CONNECTING, OPENING, PIECE, SETTLING,
+    CONNECTING, OPENING, SETTLING,
     peer::{Kind, Peer},
 };
 use crate::{
@@ -36,6 +36,9 @@ const PROMPT_MS: f64 = 250.0;
 
 /// By how much more must come than in the step before; otherwise the publisher has reached its end.
 const GROWTH: f64 = 1.05;
+
+/// Bytes of a piece of text.
+const PIECE: usize = 10;
 
 /// A message of the others is as long as a frame of Netra's: what a frame of a streamed answer measures.
 const MESSAGE: usize = 335;

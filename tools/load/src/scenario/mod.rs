@@ -1,9 +1,12 @@
 //! The scenarios, one file each, and what they share.
 
+mod agents;
 mod bench;
 mod compare;
+mod durable;
 mod fanout;
 mod idle;
+mod log_server;
 mod peer;
 mod resume;
 mod slow;
@@ -12,8 +15,10 @@ mod users;
 
 use std::time::Duration;
 
+pub(crate) use agents::agents;
 pub(crate) use bench::bench;
 pub(crate) use compare::compare;
+pub(crate) use durable::durable;
 pub(crate) use fanout::fanout;
 pub(crate) use idle::idle;
 pub(crate) use resume::resume;
@@ -40,8 +45,8 @@ const CONNECTING: Duration = Duration::from_mins(3);
 /// How long the last events may take to come.
 const SETTLING: Duration = Duration::from_secs(30);
 
-/// Bytes of a piece of text, with which a frame of a streamed answer is about 340 bytes.
-const PIECE: usize = 10;
+/// Bytes of a piece of text that says when it was written, with which a frame of a streamed answer is about 345 bytes.
+const PIECE: usize = 20;
 
 /// A stage with its users, their threads, and the clients that watch them.
 struct Scene {
@@ -126,10 +131,14 @@ impl Scene {
 impl Measured {
     /// The figures that every scenario with deliveries has.
     fn figures(&self, outcome: &mut Outcome) {
-        let Totals { delivered, bytes, delays, .. } = &self.totals;
+        let Totals { delivered, bytes, delays, ways, .. } = &self.totals;
         let count = float(*delivered).max(1.0);
         outcome.add("deliveries per second", float(*delivered) / self.seconds, "");
         outcome.add("bytes per delivery", float(*bytes) / count, "B");
+        outcome.add("pieces per second", float(ways.count()) / self.seconds, "");
+        outcome.add("model to applied, p50", ways.quantile_ms(0.5), "ms");
+        outcome.add("model to applied, p99", ways.quantile_ms(0.99), "ms");
+        outcome.add("model to applied, longest", ways.max_ms(), "ms");
         outcome.add("emit to delivered, p50", delays.quantile_ms(0.5), "ms");
         outcome.add("emit to delivered, p99", delays.quantile_ms(0.99), "ms");
         outcome.add("emit to delivered, longest", delays.max_ms(), "ms");

@@ -48,6 +48,12 @@ pub(crate) async fn stream(options: &Options) -> Result<Outcome, Failure> {
         "ms",
         Budget::AtMost(10.0),
     );
+    outcome.held(
+        "server CPU per durable event, one watcher",
+        measured.server_cpu_us / float(measured.totals.delivered.max(1)),
+        "us",
+        Budget::AtMost(100.0),
+    );
     measured.figures(&mut outcome);
     outcome.add("server RSS", float(rss) / 1_024.0, "MB");
     outcome.held("connections lost", float(lost), "", Budget::AtMost(0.0));

@@ -30,6 +30,7 @@ pub(crate) struct Stage {
     server: Option<Server>,
     port: u16,
     binary: PathBuf,
+    durability: String,
     home: TempDir,
     http: reqwest::Client,
     token: Option<String>,
@@ -58,16 +59,29 @@ impl Stage {
         let (home, model, port) = (tempfile::tempdir()?, Model::start().await?, child::free_port()?);
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(256).build()?;
         let binary = target.binary()?;
+        let durability = target.durability.clone().unwrap_or_else(|| "power".to_owned());
         let (server, base) = match &target.url {
             Some(url) => (None, url.trim_end_matches('/').to_owned()),
             None => {
-                let server = start(&binary, port, home.path(), &model).await?;
+                let server = start(&binary, port, home.path(), &model, &durability).await?;
                 (Some(server), format!("http://127.0.0.1:{port}"))
             }
         };
         let host = base.split_once("://").map_or(base.as_str(), |(_, host)| host).to_owned();
         let discovery = http.get(format!("{base}/api/config")).send().await?.error_for_status()?.json().await?;
-        Ok(Self { server, port, binary, home, http, token: target.token.clone(), base, host, discovery, model })
+        Ok(Self {
+            server,
+            port,
+            binary,
+            durability,
+            home,
+            http,
+            token: target.token.clone(),
+            base,
+            host,
+            discovery,
+            model,
+        })
     }
 
     /// Whether this tool started the server, knows its process, and writes its model's answers.
@@ -91,7 +105,8 @@ impl Stage {
         let begin = Instant::now();
         server.end(signal).await?;
         let ended = begin.elapsed();
-        self.server = Some(start(&self.binary, self.port, self.home.path(), &self.model).await?);
+        let server = start(&self.binary, self.port, self.home.path(), &self.model, &self.durability).await?;
+        self.server = Some(server);
         Ok((ended, begin.elapsed().saturating_sub(ended)))
     }
 
@@ -129,7 +144,7 @@ impl Stage {
 }
 
 /// A server on this port and folder, with its limits out of the way.
-async fn start(binary: &Path, port: u16, home: &Path, model: &Model) -> Result<Server, Failure> {
+async fn start(binary: &Path, port: u16, home: &Path, model: &Model, durability: &str) -> Result<Server, Failure> {
     let config = home.join("netra.toml");
     std::fs::write(&config, "")?;
     let mut command = Command::new(binary);
@@ -138,22 +153,21 @@ async fn start(binary: &Path, port: u16, home: &Path, model: &Model) -> Result<S
     }
     command
         .arg("serve")
-        .current_dir(root(binary))
+        .current_dir(home)
         .env("NETRA_ADDR", format!("127.0.0.1:{port}"))
         .env("NETRA_DATA_DIR", home.join("data"))
         .env("NETRA_CONFIG", &config)
         .env("NETRA_AUTH", "dev,password")
+        .env("NETRA_DURABILITY", durability)
         .env("NETRA_HANDSHAKES_PER_MINUTE", "1000000")
+        .env("NETRA_CONNECTIONS_PER_USER", "1000000")
         .env("NETRA_COMMANDS_PER_MINUTE", "1000000")
+        .env("NETRA_REGISTRATIONS_PER_HOUR", "1000000")
+        .env("NETRA_RUNS_AT_ONCE", "1000000")
+        .env("NETRA_QUEUED_RUNS", "1000000")
         .env("NETRA_LLM_BASE_URL", &model.base)
         .env("NETRA_LLM_MODEL", "load")
         .env("NO_COLOR", "1")
         .env("NO_PROXY", "127.0.0.1");
     Server::start(command, port, &home.join("server.log")).await
-}
-
-/// The folder above the binary that holds the page's settings, without which the server does not start.
-fn root(binary: &Path) -> PathBuf {
-    let above = binary.ancestors().skip(1).find(|folder| folder.join("Leptos.toml").exists());
-    above.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }

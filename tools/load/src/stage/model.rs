@@ -27,15 +27,17 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::Failure;
+use crate::{Failure, stamp};
 
 /// How all open answers go on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pace {
     /// Pieces a second in each answer; 0 pauses.
     pub(crate) per_second: f64,
-    /// Bytes of a piece.
+    /// Bytes of a piece; where they suffice, one of its words says when it was written.
     pub(crate) bytes: usize,
+    /// Whether every other piece is a thought: such pieces are never joined, each is an event.
+    pub(crate) thinking: bool,
     /// Whether the answers end now.
     pub(crate) over: bool,
 }
@@ -56,7 +58,7 @@ struct Shared {
 impl Model {
     /// Starts a model that pauses.
     pub(crate) async fn start() -> Result<Self, Failure> {
-        let (pace, _) = watch::channel(Pace { per_second: 0.0, bytes: 10, over: false });
+        let (pace, _) = watch::channel(Pace { per_second: 0.0, bytes: 10, thinking: false, over: false });
         let shared = Arc::new(Shared { pace, open: AtomicUsize::new(0) });
         let app = Router::new().route("/v1/chat/completions", post(complete)).with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -74,7 +76,12 @@ impl Model {
 
     /// Sets the pace of all answers.
     pub(crate) fn pace(&self, per_second: f64, bytes: usize) {
-        self.shared.pace.send_replace(Pace { per_second, bytes, over: false });
+        self.shared.pace.send_replace(Pace { per_second, bytes, thinking: false, over: false });
+    }
+
+    /// Sets the pace of all answers, in which thoughts and words take turns.
+    pub(crate) fn pace_thinking(&self, per_second: f64, bytes: usize) {
+        self.shared.pace.send_replace(Pace { per_second, bytes, thinking: true, over: false });
     }
 
     /// Ends all answers, and those that are asked for from now on.
@@ -125,8 +132,8 @@ impl Drop for Open {
 /// An answer's pieces, evenly spaced from a moment of its own, so that answers do not beat together.
 fn play(word: String, open: Open) -> impl Stream<Item = Result<String, Infallible>> + Send {
     let pace = open.0.pace.subscribe();
-    let start = (pace, word, open, None::<Instant>, false);
-    stream::unfold(start, |(mut pace, word, open, mut next, ended)| async move {
+    let start = (pace, word, open, None::<Instant>, false, false);
+    stream::unfold(start, |(mut pace, word, open, mut next, ended, thought)| async move {
         if ended {
             return None;
         }
@@ -134,7 +141,7 @@ fn play(word: String, open: Open) -> impl Stream<Item = Result<String, Infallibl
             let now = *pace.borrow_and_update();
             if now.over {
                 let end = event(&json!([{ "index": 0, "delta": {}, "finish_reason": "stop" }]));
-                return Some((Ok(end + "data: [DONE]\n\n"), (pace, word, open, None, true)));
+                return Some((Ok(end + "data: [DONE]\n\n"), (pace, word, open, None, true, false)));
             }
             if now.per_second <= 0.0 {
                 next = None;
@@ -153,16 +160,21 @@ fn play(word: String, open: Open) -> impl Stream<Item = Result<String, Infallibl
                     continue;
                 }
             }
-            let delta = json!({ "content": piece(&word, now.bytes) });
+            let thought = now.thinking && !thought;
+            let delta = json!({ (if thought { "reasoning_content" } else { "content" }): piece(&word, now.bytes) });
             let piece = event(&json!([{ "index": 0, "delta": delta, "finish_reason": null }]));
-            return Some((Ok(piece), (pace, word, open, Some(due + period), false)));
+            return Some((Ok(piece), (pace, word, open, Some(due + period), false, thought)));
         }
     })
 }
 
-/// The word as often as the size wants, each with a space behind it.
+/// The word as often as the size wants, each with a space behind it, and the moment where there is room for it.
 fn piece(word: &str, bytes: usize) -> String {
-    format!("{word} ").repeat((bytes / (word.len() + 1)).max(1))
+    let words = |bytes: usize| format!("{word} ").repeat((bytes / (word.len() + 1)).max(1));
+    match bytes.checked_sub(stamp::LENGTH + 1) {
+        Some(left) if left > word.len() => format!("{}{} ", words(left), stamp::now()),
+        Some(_) | None => words(bytes),
+    }
 }
 
 fn event(choices: &Value) -> String {

@@ -37,6 +37,7 @@ pub(crate) struct Book {
 pub(crate) struct Board {
     books: Vec<Mutex<Book>>,
     window: Mutex<Delays>,
+    ways: Mutex<Delays>,
     delivered: AtomicU64,
     bytes: AtomicU64,
     losses: AtomicU64,
@@ -54,6 +55,7 @@ impl Board {
         Self {
             books: clients.iter().map(|plan| Mutex::new(book(plan))).collect(),
             window: Mutex::default(),
+            ways: Mutex::default(),
             delivered: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             losses: AtomicU64::new(0),
@@ -88,6 +90,12 @@ impl Board {
         }
     }
 
+    /// Records how long pieces took all the way, in microseconds.
+    pub(crate) fn ways(&self, ways: impl Iterator<Item = u64>) {
+        let mut all = lock(&self.ways);
+        ways.for_each(|way| all.record(way));
+    }
+
     /// A client's socket is gone.
     pub(crate) fn lost(&self, client: usize) {
         self.losses.fetch_add(1, Ordering::Relaxed);
@@ -106,6 +114,7 @@ impl Board {
     /// Begins a window.
     pub(crate) fn mark(&self, at_us: u64) {
         lock(&self.window).clear();
+        lock(&self.ways).clear();
         self.delivered.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
         self.losses.store(0, Ordering::Relaxed);
@@ -126,6 +135,7 @@ impl Board {
             delivered: self.delivered.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             delays: lock(&self.window).pairs(),
+            ways: lock(&self.ways).pairs(),
             resumes: resumes.pairs(),
             losses: self.losses.load(Ordering::Relaxed),
             cpu_us: process::cpu_us(std::process::id()),

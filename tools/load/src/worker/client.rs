@@ -8,7 +8,7 @@ use std::{
 
 use futures::{SinkExt, StreamExt};
 use netra_ws::{
-    Incoming, ServerFrame, ServerMessage, Session,
+    Event, Incoming, ServerFrame, ServerMessage, Session,
     payload::SubscribeMode,
     session::{Action, Link, Millis, Token, TokenError},
 };
@@ -22,6 +22,7 @@ use super::{
     Shared, tokens,
     wire::{Socket, open},
 };
+use crate::stamp;
 
 /// How long a handshake may take; the session's own limit is no longer.
 const OPENING: Duration = Duration::from_secs(10);
@@ -181,8 +182,8 @@ impl Client {
                 }
                 None => book.faults.foreign += 1,
             }
-            if let (Some(word), ServerMessage::PartialResult(part)) = (&plan.word, &frame.message) {
-                let theirs = part.delta.split_whitespace().any(|said| said != word);
+            if let (Some(word), ServerMessage::Event(Event::PartialResult(part))) = (&plan.word, &frame.message) {
+                let theirs = part.delta.split_whitespace().any(|said| said != word && !stamp::is(said));
                 book.faults.foreign += u64::from(theirs);
             }
         }
@@ -254,6 +255,18 @@ impl Client {
         }
         drop(book);
         self.shared.board.delivered(self.bytes, frame.ts);
+        if let Some(text) = said(&frame.message) {
+            self.shared.board.ways(stamp::ages(text));
+        }
+    }
+}
+
+/// What the model said in this event.
+fn said(message: &ServerMessage) -> Option<&str> {
+    match message {
+        ServerMessage::Event(Event::PartialResult(piece)) => Some(&piece.delta),
+        ServerMessage::Event(Event::AgentThinking(piece)) => Some(&piece.thought),
+        _ => None,
     }
 }
 
