@@ -4,14 +4,19 @@ import { type Locator, type Page, expect } from "@playwright/test";
 export type LinkState = "connecting" | "live" | "reconnecting" | "offline" | "unreachable" | "signed-out";
 export type CardStatus = "queued" | "running" | "completed" | "stopped" | "failed";
 
-export type PendingStatus = "queued" | "sent" | "failed";
+export type PendingStatus = "saving" | "queued" | "unsaved" | "sent" | "failed";
 
 export class Chat {
   readonly status: Locator;
   readonly retry: Locator;
   readonly composer: Locator;
   readonly agent: Locator;
+  /** The composer's buttons: one place, two meanings. */
+  readonly send: Locator;
+  readonly stop: Locator;
   readonly examples: Locator;
+  /** The conversation's scroll box. */
+  readonly scroller: Locator;
   readonly title: Locator;
   readonly bubbles: Locator;
   readonly cards: Locator;
@@ -30,6 +35,9 @@ export class Chat {
     this.retry = page.locator("button.link-retry");
     this.composer = page.getByRole("textbox", { name: "Message", exact: true });
     this.agent = page.getByRole("combobox", { name: "Agent", exact: true });
+    this.send = page.locator("form.composer").getByRole("button", { name: "Send", exact: true });
+    this.stop = page.locator("form.composer").getByRole("button", { name: "Stop", exact: true });
+    this.scroller = page.getByRole("region", { name: "Conversation" });
     this.examples = page.locator(".welcome button.example");
     this.title = page.locator("h1.topbar-title");
     this.bubbles = page.locator("article.message-user .bubble");
@@ -150,6 +158,11 @@ export class Chat {
 
   async answerGrowsBeyond(length: number): Promise<void> {
     await expect.poll(async () => (await this.answerText()).length).toBeGreaterThan(length);
+  }
+
+  /** How far the conversation is from its end, in pixels. */
+  async leftToEnd(): Promise<number> {
+    return this.scroller.evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight));
   }
 
   /** The sidebar's entry of a thread, whatever its title. */

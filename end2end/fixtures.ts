@@ -146,7 +146,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     rmSync(profile, { recursive: true, force: true });
   },
 
-  /** Leaves a running server to the next test; one that ended by itself fails this test. */
+  /** Leaves a running server with its own settings to the next test; one that ended by itself fails this test. */
   health: [
     async ({ server, model, network }, use, testInfo) => {
       model.reset();
@@ -156,7 +156,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       }
       await network.pass();
       const crash = server.crash;
-      await server.start();
+      await server.restore();
       expect(crash).toBeUndefined();
     },
     { auto: true, timeout: 60_000 },

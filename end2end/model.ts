@@ -38,6 +38,8 @@ ${CODE}
 
 That is all.`;
 
+const SAY = "Say this:\n";
+
 /** What to write to get each behaviour; a message only has to contain the phrase. */
 export const prompts = {
   /** Headings, a list, a table, a link and one Rust code block. */
@@ -46,10 +48,18 @@ export const prompts = {
   calculate: "Work out (2+3)*7",
   /** Streams `countTo(n)`, one number every 25 ms. */
   count: (n: number) => `Count to ${n}`,
+  /** Streams `paragraphs(n)`, a few words every 20 ms. */
+  paragraphs: (n: number) => `Write ${n} paragraphs`,
+  /** Streams one block of code with this many long lines, a piece every 25 ms. */
+  code: (n: number) => `Write ${n} lines of code`,
   /** Markup and links that try to run script. */
   hostile: "Answer with hostile Markdown",
   /** Calls `search_conversations` with markup as its query. */
   hostileTool: "Call a tool with hostile arguments",
+  /** Answers with exactly this. */
+  say: (answer: string) => `${SAY}${answer}`,
+  /** Ends without a word. */
+  nothing: "Answer with nothing",
   /** Status 500 until `Model.repair`. */
   broken: "Fail until repaired",
 };
@@ -57,6 +67,18 @@ export const prompts = {
 /** The whole answer to `prompts.count(n)`: four digits a number, so that every chunk is exactly one number. */
 export function countTo(n: number): string {
   return Array.from({ length: n }, (_, i) => String(i + 1).padStart(4, "0")).join(" ");
+}
+
+/** The whole answer to `prompts.paragraphs(n)`. */
+export function paragraphs(n: number): string {
+  const sentence = "Words that fill the line until it wraps around at the edge of the column. ";
+  return Array.from({ length: n }, (_, i) => `Paragraph ${i + 1}. ${sentence.repeat(3).trim()}`).join("\n\n");
+}
+
+function code(n: number): string {
+  const line = (i: number) =>
+    `const value${i} = "a line of code that is longer than any column is wide, so that it has to be scrolled sideways ${"=".repeat(60)}";`;
+  return `Here it is:\n\n\`\`\`ts\n${Array.from({ length: n }, (_, i) => line(i)).join("\n")}\n\`\`\``;
 }
 
 function lastUserText(request: ChatCompletionRequest): string {
@@ -73,6 +95,11 @@ export class Model {
     this.mock.on({ predicate: (request) => !request.stream }, (request) => ({
       content: lastUserText(request).includes(prompts.hostile) ? HOSTILE_TITLE : "Scripted title",
     }));
+    this.mock.onMessage(SAY, (request) => ({ content: lastUserText(request).slice(SAY.length) }), {
+      chunkSize: 24,
+      latency: 5,
+    });
+    this.mock.onMessage(prompts.nothing, { content: "" });
     this.mock.onMessage(prompts.markdown, { content: MARKDOWN }, { chunkSize: 7 });
     this.mock.on(
       { userMessage: prompts.calculate, hasToolResult: false },
@@ -88,6 +115,15 @@ export class Model {
       (request) => ({ content: countTo(Number(/Count to (\d+)/.exec(lastUserText(request))?.[1])) }),
       { chunkSize: 5, latency: 25 },
     );
+    const asked = (request: ChatCompletionRequest, pattern: RegExp) => Number(pattern.exec(lastUserText(request))?.[1]);
+    this.mock.onMessage(/Write \d+ paragraphs/, (request) => ({ content: paragraphs(asked(request, /Write (\d+)/)) }), {
+      chunkSize: 60,
+      latency: 20,
+    });
+    this.mock.onMessage(/Write \d+ lines of code/, (request) => ({ content: code(asked(request, /Write (\d+)/)) }), {
+      chunkSize: 40,
+      latency: 25,
+    });
     this.mock.onMessage(prompts.hostile, { reasoning: HOSTILE_HTML, content: HOSTILE_MARKDOWN }, { chunkSize: 16 });
     this.mock.on(
       { userMessage: prompts.hostileTool, hasToolResult: false },

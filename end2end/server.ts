@@ -40,6 +40,8 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 export class Server {
   readonly url: string;
   private child: ChildProcess | undefined;
+  /** Whether it was started with settings that are not every test's. */
+  private changed = false;
   private readonly env: NodeJS.ProcessEnv;
 
   private constructor(
@@ -53,6 +55,7 @@ export class Server {
       NETRA_ADDR: `127.0.0.1:${port}`,
       NETRA_DATA_DIR: dataDir,
       NETRA_AUTH: "dev,password",
+      NETRA_REGISTRATIONS_PER_HOUR: "100000",
       LEPTOS_SITE_ROOT: SITE,
       LEPTOS_OUTPUT_NAME: "netra",
       ...env,
@@ -79,6 +82,7 @@ export class Server {
   /** Starts the server unless it runs, with settings changed for this once, and resolves when it is ready. */
   async start(changed: Record<string, string | undefined> = {}): Promise<void> {
     if (this.isUp()) return;
+    this.changed = Object.keys(changed).length > 0;
     const log = openSync(this.logFile, "a");
     this.child = spawn(BINARY, ["serve"], { cwd: ROOT, env: { ...this.env, ...changed }, stdio: ["ignore", log, log] });
     closeSync(log);
@@ -90,6 +94,12 @@ export class Server {
       if (Date.now() > deadline) throw new Error(`not ready after ${READY_MS} ms\n${this.logTail()}`);
       await new Promise((wake) => setTimeout(wake, 50));
     }
+  }
+
+  /** Runs with the settings that every test expects, whatever the last one changed. */
+  async restore(): Promise<void> {
+    if (this.changed) await this.stop();
+    await this.start();
   }
 
   /** A crash: no drain, no close frames. */

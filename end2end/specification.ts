@@ -5,14 +5,29 @@ import addFormats from "ajv-formats";
 
 type Direction = "ClientFrame" | "ServerFrame";
 
+/** The schema without the room that it leaves for later servers: the server under test sends the names of today. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const fields = Object.entries(schema).map(([name, value]) => [name, closed(name === "anyOf" ? known(value) : value)]);
+  return Object.fromEntries(fields) as unknown;
+}
+
+function known(choices: { const?: unknown; properties?: { kind?: { const?: unknown } } }[]): unknown[] {
+  const named = choices.filter((choice) => choice.const !== undefined || choice.properties?.kind?.const !== undefined);
+  return named.length > 0 ? named : choices;
+}
+
 function validators(): Record<Direction, ValidateFunction> {
   const path = new URL("../schema/messages.schema.json", import.meta.url);
-  const schema = JSON.parse(readFileSync(path, "utf8")) as { $id: string };
-  const ajv = new Ajv2020({ strict: false, allErrors: false, discriminator: false });
+  const schema = closed(JSON.parse(readFileSync(path, "utf8"))) as { $id: string };
+  const ajv = new Ajv2020({ strict: true, allErrors: false, discriminator: false });
   // The package's types name a default export that Node's modules do not have.
   (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
-  ajv.addFormat("uint", true).addFormat("uint8", true).addFormat("uint16", true).addFormat("uint32", true);
-  ajv.addFormat("uint64", true).addFormat("int64", true).addFormat("double", true);
+  // Rust's counters; that none is negative the schema says besides.
+  for (const width of ["uint8", "uint16", "uint32", "uint64"]) {
+    ajv.addFormat(width, { type: "number", validate: (count: number) => Number.isInteger(count) && count >= 0 });
+  }
   ajv.addSchema(schema);
   const of = (direction: Direction) => ajv.compile({ $ref: `${schema.$id}#/$defs/${direction}` });
   return { ClientFrame: of("ClientFrame"), ServerFrame: of("ServerFrame") };

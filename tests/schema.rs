@@ -1,7 +1,7 @@
 //! The committed specification is what the types say, and what others can read (R8, R22).
 #![cfg(feature = "ssr")]
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use jsonschema::Validator;
 use netra::server::specification;
@@ -71,4 +71,42 @@ fn the_schema_refuses_what_the_contract_refuses() {
     for name in ["v", "type", "id", "ts", "thread_id", "run_id", "epoch", "seq", "payload"] {
         assert!(!server.is_valid(&without(name)), "without {name}");
     }
+}
+
+/// Routes that are no operations: the socket has a document of its own, and `/docs` is a page for people.
+const NO_OPERATIONS: [(&str, &str); 2] = [("get", "/ws"), ("get", "/docs")];
+
+/// `(method, path)` of each route in the router's source, in which routes are written as `.route("path", get(…).post(…))`.
+fn routes() -> BTreeSet<(String, String)> {
+    let source: String = include_str!("../src/server/router.rs").split_whitespace().collect();
+    let mut found = BTreeSet::new();
+    for route in source.split(".route(\"").skip(1) {
+        let (path, rest) = route.split_once('"').expect("a path in quotes");
+        let handlers = rest.split(';').next().unwrap_or_default().split(".layer(").next().unwrap_or_default();
+        for method in ["get", "post", "put", "patch", "delete"] {
+            if [',', '.'].iter().any(|before| handlers.contains(&format!("{before}{method}("))) {
+                found.insert((method.to_owned(), path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_route_is_an_operation_and_every_operation_a_route() {
+    let document = specification::openapi();
+    let paths = document["paths"].as_object().expect("paths");
+    let told: BTreeSet<(String, String)> = paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().expect("methods").keys();
+            methods.map(|method| (method.clone(), path.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut routed = routes();
+    for (method, path) in NO_OPERATIONS {
+        assert!(routed.remove(&(method.to_owned(), path.to_owned())), "{path} is routed");
+    }
+    assert!(routed.len() > 30, "{} routes were found", routed.len());
+    assert_eq!(routed, told, "a route that is not in the document, or an operation without a route");
 }

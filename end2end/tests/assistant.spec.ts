@@ -68,9 +68,9 @@ test("stop ends the run at once and keeps the text so far (R2, R14, R25)", async
   await chat.open();
   await chat.askNew("assistant", prompts.count(2_000));
   await chat.answerGrowsBeyond(50);
-  await chat.card.getByRole("button", { name: "Stop", exact: true }).click();
+  await chat.stop.click();
   await chat.cardIs("stopped", 2_000);
-  await expect(chat.card.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0);
+  await expect(chat.stop).toHaveCount(0);
   expect((await sockets.first("agent_completed")).payload.status).toBe("stopped");
 
   const kept = await chat.answerText();
@@ -95,9 +95,15 @@ test("a failing model says what happened, and trying again works (R20)", async (
   });
 
   model.repair();
-  await alert.getByRole("button", { name: "Try again" }).click();
+  await alert.getByRole("button", { name: "Try again" }).dblclick();
   await chat.cardIs("completed", 30_000);
   await expect(chat.answer).toHaveText("Repaired.");
+  await expect(chat.cards, "asked once").toHaveCount(2);
+  // What failed once is no alarm for who comes back.
+  await chat.page.reload();
+  await chat.isLive();
+  await expect(chat.cards.first()).toContainText("Try again");
+  await expect(chat.page.locator(".card-error[role=alert]")).toHaveCount(0);
 });
 
 test("the page follows a growing answer until the reader scrolls away (R25)", async ({ chat, page }) => {
@@ -127,6 +133,6 @@ test("the page follows a growing answer until the reader scrolls away (R25)", as
   const seen = await height();
   await expect.poll(height).toBeGreaterThan(seen + 40);
   expect(Math.abs((await top()) - rest)).toBeLessThan(2);
-  await chat.card.getByRole("button", { name: "Stop", exact: true }).click();
+  await chat.stop.click();
   await chat.cardIs("stopped");
 });

@@ -108,3 +108,46 @@ test.describe("on a phone", () => {
     await expect(chat.sidebar).not.toBeInViewport();
   });
 });
+
+test("headings go down step by step, whatever an agent writes them with (R25)", async ({ chat, page }) => {
+  await chat.open();
+  await chat.askNew("assistant", prompts.markdown);
+  await chat.cardIs("completed");
+  await chat.agent.selectOption("guide");
+  await chat.ask("What is (2+3)*7?");
+  await expect(chat.cards).toHaveCount(2);
+  await chat.cardIs("completed");
+  await chat.card.locator("details.tool summary").first().click();
+  const { violations } = await new AxeBuilder({ page }).withRules(["heading-order", "landmark-unique"]).analyze();
+  expect(violations.flatMap(({ nodes }) => nodes.map(({ target }) => target))).toEqual([]);
+  await page.goto("/docs");
+  const docs = await new AxeBuilder({ page }).withRules(["heading-order", "landmark-unique"]).analyze();
+  expect(docs.violations.flatMap(({ nodes }) => nodes.map(({ target }) => target))).toEqual([]);
+});
+
+test("a message that waits stands apart from the examples (R25)", async ({ chat, context }) => {
+  await chat.open();
+  await context.setOffline(true);
+  await chat.linkIs("offline");
+  await chat.ask("hello");
+  await chat.waiting("queued");
+  const [examples, message] = [
+    await chat.page.locator(".examples").boundingBox(),
+    await chat.page.locator(".message-user").boundingBox(),
+  ];
+  expect(message!.y - (examples!.y + examples!.height)).toBeGreaterThanOrEqual(16);
+  await context.setOffline(false);
+});
+
+test.describe("on a very low screen", () => {
+  test.use({ viewport: { width: 320, height: 256 } });
+
+  test("the conversation keeps its part beside a long draft (R25)", async ({ chat }) => {
+    await chat.open();
+    await chat.askNew("assistant", prompts.paragraphs(3));
+    await chat.cardIs("completed");
+    await chat.composer.fill(Array(9).fill("line").join("\n"));
+    expect(await chat.scroller.evaluate((box) => box.clientHeight)).toBeGreaterThan(40);
+    await expect(chat.composer).toBeInViewport({ ratio: 1 });
+  });
+});

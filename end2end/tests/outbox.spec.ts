@@ -7,8 +7,6 @@ import { countTo, prompts } from "../model.ts";
 import { WITHOUT_MODEL } from "../server.ts";
 
 const BACK_MS = 45_000;
-/** Chromium writes `localStorage` to disk in the background, at the latest this long after a change. */
-const WRITTEN_MS = 6_000;
 const DAYS_MS = 3 * 24 * 3_600_000;
 
 test.describe.configure({ timeout: 120_000 });
@@ -73,7 +71,8 @@ test("where WebSockets are blocked the message waits in sight, over a reload too
   await chat.linkIs("unreachable", 30_000);
   expect((await story(page.request, id)).said).toEqual([first]);
   await network.pass();
-  await chat.retry.click();
+  // The page tries by itself, too, and may be back before the press.
+  await Promise.any([chat.retry.click({ timeout: BACK_MS }), chat.isLive(BACK_MS)]);
   await arrived(chat, id);
 });
 
@@ -134,7 +133,7 @@ test("a refused message stays with its reason until it is sent again or put away
   await chat.waiting("failed");
   await chat.ask(second);
   await chat.waiting("failed", 2);
-  await expect(chat.pending.last()).toHaveText(/^not sent: \S.*agent.*retry discard$/);
+  await expect(chat.pending.last()).toHaveText(/^Not sent: \S.*agent.*Retry Discard$/);
   await page.reload();
   await chat.isLive();
   await chat.waiting("failed", 2);
@@ -149,6 +148,30 @@ test("a refused message stays with its reason until it is sent again or put away
   await chat.pending.getByRole("button", { name: "retry" }).click();
   await arrived(chat, id);
   await page.reload();
+  await arrived(chat, id);
+});
+
+test("a refused message that is sent again is kept again, before anyone takes it (R7, R14)", async ({
+  chat,
+  network,
+  page,
+  server,
+}) => {
+  const id = await begin(chat);
+  await server.stop();
+  await server.start(WITHOUT_MODEL);
+  await chat.isLive(BACK_MS);
+  await chat.ask(second);
+  await chat.waiting("failed");
+  network.refuseSockets();
+  await chat.linkIs(/^(reconnecting|unreachable)$/);
+  await chat.pending.getByRole("button", { name: "retry" }).click();
+  await chat.waiting("queued");
+  await page.reload();
+  await chat.waiting("queued");
+  await server.stop();
+  await server.start();
+  await network.pass();
   await arrived(chat, id);
 });
 
@@ -204,7 +227,7 @@ for (const crash of ["page", "browser"] as const) {
       await crashed;
       await chat.page.close();
     } else {
-      await chat.page.waitForTimeout(WRITTEN_MS);
+      // At once: what is said to be queued is on the disk.
       await browser.kill();
       browser = await startBrowser();
       // Chromium writes cookies at its leisure too; whoever has lost theirs signs in again.

@@ -14,7 +14,7 @@ async function another(browser: Browser, guard: Guard, baseURL: string): Promise
   return [context, account, new Chat(await context.newPage())];
 }
 
-const panel = (chat: Chat) => chat.page.getByRole("region", { name: "Who takes part" });
+const panel = (chat: Chat) => chat.page.getByRole("dialog", { name: "Who takes part" });
 const button = (chat: Chat) => chat.page.locator(".sharing-button");
 
 async function invite(chat: Chat, email: string): Promise<void> {
@@ -39,9 +39,14 @@ test("a member sees the conversation, takes part, and is gone when removed (R10,
   await chat.page.keyboard.press("Escape");
   await expect(panel(chat)).toBeHidden();
 
-  // It appears in the member's list at once, and both see each other there.
+  // It is in the other's list once they accept, and both see each other there.
+  const invitations = guest.page.getByRole("region", { name: "Invitations" });
+  await expect(invitations).toContainText("invites you to");
+  await expect(guest.thread(id)).toHaveCount(0);
+  await invitations.getByRole("button", { name: "Accept" }).click();
   await expect(guest.thread(id)).toBeVisible();
-  await guest.openThread(id);
+  await expect(guest.page).toHaveURL(new RegExp(`/t/${id}$`));
+  await expect(invitations).toHaveCount(0);
   await expect(guest.sidebar.getByRole("button", { name: "Rename", includeHidden: true })).toHaveCount(0);
   await expect(chat.sidebar.getByRole("button", { name: "Rename", includeHidden: true })).toHaveCount(1);
   await expect(guest.answer).toHaveText("The result is 35.");
@@ -67,6 +72,7 @@ test("a member sees the conversation, takes part, and is gone when removed (R10,
   // Let in again, they go on where they were, without a reload.
   await panel(chat).getByRole("textbox").fill(bob.email);
   await panel(chat).getByRole("button", { name: "Add" }).click();
+  await invitations.getByRole("button", { name: "Accept" }).click();
   await expect(guest.page.getByRole("heading", { name: "Nothing here" })).toHaveCount(0);
   await expect(guest.cards).toHaveCount(2);
   await chat.page.keyboard.press("Escape");
@@ -75,6 +81,36 @@ test("a member sees the conversation, takes part, and is gone when removed (R10,
     await expect(place.cards).toHaveCount(3);
     await place.cardIs("completed");
   }
+  await theirs.close();
+});
+
+test("an invitation is declined, and who may read only cannot write (R15)", async ({
+  chat,
+  browser,
+  guard,
+  baseURL,
+}) => {
+  const [theirs, bob, guest] = await another(browser, guard, baseURL!);
+  await chat.open();
+  const id = await chat.askNew("assistant", prompts.calculate);
+  await chat.cardIs("completed");
+  await guest.open();
+  await invite(chat, bob.email);
+  const invitations = guest.page.getByRole("region", { name: "Invitations" });
+  await invitations.getByRole("button", { name: "Decline" }).click();
+  await expect(invitations).toHaveCount(0);
+  await chat.page.reload();
+  await chat.isLive();
+  await button(chat).click();
+  await panel(chat).getByRole("checkbox", { name: "May read only" }).check();
+  await panel(chat).getByRole("textbox").fill(bob.email);
+  await panel(chat).getByRole("button", { name: "Add" }).click();
+  await invitations.getByRole("button", { name: "Accept" }).click();
+  await expect(guest.page).toHaveURL(new RegExp(`/t/${id}$`));
+  await expect(guest.answer).toHaveText("The result is 35.");
+  await guest.composer.fill("May I?");
+  await guest.send.click();
+  await expect(guest.page.getByText(/may read this conversation and not write/)).toBeVisible();
   await theirs.close();
 });
 
@@ -89,7 +125,7 @@ test("a wrong address is refused with a reason, and the panel can be used by eve
   await button(chat).click();
   await panel(chat).getByRole("textbox").fill("nobody@example.org");
   await panel(chat).getByRole("button", { name: "Add" }).click();
-  await expect(panel(chat).getByRole("status")).toHaveText(/^nobody has an account/);
+  await expect(panel(chat).getByRole("status")).toHaveText(/^Nobody has an account/);
   for (const colorScheme of ["light", "dark"] as const) {
     await chat.page.emulateMedia({ colorScheme });
     await chat.page.screenshot({ path: testInfo.outputPath(`panel-${colorScheme}.png`), animations: "disabled" });

@@ -1,4 +1,4 @@
-//! A run against `@copilotkit/aimock`, an OpenAI-compatible server that others wrote.
+//! Runs against `@copilotkit/aimock`, a server of all three protocols that others wrote.
 
 use std::{
     fs::File,
@@ -63,34 +63,86 @@ impl Drop for Aimock {
     }
 }
 
-#[tokio::test]
-async fn the_five_events_come_from_a_foreign_provider_too() {
-    let aimock = Aimock::start(&json!({ "fixtures": [
+/// A product that a tool works out, after a thought.
+fn product() -> serde_json::Value {
+    json!({ "fixtures": [
         {
             "match": { "userMessage": "six times seven", "hasToolResult": false },
             "response": {
                 "reasoning": "A product; the tool knows.",
                 "toolCalls": [{ "name": "calculate", "arguments": { "expression": "6*7" } }],
+                "usage": { "prompt_tokens": 7, "completion_tokens": 11 },
             },
         },
         {
             "match": { "userMessage": "six times seven", "hasToolResult": true, "toolResultContains": "42" },
-            "response": { "content": "Six times seven is **42**." },
+            "response": {
+                "content": "Six times seven is **42**.",
+                "usage": { "prompt_tokens": 7, "completion_tokens": 11 },
+            },
         },
-    ] }))
-    .await;
-    let server = Setup::new().assistant_at(&aimock.base).start().await;
+    ] })
+}
+
+/// A run with a thought, a call and an answer, by the agent of this kind.
+async fn check_run_of(kind: &str) {
+    let aimock = Aimock::start(&product()).await;
+    let agent = format!(
+        "[[agents]]\nname = \"other\"\nkind = \"{kind}\"\nbase_url = \"{}\"\nmodel = \"any-model\"\napi_key_env = \"OTHER_KEY\"\n",
+        aimock.base
+    );
+    let server = Setup::new().toml(&agent).set("OTHER_KEY", "sk-other-1234").start().await;
     let socket = User::dev(&server).await.connect().await;
-    let run = start_run(&socket, "assistant", "What is six times seven?").await;
+    let run = start_run(&socket, "other", "What is six times seven?").await;
     let end = ended(&socket, &run).await;
-    assert_eq!(end["payload"]["status"], "completed", "{end}");
+    assert_eq!(end["payload"]["status"], "completed", "{kind}: {end}");
 
     let frames = socket.frames();
     check_critical(&check_run(&frames, &run));
     check_dense(&frames, &run.thread, 1);
     check_answer(&frames, &run, "Six times seven is **42**.");
+    let thoughts = payloads(&frames, &run, "agent_thinking");
+    let thought: String = thoughts.iter().filter_map(|p| p["thought"].as_str()).collect();
+    assert!(thought.contains("A product; the tool knows."), "{kind}: {thought:?}");
     let calls = payloads(&frames, &run, "tool_executing");
-    assert_eq!(calls[0]["arguments"], json!({ "expression": "6*7" }), "{calls:?}");
+    assert_eq!(calls[0]["arguments"], json!({ "expression": "6*7" }), "{kind}: {calls:?}");
     assert!(payloads(&frames, &run, "tool_completed")[0]["result"].to_string().contains("42"));
-    assert!(end["payload"]["usage"]["total_tokens"].as_u64() > Some(0), "{end}");
+    assert_eq!(end["payload"]["usage"]["total_tokens"], 36, "{kind}: both turns: {end}");
+    assert!(!server.log().contains("sk-other-1234"), "{kind}: the key is in the log");
+}
+
+#[tokio::test]
+async fn the_five_events_come_from_a_foreign_provider_too() {
+    check_run_of("openai").await;
+}
+
+#[tokio::test]
+async fn the_responses_api_is_spoken() {
+    check_run_of("responses").await;
+}
+
+#[tokio::test]
+async fn the_messages_api_is_spoken() {
+    check_run_of("messages").await;
+}
+
+#[tokio::test]
+async fn refusals_are_told_whatever_the_protocol() {
+    let fixtures = json!({ "fixtures": [{
+        "match": { "userMessage": "anything" },
+        "response": { "error": { "message": "This key may not do that.", "type": "permission_error" }, "status": 403 },
+    }] });
+    for kind in ["openai", "responses", "messages"] {
+        let aimock = Aimock::start(&fixtures).await;
+        let agent =
+            format!("[[agents]]\nname = \"other\"\nkind = \"{kind}\"\nbase_url = \"{}\"\nmodel = \"m\"\n", aimock.base);
+        let server = Setup::new().toml(&agent).start().await;
+        let socket = User::dev(&server).await.connect().await;
+        let run = start_run(&socket, "other", "Say anything.").await;
+        let end = ended(&socket, &run).await;
+        assert_eq!(end["payload"]["code"], "upstream_unavailable", "{kind}: {end}");
+        let message = end["payload"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains("403") && message.contains("This key may not do that."), "{kind}: {message}");
+        check_run(&socket.frames(), &run);
+    }
 }

@@ -193,6 +193,7 @@ async fn a_run_that_speaks_after_its_end_is_found() {
         let (mut late, mut all) = (frame.clone(), vec![frame.clone()]);
         if frame["type"] == "agent_completed" {
             late["seq"] = (frame["seq"].as_u64().unwrap_or_default() + 1).into();
+            late["id"] = uuid::Uuid::now_v7().to_string().into();
             all.push(late);
         }
         all
@@ -209,7 +210,7 @@ async fn frames_that_are_none_and_wrong_codes_are_found() {
             frame["data"] = payload;
         }
         if frame["payload"]["code"] == "unknown_type" {
-            frame["payload"]["code"] = "internal".into();
+            (frame["payload"]["code"], frame["payload"]["retryable"]) = ("internal".into(), true.into());
         }
         vec![frame]
     })
@@ -226,13 +227,127 @@ async fn what_the_schemas_forbid_is_found() {
             frame["payload"]["model"] = Value::Null;
         }
         if frame["payload"]["code"] == "unknown_type" {
-            frame["payload"]["code"] = "made_up".into();
+            frame["payload"]["retry_after_ms"] = Value::Null;
         }
         vec![frame]
     })
     .await;
     assert_found(&found, "a run keeps the order", "model");
-    assert_found(&found, "unknown_type", "payload/code");
+    assert_found(&found, "unknown_type", "retry_after_ms");
+}
+
+#[tokio::test]
+async fn answers_and_tools_that_are_not_what_was_shown_are_found() {
+    let found = lies_found(|mut frame| {
+        if frame["type"] == "agent_response" {
+            frame["payload"]["content"] = "Something else.".into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "a run keeps the order", "not what its pieces amount to");
+    let found = lies_found(|mut frame| {
+        if frame["type"] == "tool_completed" {
+            frame["payload"]["tool"] = "date_time".into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "a run keeps the order", "completes as");
+}
+
+#[tokio::test]
+async fn ids_that_name_nothing_are_found() {
+    let found = lies_found(|mut frame| {
+        if frame.get("seq").is_some() {
+            frame["id"] = "0198c7e2-0000-7000-8000-000000000001".into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "a run keeps the order", "has the id of another frame");
+    // One event under two ids: what resumes would be taken for something new.
+    let found = lies_found(|mut frame| {
+        if frame.get("seq").is_some() {
+            frame["id"] = uuid::Uuid::now_v7().to_string().into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "subscribing again", "not the log after the cursor");
+}
+
+#[tokio::test]
+async fn numbers_that_are_not_the_logs_are_found() {
+    let found = lies_found(|mut frame| {
+        if frame["type"] == "ack" && frame["payload"].get("seq").is_some() {
+            frame["payload"]["seq"] = 2.into();
+        }
+        vec![frame]
+    })
+    .await;
+    // Which check meets it first depends on how far the run was when its thread was subscribed to.
+    assert_found(&found, "", "became event 2, which is another");
+    let found = lies_found(|mut frame| {
+        if frame["type"] == "subscribed" {
+            frame["payload"]["head_seq"] = 1_000.into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "a cursor gets what lies after it", "not where the log ends");
+    let found = lies_found(|mut frame| {
+        if frame["type"] == "subscribed" {
+            frame["payload"]["head_seq"] = 0.into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "a run keeps the order", "was acknowledged before");
+}
+
+#[tokio::test]
+async fn advice_and_times_that_mislead_are_found() {
+    let found = lies_found(|mut frame| {
+        if let Some(retryable) = frame["payload"]["retryable"].as_bool().filter(|_| frame["type"] == "error_message") {
+            frame["payload"]["retryable"] = (!retryable).into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "a thread that does not exist", "comes with `retryable` true");
+    let found = lies_found(|mut frame| {
+        if frame["type"] == "authenticated" {
+            frame["payload"]["token_expires_at"] = "2001-01-01T00:00:00.000Z".into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "a fresh token", "ends at 2001");
+    let found = lies_found(|mut frame| {
+        if frame["type"] == "connect" {
+            frame["payload"]["token_expires_at"] = "2099-01-01T00:00:00.000Z".into();
+        }
+        vec![frame]
+    })
+    .await;
+    assert_found(&found, "`netra.v1` alone is echoed", "ends at 2099");
+}
+
+#[tokio::test]
+async fn events_of_threads_that_nobody_watches_are_found() {
+    let found = lies_found(|frame| {
+        let mut all = vec![frame.clone()];
+        if frame["type"] == "agent_started" {
+            let mut foreign = frame;
+            foreign["id"] = uuid::Uuid::now_v7().to_string().into();
+            foreign["thread_id"] = uuid::Uuid::now_v7().to_string().into();
+            all.push(foreign);
+        }
+        all
+    })
+    .await;
+    assert_found(&found, "a run keeps the order", "not watched");
 }
 
 #[tokio::test]

@@ -64,7 +64,10 @@ async fn a_thousand_streaming_sockets_lose_nothing_in_a_deploy() {
     .await;
     let setup = |home| {
         let setup = Setup::at(home).assistant(&provider).set("NETRA_DRAIN_S", 1).set("NETRA_RUN_LEASE_S", 1);
-        setup.set("NETRA_HANDSHAKES_PER_MINUTE", 100_000).set("NETRA_LOG", "warn,netra=info")
+        setup
+            .set("NETRA_HANDSHAKES_PER_MINUTE", 100_000)
+            .set("NETRA_CONNECTIONS_PER_USER", 100_000)
+            .set("NETRA_LOG", "warn,netra=info")
     };
     let first = setup(Arc::new(tempfile::tempdir().expect("a folder")));
     let port = first.port();

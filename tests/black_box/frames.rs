@@ -166,3 +166,45 @@ async fn every_frame_of_a_run_keeps_the_envelope() {
     let whole = frames.iter().find(|f| f["type"] == "agent_response").expect("an answer")["payload"]["content"].clone();
     check_answer(&frames, &run, whole.as_str().expect("text"));
 }
+
+#[tokio::test]
+async fn what_only_the_server_sets_is_ignored_in_a_clients_frame() {
+    let server = Setup::new().start().await;
+    let socket = User::dev(&server).await.connect().await;
+    for (field, values) in [
+        ("ts", [json!("yesterday"), json!(7), json!({}), Value::Null]),
+        ("seq", [json!("one"), json!(-1), json!(1.5), json!([])]),
+        ("epoch", [json!(7), json!({}), json!([]), json!(false)]),
+        ("run_id", [json!("none"), json!(7), json!({}), json!("")]),
+    ] {
+        for value in values {
+            let mut ping = frame("ping", json!({ "nonce": "n" }));
+            ping[field] = value.clone();
+            assert_eq!(socket.call(ping).await["type"], "pong", "{field}: {value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_whole_number_is_one_however_it_is_written() {
+    let server = Setup::new().start().await;
+    let user = User::dev(&server).await;
+    let thread = user.thread("Numbers").await["id"].as_str().expect("an id").to_owned();
+    let socket = user.connect().await;
+    let mut ping = frame("ping", json!({}));
+    ping["v"] = json!(1.0);
+    assert_eq!(socket.call(ping).await["type"], "pong");
+    for (after, mode) in [(json!(0.0), "resumed"), (json!(1e3), "snapshot"), (json!(-1.0), "snapshot")] {
+        let answer = socket.call(on(&thread, "subscribe", json!({ "after_seq": after }))).await;
+        assert_eq!(answer["payload"]["mode"], mode, "{answer}");
+    }
+    for after in [json!(0.5), json!(1e300), json!("0"), json!([0]), json!(true)] {
+        let answer = socket.call(on(&thread, "subscribe", json!({ "after_seq": after }))).await;
+        assert_eq!(error_code(&answer), "invalid_payload", "{after}");
+    }
+    for version in [json!(1.5), json!("1")] {
+        let mut ping = frame("ping", json!({}));
+        ping["v"] = version.clone();
+        assert_eq!(error_code(&socket.call(ping).await), "unsupported_version", "{version}");
+    }
+}

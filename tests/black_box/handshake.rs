@@ -1,8 +1,13 @@
 //! The handshake (§2): refusals before the upgrade, their log lines, and the first frame.
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
 
 use crate::support::{
+    PATIENCE,
     handshake::Handshake,
     server::{Server, Setup},
     socket::Socket,
@@ -183,4 +188,13 @@ async fn the_ws_token_needs_a_session_and_lives_five_minutes_at_most() {
     let expires = answer["expires_at"].as_str().and_then(|t| t.parse::<jiff::Timestamp>().ok());
     let left = expires.expect("expires_at is a time").duration_since(jiff::Timestamp::now()).as_secs();
     assert!((200..=300).contains(&left), "{left} s");
+}
+
+#[tokio::test]
+async fn a_clients_close_is_answered() {
+    let server = Setup::new().start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    assert!(socket.raw(Message::Close(Some(close))).await);
+    assert_eq!(socket.closed(PATIENCE).await, 1000, "RFC 6455, 5.5.1");
 }

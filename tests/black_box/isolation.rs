@@ -38,7 +38,7 @@ async fn a_hundred_users_at_once_see_their_own_alone() {
         Stream::new().texts(10, &format!("{mark} "), std::time::Duration::from_millis(20)).end("stop")
     })
     .await;
-    let server = Setup::new().assistant(&provider).start().await;
+    let server = Setup::new().set("NETRA_REGISTRATIONS_PER_HOUR", 100_000).assistant(&provider).start().await;
     let people: Vec<Person> = stream::iter(0..USERS).map(|_| Person::join(&server)).buffer_unordered(8).collect().await;
 
     let runs: Vec<Run> = join_all(people.iter().enumerate().map(async |(n, p)| {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::support::{
     frame::{ends, frame, is_event_of, on},
     provider::{Provider, Request, text},
-    rules::{Run, acked, check_answer, check_run, ended, ended_within, event, events_of, say, start_run},
+    rules::{Run, acked, check_answer, check_run, ended, ended_within, event, events_of, payloads, say, start_run},
     script::{Reply, Stream, numbered},
     server::{Server, Setup},
     socket::Socket,
@@ -25,17 +25,14 @@ const MOST_KILLS: u64 = 40;
 const WORDS: usize = 60;
 const TOOL_ANSWER: &str = "The tool has spoken.";
 
-/// Takes long enough to be killed within, and is safe to repeat.
-const SLOW_EXPRESSION: &str = "9000!";
-
 /// A model that tells a long story, or asks for a slow tool first.
 fn model(request: &Request) -> Reply {
     if request.prompt().contains("story") {
         return Stream::new().texts(WORDS, "w{k} ", Duration::from_millis(8)).end("stop");
     }
     if request.tool_results().is_empty() {
-        let arguments = json!({ "expression": SLOW_EXPRESSION }).to_string();
-        return Stream::new().tool(0, "call_1", "calculate", &arguments).end("tool_calls");
+        // Takes long enough to be killed within, and is safe to repeat.
+        return Stream::new().tool(0, "call_1", "wait", "{}").end("tool_calls");
     }
     Stream::new().text(TOOL_ANSWER).end("stop")
 }
@@ -84,8 +81,19 @@ impl Watched {
         assert_eq!(log[0]["type"], "thread_message", "seed {seed}: the message that was acknowledged is there");
         check_run(log, &self.run);
         check_answer(log, &self.run, wanted);
+        if wanted == TOOL_ANSWER {
+            check_tool(log, &self.run, seed);
+        }
         cut_off_after(log, &self.run)
     }
+}
+
+/// The slow tool ended as it does when nobody kills it: it was done again, and what it found is there.
+fn check_tool(log: &[Value], run: &Run, seed: u64) {
+    let done = payloads(log, run, "tool_completed");
+    assert_eq!(done.len(), 1, "seed {seed}: {log:?}");
+    let (status, result) = (&done[0]["status"], &done[0]["result"]);
+    assert_eq!((status, result), (&json!("ok"), &json!({ "waited": true })), "seed {seed}: {}", done[0]);
 }
 
 /// The last event of the run's first process, by the log; empty when one process saw the run through.
@@ -107,7 +115,8 @@ struct Hits {
 async fn suffer(seed: u64) -> Hits {
     let mut random = fastrand::Rng::with_seed(seed);
     let provider = Provider::start(model).await;
-    let mut server: Server = Setup::new().assistant(&provider).set("NETRA_RUN_LEASE_S", 1).start().await;
+    let setup = Setup::new().assistant(&provider).set("NETRA_RUN_LEASE_S", 1);
+    let mut server: Server = setup.set("NETRA_TEST_TOOLS", "/dev/null").start().await;
     let mut user = User::dev(&server).await;
     let mut hits = Hits::default();
     while hits.words < HITS || hits.tools < HITS {
@@ -208,6 +217,35 @@ async fn a_run_that_takes_down_every_process_ends_with_a_reason() {
     drop(server);
 }
 
+/// A call that takes the process down with it is not made for ever: at last it is told as interrupted, and not begun.
+#[tokio::test]
+async fn a_call_that_takes_down_every_process_is_not_made_again() {
+    let provider = Provider::start(|_| Stream::new().tool(0, "call_1", "wait", "{}").end("tool_calls")).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let setup = Setup::new().assistant(&provider).set("NETRA_RUN_LEASE_S", 1);
+    let mut server = setup.set("NETRA_TEST_TOOLS", folder.path().join("stamps").display()).start().await;
+    let mut user = User::dev(&server).await;
+    let (run, _first) = start(&user, "Wait for it.", "tool_executing").await;
+    for iteration in 2..=4 {
+        server = server.restart("KILL").await;
+        user = user.moved(&server);
+        let socket = user.connect().await;
+        socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+        let again = |frame: &Value| frame["type"] == "agent_started" && frame["payload"]["iteration"] == iteration;
+        socket.wait("the next process takes the run up", again).await;
+    }
+    server = server.restart("KILL").await;
+    user = user.moved(&server);
+    let socket = user.connect().await;
+    socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+    let end = ended_within(&socket, &run, Duration::from_secs(20)).await;
+    assert_eq!((&end["type"], &end["payload"]["code"]), (&json!("agent_error"), &json!("run_interrupted")), "{end}");
+    check_run(&socket.frames(), &run);
+    let done = payloads(&socket.frames(), &run, "tool_completed");
+    assert_eq!((done.len(), &done[0]["status"]), (1, &json!("interrupted")), "{done:?}");
+    drop(server);
+}
+
 #[tokio::test]
 async fn a_run_that_gets_on_may_be_cut_off_more_often() {
     const STEPS: usize = 6;
@@ -243,4 +281,48 @@ async fn a_run_that_gets_on_may_be_cut_off_more_often() {
     let asked = provider.requests().pop().expect("a last request");
     let said: Vec<_> = asked.messages().iter().filter(|message| message["role"] == "assistant").map(text).collect();
     assert_eq!(said, steps, "the model is shown what it said before each call");
+}
+
+/// What must not be done twice is not: the server is killed after the tool's effect and before its word.
+#[tokio::test]
+async fn a_tool_that_must_not_be_repeated_is_told_as_interrupted() {
+    let provider = Provider::start(|request| match request.tool_results().first() {
+        None => Stream::new().tool(0, "call_1", "stamp", "{}").end("tool_calls"),
+        Some(result) => Stream::new().text(&format!("It said: {}", text(result))).end("stop"),
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("stamps");
+    let stamps = || std::fs::read_to_string(&file).unwrap_or_default().lines().count();
+    let setup = Setup::new().assistant(&provider).set("NETRA_RUN_LEASE_S", 1);
+    let server = setup.set("NETRA_TEST_TOOLS", file.display()).start().await;
+    let user = User::dev(&server).await;
+    let (run, _socket) = start(&user, "Stamp it.", "tool_executing").await;
+    let end = tokio::time::Instant::now() + crate::support::PATIENCE;
+    while stamps() == 0 {
+        assert!(tokio::time::Instant::now() < end, "the tool does nothing");
+        sleep(Duration::from_millis(5)).await;
+    }
+    let server = server.restart("KILL").await;
+    let user = user.moved(&server);
+    let socket = user.connect().await;
+    socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+    ended(&socket, &run).await;
+    let log = user.get(&format!("/api/threads/{}/events?limit=1000", run.thread)).await.ok();
+    let log = log["events"].as_array().expect("events");
+    check_run(log, &run);
+    let done = payloads(log, &run, "tool_completed");
+    assert_eq!(done.len(), 1, "{log:?}");
+    assert_eq!((&done[0]["status"], &done[0]["tool"]), (&json!("interrupted"), &json!("stamp")), "{}", done[0]);
+    assert_eq!(stamps(), 1, "the tool was called again");
+    // The model is told, and so can say it.
+    let said = payloads(log, &run, "agent_response")[0]["content"].as_str().expect("an answer").to_owned();
+    assert!(said.contains("may or may not have had its effect"), "{said}");
+
+    // The same without a crash: nobody is interrupted, and it is done once more.
+    let (run, socket) = start(&user, "Stamp it again.", "tool_completed").await;
+    ended(&socket, &run).await;
+    let log = user.get(&format!("/api/threads/{}/events?limit=1000", run.thread)).await.ok();
+    let done = payloads(log["events"].as_array().expect("events"), &run, "tool_completed").clone();
+    assert_eq!((done[0]["status"].as_str(), stamps()), (Some("ok"), 2));
 }

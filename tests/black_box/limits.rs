@@ -73,6 +73,22 @@ async fn too_many_commands_are_refused_and_not_acted_on() {
     user.connect().await.alive().await;
 }
 
+/// More connections are not more commands.
+#[tokio::test]
+async fn a_users_connections_share_what_four_may() {
+    let server = Setup::new().set("NETRA_COMMANDS_PER_MINUTE", 5).start().await;
+    let user = User::dev(&server).await;
+    let mut answered = 0;
+    for _ in 0..6 {
+        let socket = user.connect().await;
+        for _ in 0..5 {
+            answered += usize::from(socket.call(frame("ping", json!({}))).await["type"] == "pong");
+        }
+    }
+    assert!((20..=22).contains(&answered), "{answered} of 30");
+    User::register(&server).await.connect().await.alive().await;
+}
+
 #[tokio::test]
 async fn the_hundredth_refusal_in_a_minute_closes() {
     let server = Setup::new().set("NETRA_COMMANDS_PER_MINUTE", 5).start().await;
@@ -114,11 +130,12 @@ async fn a_connection_watches_a_bounded_number_of_threads() {
 #[tokio::test]
 async fn more_connections_open_than_the_shell_allows_files() {
     let server = Setup::new().shell_allows_files(128).start().await;
-    let user = User::register(&server).await;
-    let token = user.token().await;
     let mut sockets = Vec::new();
-    for _ in 0..200 {
-        sockets.push(Socket::open(&server.base, &token).await);
+    for _ in 0..4 {
+        let token = User::register(&server).await.token().await;
+        for _ in 0..50 {
+            sockets.push(Socket::open(&server.base, &token).await);
+        }
     }
     for socket in &sockets {
         socket.alive().await;

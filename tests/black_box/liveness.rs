@@ -126,3 +126,24 @@ async fn a_sign_out_closes_the_sockets_of_the_user_alone() {
     let again: Value = other.get("/api/me").await.ok();
     assert_eq!(again["user"]["id"], other.id.as_str());
 }
+
+#[tokio::test]
+async fn a_store_that_is_busy_costs_nobody_the_connection() {
+    let server = beating().await;
+    let socket = User::dev(&server).await.connect().await;
+    let file = server.home().path().join("data/netra.db");
+    let url = format!("sqlite:{}", file.display());
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("the database");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the writer's place");
+    // Behind the command that waits, the answers to heartbeats wait, too.
+    let asked = frame("start_agent", json!({ "content": "What is 6 times 7?" }));
+    socket.send(&asked).await;
+    sleep(Duration::from_secs(3)).await;
+    sqlx::query("ROLLBACK").execute(&mut other).await.expect("given back");
+    let ack = socket.wait("the ack", |f| f["reply_to"] == asked["id"]).await;
+    assert_eq!(ack["type"], "ack", "{ack}");
+    socket.alive().await;
+    // And who does not answer is found out all the same.
+    socket.ignore_heartbeats();
+    socket.closed_with(4501, Duration::from_secs(3)).await;
+}

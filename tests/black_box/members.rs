@@ -1,9 +1,13 @@
 //! Shared threads: members see the same events and take part; removal acts at once, on open sockets too (R10, R15).
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
 use crate::support::{
+    PATIENCE,
     frame::{error_code, frame, is_event_of, on},
     provider::Provider,
     rules::{ended, event, say, start_run},
@@ -20,6 +24,7 @@ async fn add(owner: &User, thread: &str, member: &User) {
     let answer = owner.post(&path(thread), json!({ "email": member.email })).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     assert_eq!(answer.json()["id"], member.id.as_str());
+    member.post(&format!("/api/invitations/{thread}"), json!({})).await.ok();
 }
 
 async fn shared(server: &Server) -> (User, User, String) {
@@ -149,6 +154,98 @@ async fn wrong_members_are_refused_with_a_reason() {
     assert_eq!(ada.get(&path(&thread)).await.ok()["members"].as_array().map(Vec::len), Some(2));
 }
 
+/// An invitation lets someone read; their own list, search and pages hear of the conversation once they accept.
+#[tokio::test]
+async fn nobody_is_in_a_conversation_without_accepting() {
+    let server = Setup::new().start().await;
+    let (ada, bob) = (User::register(&server).await, User::register(&server).await);
+    let thread = ada.thread("Buy now").await["id"].as_str().expect("an id").to_owned();
+    let socket = bob.connect().await;
+    let invited = ada.post(&path(&thread), json!({ "email": bob.email })).await;
+    assert_eq!((invited.status, &invited.json()["invited"]), (201, &json!(true)), "{}", invited.body);
+    socket.wait("the notice", |f| f["type"] == "system_message").await;
+    ada.patch(&format!("/api/threads/{thread}"), json!({ "title": "Buy at once" })).await.ok();
+    for list in ["/api/threads", "/api/threads?query=buy"] {
+        assert_eq!(bob.get(list).await.ok()["threads"], json!([]), "{list}");
+    }
+    socket.alive().await;
+    assert!(socket.frames().iter().all(|f| f["type"] != "thread_update"), "the page heard of it");
+    assert_eq!(bob.get(&format!("/api/threads/{thread}")).await.ok()["title"], "Buy at once", "the invited may read");
+
+    let waiting = bob.get("/api/invitations").await.ok();
+    let first = &waiting["invitations"][0];
+    assert_eq!((&first["thread_id"], &first["title"]), (&json!(thread), &json!("Buy at once")), "{waiting}");
+    assert_eq!(first["invited_by"]["id"], ada.id.as_str());
+    let path_of = format!("/api/invitations/{thread}");
+    assert_eq!(ada.post(&path_of, json!({})).await.status, 200, "what is one's own is one's own");
+    bob.post(&path_of, json!({})).await.ok();
+    bob.post(&path_of, json!({})).await.ok();
+    socket.wait("the list hears of it", |f| f["type"] == "thread_update").await;
+    assert_eq!(bob.get("/api/threads").await.ok()["threads"][0]["id"], thread.as_str());
+    assert_eq!(bob.get("/api/invitations").await.ok()["invitations"], json!([]));
+    assert_eq!(bob.delete(&path_of).await.status, 404, "it was answered");
+
+    let second = ada.thread("Another").await["id"].as_str().expect("an id").to_owned();
+    ada.post(&path(&second), json!({ "email": bob.email })).await;
+    assert_eq!(bob.delete(&format!("/api/invitations/{second}?block=true")).await.status, 204);
+    assert_eq!(bob.get(&format!("/api/threads/{second}")).await.status, 404);
+    let refused = ada.post(&path(&second), json!({ "email": bob.email })).await;
+    assert_eq!(refused.error(), (403, "forbidden".into()), "blocked");
+    assert_eq!(bob.get("/api/blocks").await.ok()["blocks"][0]["id"], ada.id.as_str());
+    assert_eq!(bob.delete(&format!("/api/blocks/{}", ada.id)).await.status, 204);
+    assert_eq!(ada.post(&path(&second), json!({ "email": bob.email })).await.status, 201);
+    assert_eq!(bob.post("/api/blocks", json!({ "user_id": bob.id })).await.status, 409);
+    let nobody = json!({ "user_id": "019a0000-0000-7000-8000-000000000000" });
+    assert_eq!(bob.post("/api/blocks", nobody).await.status, 404);
+    assert_eq!(bob.post("/api/blocks", json!({ "user_id": ada.id })).await.status, 204);
+    assert_eq!(bob.get("/api/invitations").await.ok()["invitations"], json!([]), "what waited is gone");
+}
+
+/// Whoever writes takes part; a viewer does not write, whatever way.
+#[tokio::test]
+async fn a_viewer_reads_and_does_not_write() {
+    let server = Setup::new().start().await;
+    let (ada, bob) = (User::register(&server).await, User::register(&server).await);
+    let thread = ada.thread("Ours").await["id"].as_str().expect("an id").to_owned();
+    let invited = ada.post(&path(&thread), json!({ "email": bob.email, "role": "viewer" })).await;
+    assert_eq!((invited.status, &invited.json()["role"]), (201, &json!("viewer")), "{}", invited.body);
+    let socket = bob.connect().await;
+    socket.call(on(&thread, "subscribe", json!({ "after_seq": 0 }))).await;
+    for kind in ["user_message", "start_agent"] {
+        let answer = socket.call(on(&thread, kind, json!({ "content": "Hello?" }))).await;
+        assert_eq!(error_code(&answer), "forbidden", "{kind}");
+    }
+    let members = path(&thread);
+    let change = |role: &str| ada.patch(&members, json!({ "email": bob.email, "role": role }));
+    assert_eq!(change("king").await.error().0, 400);
+    assert_eq!(bob.patch(&path(&thread), json!({ "email": bob.email, "role": "writer" })).await.error().0, 403);
+    assert_eq!(change("writer").await.ok()["role"], "writer");
+    let run = say(&socket, &thread, "And 7 times 8?").await;
+    ended(&socket, &run).await;
+    assert_eq!(bob.get("/api/invitations").await.ok()["invitations"], json!([]), "whoever writes has accepted");
+    let nobody = ada.patch(&path(&thread), json!({ "email": "nobody@example.org", "role": "viewer" })).await;
+    assert_eq!(nobody.status, 404);
+}
+
+/// One person cannot bury another in invitations.
+#[tokio::test]
+async fn invitations_that_wait_are_bounded() {
+    let server = Setup::new().set("NETRA_COMMANDS_PER_MINUTE", 100_000).start().await;
+    let (ada, bob, carol) =
+        (User::register(&server).await, User::register(&server).await, User::register(&server).await);
+    let invite = async |from: &User| {
+        let thread = from.thread("Buy now").await["id"].as_str().expect("an id").to_owned();
+        from.post(&path(&thread), json!({ "email": bob.email })).await
+    };
+    for _ in 0..20 {
+        assert_eq!(invite(&ada).await.status, 201);
+    }
+    let refused = invite(&ada).await;
+    assert_eq!(refused.error(), (429, "rate_limited".into()));
+    assert!(!refused.header("retry-after").is_empty());
+    assert_eq!(invite(&carol).await.status, 201, "another's are another's");
+}
+
 #[tokio::test]
 async fn tools_search_for_whoever_asked() {
     let server = Setup::new().start().await;
@@ -168,4 +265,85 @@ async fn tools_search_for_whoever_asked() {
         .collect();
     assert!(!results.is_empty(), "the guide searched");
     assert!(!json!(results).to_string().contains(&secret.thread), "another's conversation was found: {results:?}");
+}
+
+async fn wanted(user: &User, thread: &str, pinned: bool, archived: bool) {
+    let found = user.get(&format!("/api/threads/{thread}")).await.ok();
+    assert_eq!((&found["pinned"], &found["archived"]), (&json!(pinned), &json!(archived)), "{found}");
+    let listed = |list: &Value| list["threads"].as_array().expect("threads").iter().any(|t| t["id"] == thread);
+    assert_eq!(listed(&user.get("/api/threads?archived=true").await.ok()), archived);
+    assert_eq!(listed(&user.get("/api/threads").await.ok()), !archived);
+}
+
+#[tokio::test]
+async fn pin_and_archive_are_each_readers_own() {
+    let server = Setup::new().start().await;
+    let (ada, bob, thread) = shared(&server).await;
+    let (first, second) = (ada.connect().await, bob.connect().await);
+    let path = format!("/api/threads/{thread}");
+    let version = |thread: &Value| thread["version"].as_u64().expect("a version");
+    let before = version(&bob.get(&path).await.ok());
+
+    let put_away = bob.patch(&path, json!({ "archived": true })).await.ok();
+    assert!(version(&put_away) > before, "{put_away}");
+    second
+        .wait("bob's own page hears of it", |f| f["type"] == "thread_update" && f["payload"]["archived"] == true)
+        .await;
+    wanted(&bob, &thread, false, true).await;
+    wanted(&ada, &thread, false, false).await;
+    let pinned = ada.patch(&path, json!({ "pinned": true })).await.ok();
+    assert!(version(&pinned) > version(&put_away), "{pinned}");
+    wanted(&ada, &thread, true, false).await;
+    wanted(&bob, &thread, false, true).await;
+
+    // What concerns all is the owner's; a member who asks for both gets neither.
+    let answer = bob.patch(&path, json!({ "title": "Mine", "pinned": true })).await;
+    assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (403, Some("forbidden")));
+    wanted(&bob, &thread, false, true).await;
+    let from = second.count();
+    let named = ada.patch(&path, json!({ "title": "Ours, still" })).await.ok();
+    let told = |f: &Value| f["type"] == "thread_update" && f["payload"]["title"] == "Ours, still";
+    let told = second.wait_for(from, crate::support::PATIENCE, "the new title", told).await;
+    assert_eq!(
+        (&told["payload"]["archived"], &told["payload"]["pinned"]),
+        (&json!(true), &json!(false)),
+        "as bob has it"
+    );
+    assert_eq!(version(&told["payload"]), version(&named));
+    assert!(first.frames().iter().all(|f| f["type"] != "thread_update" || f["payload"]["archived"] == false));
+
+    // Whoever leaves and comes back begins anew.
+    assert_eq!(bob.delete(&format!("{path}/members")).await.status, 204);
+    add(&ada, &thread, &bob).await;
+    wanted(&bob, &thread, false, false).await;
+}
+
+/// A request that is cut off while it is carried out is carried out to its end, for those who hear of it as well.
+#[tokio::test]
+async fn whoever_leaves_and_hangs_up_hears_nothing_more() {
+    let server = Setup::new().start().await;
+    let (ada, bob, thread) = shared(&server).await;
+    let socket = bob.connect().await;
+    let request = format!(
+        "DELETE {} HTTP/1.1\r\nHost: {}\r\nOrigin: {}\r\nCookie: {}\r\nContent-Length: 0\r\n\r\n",
+        path(&thread),
+        server.host(),
+        server.base,
+        bob.cookies()
+    );
+    let mut from = socket.count();
+    for number in 0..40 {
+        let mut cut = TcpStream::connect(server.host()).await.expect("a connection");
+        cut.write_all(request.as_bytes()).await.expect("asked");
+        sleep(Duration::from_micros(400) * (number % 20)).await;
+        drop(cut);
+        sleep(Duration::from_millis(30)).await;
+        let members = ada.get(&path(&thread)).await.ok();
+        if members["members"].as_array().expect("members").len() == 1 {
+            let gone = |f: &Value| f["type"] == "thread_deleted" && f["payload"]["id"] == thread.as_str();
+            socket.wait_for(from, PATIENCE, "he hears that he left", gone).await;
+            from = socket.count();
+            add(&ada, &thread, &bob).await;
+        }
+    }
 }

@@ -1,17 +1,17 @@
 //! `/metrics`: who may ask, and what it counts (R23).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::json;
 
 use crate::support::{
     answer::{Answer, http},
-    frame::frame,
+    frame::{frame, on},
     handshake::Handshake,
     port,
     provider::{Provider, always},
-    rules::{ended, start_run},
-    script::Reply,
+    rules::{ended, event, start_run},
+    script::{Reply, Stream},
     server::{Server, Setup},
     user::User,
 };
@@ -38,7 +38,7 @@ fn count(samples: &HashMap<String, f64>, name: &str) -> f64 {
 }
 
 async fn fresh(server: &Server) -> HashMap<String, f64> {
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     scrape(&server.base).await
 }
 
@@ -53,6 +53,7 @@ async fn what_happens_is_counted() {
     let failed = start_run(&socket, "assistant", "Hello.").await;
     ended(&socket, &failed).await;
     socket.call(frame("no_such_type", json!({}))).await;
+    socket.call(on(&uuid::Uuid::now_v7().to_string(), "subscribe", json!({ "after_seq": 0 }))).await;
     let nothing = Handshake { protocols: String::new(), ..Handshake::with_token("") };
     assert_eq!(nothing.send(&server).await.status, 400);
 
@@ -67,6 +68,7 @@ async fn what_happens_is_counted() {
         (r#"netra_frames_total{direction="out",type="connect"}"#, 1.0),
         (r#"netra_frames_total{direction="out",type="agent_completed"}"#, 1.0),
         (r#"netra_frames_rejected_total{code="unknown_type"}"#, 1.0),
+        (r#"netra_commands_refused_total{code="not_found"}"#, 1.0),
         (r#"netra_runs_total{outcome="completed"}"#, 1.0),
         (r#"netra_runs_total{outcome="upstream_unavailable"}"#, 1.0),
         (r#"netra_tool_calls_total{tool="calculate",status="ok"}"#, 1.0),
@@ -75,6 +77,8 @@ async fn what_happens_is_counted() {
     ] {
         assert!((count(&counted, name) - wanted).abs() < 0.5, "{name} is {} and not {wanted}", count(&counted, name));
     }
+    let mixed = counted.keys().filter(|name| name.starts_with("netra_frames_rejected") && name.contains("not_found"));
+    assert_eq!(mixed.count(), 0, "what is refused is not what cannot be read");
     assert!(count(&counted, "netra_append_seconds_count") > 3.0);
     assert!(count(&counted, r#"netra_frame_bytes_total{direction="out",type="connect"}"#) > 100.0);
 
@@ -83,6 +87,57 @@ async fn what_happens_is_counted() {
     while count(&fresh(&server).await, "netra_connections") > 0.0 {
         assert!(tokio::time::Instant::now() < end, "the gauge stays");
     }
+}
+
+/// A stream that breaks after its 200 is no request that went well, and one that a person stopped is neither.
+#[tokio::test]
+async fn answers_of_models_are_counted_when_they_are_over() {
+    let provider = Provider::start(|request| match &*request.prompt() {
+        "Break off." => Stream::new().text("It is").abort(),
+        "Talk on." => Stream::new().texts(2_000, "tick ", Duration::from_millis(10)).end("stop"),
+        _ => Reply::text("Well."),
+    })
+    .await;
+    let server = Setup::new().assistant(&provider).start().await;
+    let socket = User::dev(&server).await.connect().await;
+    for prompt in ["Be well.", "Break off."] {
+        ended(&socket, &start_run(&socket, "assistant", prompt).await).await;
+    }
+    let long = start_run(&socket, "assistant", "Talk on.").await;
+    event(&socket, &long, "partial_result").await;
+    socket.call(frame("stop_agent", json!({ "run_id": long.id }))).await;
+    ended(&socket, &long).await;
+    let counted = fresh(&server).await;
+    for (outcome, wanted) in [("ok", 1.0), ("broken", 1.0), ("stopped", 1.0), ("refused", 0.0)] {
+        let name = format!(r#"netra_upstream_requests_total{{outcome="{outcome}"}}"#);
+        assert!((count(&counted, &name) - wanted).abs() < 0.5, "{name} is {}", count(&counted, &name));
+    }
+}
+
+#[tokio::test]
+async fn what_pages_cannot_read_is_counted_within_a_rate() {
+    let server = Setup::new().start().await;
+    let user = User::dev(&server).await;
+    let report =
+        async |code: &str, frames: u64| user.post("/api/unread", json!({ "code": code, "frames": frames })).await;
+    assert_eq!(report("unknown_type", 3).await.status, 204);
+    assert_eq!(report("invalid_payload", 1).await.status, 204);
+    for (code, frames) in [("made_up", 1), ("internal", 1), ("unknown_type", 0), ("unknown_type", 10_001)] {
+        assert_eq!(report(code, frames).await.error(), (400, "invalid_payload".into()), "{code} {frames}");
+    }
+    let nobody = User::visitor(&server).post("/api/unread", json!({ "code": "unknown_type", "frames": 1 })).await;
+    assert_eq!(nobody.error(), (401, "unauthenticated".into()));
+    let counted = fresh(&server).await;
+    let of = |code: &str| count(&counted, &format!(r#"netra_page_frames_unread_total{{code="{code}"}}"#));
+    assert!((of("unknown_type") - 3.0).abs() < 0.5 && (of("invalid_payload") - 1.0).abs() < 0.5, "{counted:?}");
+    assert!(!counted.keys().any(|name| name.contains("made_up")), "labels are closed sets");
+    server.logged(0, "the report", |log| log.contains("a page cannot read frames")).await;
+
+    let mut refused = 0;
+    for _ in 0..40 {
+        refused += u64::from(report("unknown_type", 1_000).await.status == 429);
+    }
+    assert!(refused >= 20, "{refused} of 40 were refused");
 }
 
 #[tokio::test]
@@ -99,7 +154,8 @@ async fn a_token_is_asked_for_when_one_is_set() {
 
 #[tokio::test]
 async fn a_published_server_shows_nothing_without_a_token() {
-    let server = Setup::new().set("NETRA_PUBLIC_URL", "https://chat.example.org").start().await;
+    let server =
+        Setup::new().set("NETRA_PUBLIC_URL", "https://chat.example.org").set("NETRA_AUTH", "password").start().await;
     let answer = Answer::of(http().get(format!("{}/metrics", server.base))).await;
     assert_eq!(answer.error(), (403, "forbidden".into()));
 }

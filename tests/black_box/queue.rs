@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::{
+    answer::{Answer, http},
     frame::on,
     provider::Provider,
     rules::{check_answer, check_dense, check_run, ended, event, events_of, say, start_run},
@@ -50,6 +51,35 @@ async fn a_second_message_waits_for_the_first_run() {
     }
     check_answer(&frames, &second, "You said two.");
     check_answer(&frames, &third, "You said three.");
+}
+
+/// One who floods a conversation waits for the answers; the others of it do not.
+#[tokio::test]
+async fn a_person_has_a_bounded_number_of_runs_that_wait() {
+    let provider = provider().await;
+    let server = Setup::new().assistant(&provider).set("NETRA_QUEUED_RUNS", 3).start().await;
+    let (ada, bob) = (User::register(&server).await, User::register(&server).await);
+    let (first, second) = (ada.connect().await, bob.connect().await);
+    let run = start_run(&first, "assistant", "slow one").await;
+    event(&first, &run, "partial_result").await;
+    let invite = json!({ "email": bob.email });
+    assert_eq!(ada.post(&format!("/api/threads/{}/members", run.thread), invite).await.status, 201);
+    let mut said = Vec::new();
+    for k in 0..3 {
+        said.push(say(&second, &run.thread, &format!("quick {k}")).await);
+    }
+    let over = on(&run.thread, "user_message", json!({ "content": "one more" }));
+    let refused = second.call(over).await;
+    assert_eq!(
+        (&refused["payload"]["code"], refused["payload"]["retry_after_ms"].is_u64()),
+        (&json!("rate_limited"), true)
+    );
+    let own = say(&first, &run.thread, "quick of the owner's").await;
+    ended(&first, &own).await;
+    let again = second.call(on(&run.thread, "user_message", json!({ "content": "one more" }))).await;
+    assert_eq!(again["type"], "ack", "there is room again: {again}");
+    let counted = Answer::of(http().get(format!("{}/metrics", server.base))).await;
+    assert!(counted.body.contains("netra_quotas_met_total{quota=\"runs\"} 1"), "{}", counted.body);
 }
 
 #[tokio::test]

@@ -103,3 +103,38 @@ async fn those_in_a_room_see_who_comes_speaks_and_goes() {
     let log = ada.get(&format!("/api/threads/{room}/events?after_seq=0")).await.ok();
     assert_eq!(log["events"], json!([]), "nothing said in a room is kept");
 }
+
+#[tokio::test]
+async fn a_command_id_says_one_thing_once_in_rooms_too() {
+    let server = Setup::new().start().await;
+    let user = User::register(&server).await;
+    let (room, other) = (user.thread("One").await["id"].clone(), user.thread("Two").await["id"].clone());
+    let socket = user.connect().await;
+    let started = frame("start_agent", json!({ "content": "What is 6 times 7?" }));
+    assert_eq!(socket.call(started.clone()).await["payload"]["duplicate"], false);
+    let under = |id: &Value, kind: &str, room: &Value| {
+        let mut frame = frame(kind, json!({ "room": room }));
+        frame["id"] = id.clone();
+        frame
+    };
+    assert_eq!(error_code(&again(&socket, under(&started["id"], "join_room", &room)).await), "id_conflict");
+    let late = frame("room_message", json!({ "room": room, "body": {} }));
+    assert_eq!(error_code(&socket.call(late).await), "not_found", "refused is not joined");
+
+    let join = frame("join_room", json!({ "room": room }));
+    assert_eq!(again(&socket, join.clone()).await["payload"], json!({ "thread_id": room, "duplicate": false }));
+    assert_eq!(again(&socket, join.clone()).await["payload"], json!({ "thread_id": room, "duplicate": true }));
+    for (kind, room) in [("join_room", &other), ("leave_room", &room)] {
+        assert_eq!(error_code(&again(&socket, under(&join["id"], kind, room)).await), "id_conflict", "{kind}");
+    }
+    let mut taken = frame("start_agent", json!({ "content": "And 6 times 8?" }));
+    taken["id"] = join["id"].clone();
+    assert_eq!(error_code(&again(&socket, taken).await), "id_conflict");
+}
+
+/// Sends a frame whose id may have been used, and waits for what answers this time.
+async fn again(socket: &Socket, frame: Value) -> Value {
+    let from = socket.count();
+    socket.send(&frame).await;
+    socket.wait_for(from, PATIENCE, "an answer", |f| f["reply_to"] == frame["id"]).await
+}

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::support::{
     frame::{error_code, frame, on},
     provider::{API_KEY, MODEL, Provider, text},
-    rules::{acked, check_answer, check_critical, check_dense, check_run, ended, event, payloads, say, start_run},
+    rules::{Run, acked, check_answer, check_critical, check_dense, check_run, ended, event, payloads, say, start_run},
     script::{Reply, Stream},
     server::Setup,
     user::User,
@@ -201,7 +201,7 @@ async fn each_of_many_queued_messages_gets_its_own_answer() {
         Stream::new().pause(pause).text(&format!("You said {:?}", request.prompt())).end("stop")
     })
     .await;
-    let server = Setup::new().assistant(&provider).start().await;
+    let server = Setup::new().assistant(&provider).set("NETRA_QUEUED_RUNS", 200).start().await;
     let socket = User::dev(&server).await.connect().await;
     let said = |n: usize| format!("message number {n}");
     let mut runs = vec![start_run(&socket, "assistant", &said(0)).await];
@@ -214,4 +214,22 @@ async fn each_of_many_queued_messages_gets_its_own_answer() {
         let answer = payloads(&socket.frames(), run, "agent_response");
         assert_eq!(answer[0]["content"], format!("You said {:?}", said(n)), "run {n}");
     }
+}
+
+/// An agent that waits for nothing hears of a stop as well.
+#[tokio::test]
+async fn a_stop_before_its_turn_ends_a_run_of_the_guide() {
+    let provider =
+        Provider::start(|_| Stream::new().texts(3_000, "w{k} ", Duration::from_millis(10)).end("stop")).await;
+    let server = Setup::new().assistant(&provider).start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let slow = start_run(&socket, "assistant", "Tell a story.").await;
+    let ack = socket.call(on(&slow.thread, "user_message", json!({ "content": "Thanks!", "agent": "guide" }))).await;
+    let queued = Run { thread: acked(&ack, "thread_id"), id: acked(&ack, "run_id") };
+    for run in [&queued, &slow] {
+        socket.call(on(&run.thread, "stop_agent", json!({ "run_id": run.id }))).await;
+    }
+    let end = ended(&socket, &queued).await;
+    assert_eq!(end["payload"]["status"], "stopped", "{end}");
+    assert_eq!(check_run(&socket.frames(), &queued), ["agent_started", "agent_completed"]);
 }

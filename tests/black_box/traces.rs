@@ -84,6 +84,36 @@ async fn spans_of_connections_runs_models_and_tools_are_exported() {
     }
 }
 
+/// The standard's default, and the log says what was chosen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_word_spans_go_as_protobuf() {
+    let kinds = Arc::new(Mutex::new(Vec::new()));
+    let take = async |State(kinds): State<Arc<Mutex<Vec<String>>>>, headers: HeaderMap, body: Bytes| {
+        assert!(!body.is_empty());
+        let kind = headers["content-type"].to_str().expect("text").to_owned();
+        kinds.lock().expect("a collector").push(kind);
+    };
+    let app = Router::new().route("/v1/traces", post(take)).with_state(kinds.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
+    let setup = Setup::new().set("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://user:pass-word@{address}"));
+    let mut server = setup.start().await;
+    let log = server.log();
+    assert!(
+        log.contains("sending traces") && log.contains("http/protobuf") && log.contains(&address.to_string()),
+        "{log}"
+    );
+    assert!(!log.contains("pass-word"), "{log}");
+    let socket = User::dev(&server).await.connect().await;
+    ended(&socket, &start_run(&socket, "guide", "What is 6 times 7?").await).await;
+    drop(socket);
+    server.signal("TERM");
+    assert_eq!(server.exit(PATIENCE).await, 0);
+    let kinds = kinds.lock().expect("a collector").clone();
+    assert!(!kinds.is_empty() && kinds.iter().all(|kind| kind == "application/x-protobuf"), "{kinds:?}");
+}
+
 #[tokio::test]
 async fn a_collector_that_is_not_there_costs_nothing() {
     let server = Setup::new().set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").start().await;

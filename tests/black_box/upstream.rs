@@ -9,7 +9,7 @@ use crate::support::{
     frame::{ends, on},
     provider::{API_KEY, Provider, always, nowhere, text},
     rules::{check_answer, check_run, ended, payloads, say, start_run},
-    script::{Reply, Stream},
+    script::{Reply, Step, Stream},
     server::{Server, Setup},
     socket::Socket,
     user::User,
@@ -137,6 +137,63 @@ async fn an_event_without_end_is_cut_short() {
 }
 
 #[tokio::test]
+async fn a_flood_ends_the_run_and_nothing_else() {
+    let mebibyte = "x".repeat(1 << 20);
+    let calls = (0..1_000).fold(Stream::new(), |stream, k| stream.tool(k, "", "calculate", "{}"));
+    let line = (0..100).fold(Stream::new().raw("data: {\""), |stream, _| stream.raw(&mebibyte));
+    let body = format!("{{\"choices\": \"{}", mebibyte.repeat(8));
+    let whole = Reply::Whole { status: 200, headers: vec![("content-type", "application/json".into())], body };
+    for (name, reply) in [
+        ("a thousand calls", calls.end("tool_calls")),
+        ("100 MB in one line", line.close()),
+        ("a value without end", whole),
+    ] {
+        let provider = Provider::start(always(reply)).await;
+        let server = Setup::new().assistant(&provider).start().await;
+        check_failure(&server, name, PROTOCOL).await;
+        provider.idle(Duration::from_secs(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_closes_anywhere_ends_its_run() {
+    let bytes = concat!(
+        "data: {\"choices\":[{\"delta\":{\"content\":\"Grüße.\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+    );
+    // What comes before the first word would be asked for again, with pauses.
+    let from = bytes.find("]}\n\n").expect("the first event") + 4;
+    let provider = Provider::start(move |request| {
+        let at: usize = request.prompt().parse().expect("a place");
+        let at = bytes.floor_char_boundary(at);
+        Reply::Stream { steps: vec![Step::Bytes(bytes.as_bytes()[..at].to_vec()), Step::Abort], piece: usize::MAX }
+    })
+    .await;
+    let server = Setup::new().assistant(&provider).start().await;
+    let user = User::dev(&server).await;
+    let socket = user.connect().await;
+    for at in from..=bytes.len() {
+        let run = start_run(&socket, "assistant", &at.to_string()).await;
+        let end = ended(&socket, &run).await;
+        let whole = at == bytes.len();
+        assert_eq!(end["type"] == "agent_completed", whole, "{at} of {}: {end}", bytes.len());
+        check_run(&socket.frames(), &run);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_no_header_can_hold_is_refused_at_the_start() {
+    let refusal = Setup::new().assistant_at(&nowhere()).set("NETRA_LLM_API_KEY", "sk-one\nsk-two").refused().await;
+    assert_eq!(refusal.code, 2);
+    assert!(
+        refusal.stderr.contains("NETRA_LLM_API_KEY") && refusal.stderr.contains("line break"),
+        "{}",
+        refusal.stderr
+    );
+    assert!(!refusal.stderr.contains("sk-two"), "{}", refusal.stderr);
+}
+
+#[tokio::test]
 async fn nobody_there_is_unavailable() {
     let server = Setup::new().assistant_at(&nowhere()).start().await;
     check_failure(&server, "connection refused", UNAVAILABLE).await;
@@ -154,6 +211,14 @@ async fn an_odd_but_whole_stream_is_fine() {
         ("carriage returns", Stream::new().raw(crlf).raw("data: [DONE]\r\n\r\n").close()),
         ("one byte at a time", Stream::new().piece(1).raw(crlf).raw("data: [DONE]\r\n\r\n").close()),
         ("empty deltas", Stream::new().text("").text("Fine.").text("").end("stop")),
+        (
+            "half an event after the end",
+            Stream::new().text("Fine.").finish("stop").raw("data: {\"choices\":[],\"usage\":{\"pro").close(),
+        ),
+        (
+            "an error after the end",
+            Stream::new().text("Fine.").finish("stop").raw("data: {\"error\":{\"message\":\"late\"}}\n\n").close(),
+        ),
         (
             "words after [DONE]",
             Stream::new().text("Fine.").finish("stop").raw("data: [DONE]\n\ndata: {oops\n\n").close(),
@@ -173,7 +238,9 @@ async fn an_odd_but_whole_stream_is_fine() {
 
 #[tokio::test]
 async fn a_bad_tool_call_is_told_to_the_model_and_the_run_goes_on() {
-    let cases: [(&str, &str, &str); 5] = [
+    let deep = format!("{{\"expression\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    let cases: [(&str, &str, &str); 6] = [
+        ("arguments nested ten thousand deep", "calculate", deep.leak()),
         ("arguments that are no JSON", "calculate", r#"{"expression": "6*"#),
         ("arguments that are no object", "calculate", "[6, 7]"),
         ("arguments of another shape", "calculate", r#"{"sum": 13}"#),
@@ -229,4 +296,28 @@ async fn a_thread_goes_on_after_a_failed_run() {
     assert_eq!(again["payload"]["mode"], "snapshot");
     let ends = socket.frames().iter().filter(|f| ends(f, &failed.id)).count();
     assert_eq!(ends, 1);
+}
+
+/// An agent of `netra.toml`, with these further lines.
+fn agent(provider: &Provider, more: &str) -> String {
+    let base = &provider.base;
+    format!("[[agents]]\nname = \"assistant\"\nkind = \"openai\"\nbase_url = \"{base}\"\nmodel = \"m\"\n{more}\n")
+}
+
+#[tokio::test]
+async fn a_key_in_a_header_is_shown_to_nobody() {
+    let provider = Provider::start(always(Reply::error(401, &format!("Incorrect API key provided: {API_KEY}")))).await;
+    let setup = Setup::new().toml(&agent(&provider, "headers_env = { Authorization = \"GATEWAY_AUTH\" }"));
+    let server = setup.set("GATEWAY_AUTH", format!("Bearer {API_KEY}")).start().await;
+    check_failure(&server, "a key behind a scheme", UNAVAILABLE).await;
+    assert_eq!(provider.requests()[0].authorization, format!("Bearer {API_KEY}"));
+}
+
+#[tokio::test]
+async fn a_part_that_the_options_put_back_is_refused_once_more_and_no_oftener() {
+    let provider = Provider::start(always(Reply::error(400, "m does not support tools"))).await;
+    let server =
+        Setup::new().toml(&agent(&provider, "options = { tools = [{ type = \"web_search\" }] }")).start().await;
+    check_failure(&server, "tools in the options", UNAVAILABLE).await;
+    assert_eq!(provider.requests().len(), 2);
 }

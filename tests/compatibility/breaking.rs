@@ -1,7 +1,8 @@
 //! What in a new schema an old client would notice.
 //!
 //! Of what the server sends, fields must stay, stay required, and take no new kinds of values; of what a client sends, the
-//! server must take all that it took, and ask for nothing more. New types, optional fields and error codes are fine.
+//! server must take all that it took, and ask for nothing more. New types and optional fields are fine, and so are new names
+//! in an enumeration (statuses, roles, levels, codes) and new kinds of steps, which a client reads as unknown.
 //!
 //! The HTTP side is held to the same: what is asked for as a client's frame is, what is answered as the server's.
 
@@ -15,8 +16,8 @@ enum Sender {
     Server,
 }
 
-/// Where clients are to expect new values.
-const OPEN: [&str; 3] = ["ErrorCode", "ServerFrame", "ClientFrame"];
+/// What is a list of messages: it may grow, but none may go.
+const MESSAGES: [&str; 2] = ["ServerFrame", "ClientFrame"];
 
 struct Comparison<'a> {
     then: &'a Value,
@@ -56,11 +57,9 @@ pub(crate) fn breaks_http(then: &Value, now: &Value) -> Vec<String> {
 /// What a place allows: kinds of JSON, constants, and definitions.
 fn allowed(schema: &Value) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    for choices in ["oneOf", "anyOf"] {
-        for choice in schema[choices].as_array().into_iter().flatten() {
-            all.extend(allowed(choice));
-            all.extend(tag_of(choice).map(|tag| format!("the variant {tag}")));
-        }
+    for choice in choices(schema) {
+        all.extend(allowed(choice));
+        all.extend(tag_of(choice).map(|tag| format!("the variant {tag}")));
     }
     if let Some(name) = reference(schema) {
         all.insert(format!("a {name}"));
@@ -75,6 +74,19 @@ fn allowed(schema: &Value) -> BTreeSet<String> {
         }
     }
     all
+}
+
+/// The choices of a schema, whichever word introduces them.
+fn choices(schema: &Value) -> Vec<&Value> {
+    ["oneOf", "anyOf"].iter().flat_map(|word| schema[word].as_array().into_iter().flatten()).collect()
+}
+
+/// Whether the place holds a name out of a list, or an object of one of several kinds.
+fn is_enumeration(schema: &Value) -> bool {
+    let name = |choice: &Value| choice["type"] == "string" && reference(choice).is_none();
+    let kind = |choice: &Value| choice["properties"]["kind"]["type"] == "string";
+    let choices = choices(schema);
+    !choices.is_empty() && (choices.iter().all(|choice| name(choice)) || choices.iter().all(|choice| kind(choice)))
 }
 
 fn reference(schema: &Value) -> Option<&str> {
@@ -103,15 +115,20 @@ impl Comparison<'_> {
         let (before, after) = (allowed(then), allowed(now));
         let gone: Vec<&String> = before.difference(&after).collect();
         let new: Vec<&String> = after.difference(&before).collect();
-        let open = OPEN.contains(&path);
+        let messages = MESSAGES.contains(&path);
+        let may_grow = messages || (is_enumeration(then) && is_enumeration(now));
         // A kind that the server no longer sends is missed by nobody, but a whole message is; one that it newly sends is.
-        if !gone.is_empty() && (sender == Sender::Client || open) {
+        if !gone.is_empty() && (sender == Sender::Client || messages) {
             self.found.push(format!("{path} no longer allows {gone:?}"));
         }
-        if !new.is_empty() && sender == Sender::Server && !open {
+        if !new.is_empty() && sender == Sender::Server && !may_grow {
             self.found.push(format!("{path} newly allows {new:?}"));
         }
         for bound in BOUNDS {
+            // How wide a number is where it was made promises nothing: its bounds do.
+            if bound == "format" && (then["type"] == "integer" || then["type"] == "number") {
+                continue;
+            }
             match sender {
                 Sender::Server if !then[bound].is_null() && then[bound] != now[bound] => {
                     self.found.push(format!("{path} no longer keeps its {bound}"));
@@ -123,18 +140,16 @@ impl Comparison<'_> {
             }
         }
         self.fields(path, then, now, sender);
-        for choices in ["oneOf", "anyOf"] {
-            let (before, after) = (then[choices].as_array(), now[choices].as_array());
-            for choice in before.into_iter().flatten() {
-                if let Some(name) = reference(choice) {
-                    self.definition(name, sender);
-                }
-                // A variant is known by its constants.
-                let tag = tag_of(choice);
-                let same = after.into_iter().flatten().find(|other| tag.is_some() && tag_of(other) == tag);
-                if let (Some(tag), Some(same)) = (tag, same) {
-                    self.fields(&format!("{path}.{tag}"), choice, same, sender);
-                }
+        let after = choices(now);
+        for choice in choices(then) {
+            if let Some(name) = reference(choice) {
+                self.definition(name, sender);
+            }
+            // A variant is known by its constants.
+            let tag = tag_of(choice);
+            let same = after.iter().find(|other| tag.is_some() && tag_of(other) == tag);
+            if let (Some(tag), Some(same)) = (tag, same) {
+                self.fields(&format!("{path}.{tag}"), choice, same, sender);
             }
         }
         if let Some(name) = reference(then) {

@@ -3,6 +3,7 @@
 #![cfg(feature = "ssr")]
 
 mod breaking;
+mod later;
 
 use std::{
     fs,
@@ -90,11 +91,16 @@ fn frames_of_released_versions_can_be_read() {
     }
 }
 
+/// The values of an enumeration, or the kinds of an object.
+fn values<'a>(defs: &'a mut Value, name: &str) -> &'a mut Vec<Value> {
+    defs[name]["anyOf"].as_array_mut().expect("values")
+}
+
 /// What a change of the schema is found to break, if anything.
 #[test]
 fn what_breaks_a_client_is_found() {
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 16] = [
+    let cases: [(Change, &str); 19] = [
         (|defs| drop(defs.as_object_mut().expect("definitions").remove("Ack")), "Ack is gone"),
         (|defs| drop(defs["Ack"]["properties"].as_object_mut().expect("fields").remove("seq")), "Ack.seq is gone"),
         (|defs| defs["Ack"]["properties"]["seq"]["type"] = json!("string"), "Ack.seq"),
@@ -105,19 +111,23 @@ fn what_breaks_a_client_is_found() {
             "ThreadMessage.content",
         ),
         (|defs| drop(defs["ServerFrame"]["oneOf"].as_array_mut().expect("types").pop()), "ServerFrame"),
-        (|defs| drop(defs["ToolStatus"]["oneOf"].as_array_mut().expect("values").pop()), ""),
-        (
-            |defs| defs["ToolStatus"]["oneOf"].as_array_mut().expect("values").push(json!({ "const": "late" })),
-            "ToolStatus",
-        ),
-        (|defs| defs["ErrorCode"]["oneOf"].as_array_mut().expect("values").push(json!({ "const": "late" })), ""),
+        // Names and kinds may grow: clients read them as unknown. They stay names and kinds, and keep their fields.
+        (|defs| drop(values(defs, "ToolStatus").remove(0)), ""),
+        (|defs| values(defs, "ToolStatus").push(json!({ "type": "string", "const": "late" })), ""),
+        (|defs| values(defs, "ErrorCode").push(json!({ "type": "string", "const": "late" })), ""),
+        (|defs| values(defs, "ToolStatus").push(json!({ "type": "integer" })), "ToolStatus"),
         (
             |defs| {
-                let kind = json!({ "type": "object", "properties": { "kind": { "const": "late" } } });
-                defs["Step"]["oneOf"].as_array_mut().expect("kinds").push(kind);
+                let kind = json!({ "type": "string", "const": "late" });
+                values(defs, "Step").push(json!({ "type": "object", "properties": { "kind": kind } }));
             },
-            "Step",
+            "",
         ),
+        (
+            |defs| drop(values(defs, "Step")[0]["properties"].as_object_mut().expect("fields").remove("text")),
+            "Step.\"thinking\".text is gone",
+        ),
+        (|defs| drop(defs["Decision"]["oneOf"].as_array_mut().expect("values").pop()), "Decision"),
         (|defs| drop(defs["Ack"]["properties"]["seq"].as_object_mut().expect("a field").remove("minimum")), "Ack.seq"),
         (|defs| defs["StartAgent"]["properties"]["content"]["maxLength"] = json!(9), "StartAgent.content"),
         (

@@ -21,7 +21,8 @@ const THREADS: usize = 6;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_outbox_goes_out_at_the_servers_pace() {
     let _machine = beside_others().await;
-    let stage = Stage::new(&[("NETRA_COMMANDS_PER_MINUTE", RATE)]).await;
+    // More of them wait in a thread than a person usually may have waiting.
+    let stage = Stage::new(&[("NETRA_COMMANDS_PER_MINUTE", RATE), ("NETRA_QUEUED_RUNS", RATE + MORE)]).await;
     let client = stage.healthy().await;
     let mut said: Vec<(ThreadId, Vec<FrameId>)> = Vec::new();
     for _ in 0..THREADS {

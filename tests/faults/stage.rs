@@ -82,7 +82,11 @@ impl Stage {
     /// A server whose limits are out of the way, with these settings.
     pub(crate) async fn new(settings: &[(&str, u64)]) -> Self {
         let provider = Provider::start(script).await;
-        let mut setup = Setup::new().assistant(&provider).set("NETRA_HANDSHAKES_PER_MINUTE", 1_000_000);
+        let mut setup = Setup::new()
+            .assistant(&provider)
+            .set("NETRA_HANDSHAKES_PER_MINUTE", 1_000_000)
+            .set("NETRA_CONNECTIONS_PER_USER", 1_000_000)
+            .set("NETRA_COMMANDS_PER_MINUTE", 100_000);
         for (name, value) in settings {
             setup = setup.set(name, value);
         }

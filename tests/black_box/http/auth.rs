@@ -78,7 +78,8 @@ async fn an_account_needs_an_address_and_a_password() {
 }
 
 fn session_cookie(answer: &Answer) -> String {
-    let cookie = answer.set_cookies().into_iter().find(|c| c.starts_with("netra_session="));
+    let is_session = |cookie: &&str| cookie.trim_start_matches("__Host-").starts_with("netra_session=");
+    let cookie = answer.set_cookies().into_iter().find(is_session);
     cookie.unwrap_or_else(|| panic!("no session cookie in {:?}", answer.set_cookies())).to_ascii_lowercase()
 }
 
@@ -87,7 +88,8 @@ async fn the_session_cookie_is_kept_from_scripts_and_other_sites() {
     for (public, secure) in [("", false), ("http://chat.example", false), ("https://chat.example", true)] {
         let mut setup = Setup::new();
         if !public.is_empty() {
-            setup = setup.set("NETRA_PUBLIC_URL", public);
+            setup =
+                setup.set("NETRA_PUBLIC_URL", public).set("NETRA_AUTH", "password").set("NETRA_REGISTRATION", "open");
         }
         let server = setup.start().await;
         let body = json!({ "email": fresh_email(), "password": PASSWORD });
@@ -97,6 +99,7 @@ async fn the_session_cookie_is_kept_from_scripts_and_other_sites() {
             assert!(flags.contains(&flag), "{flag} in {cookie}");
         }
         assert_eq!(flags.contains(&"secure"), secure, "{public:?}: {cookie}");
+        assert_eq!(cookie.starts_with("__host-"), secure, "no other host can plant it: {cookie}");
         assert!(!flags.iter().any(|f| f.starts_with("domain")), "{cookie}");
     }
 }

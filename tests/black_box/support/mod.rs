@@ -10,6 +10,7 @@ pub(crate) mod rules;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod socket;
+pub(crate) mod stalled;
 pub(crate) mod user;
 
 use std::time::Duration;

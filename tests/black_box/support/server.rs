@@ -20,7 +20,8 @@ pub(crate) struct Setup {
     args: Vec<String>,
     port: u16,
     home: Arc<TempDir>,
-    open_files: Option<u32>,
+    open_files: Option<(&'static str, u32)>,
+    under: Vec<String>,
 }
 
 impl Setup {
@@ -33,7 +34,8 @@ impl Setup {
     /// The same over the folder of a server that ran before.
     pub(crate) fn at(home: Arc<TempDir>) -> Self {
         let port = port::free();
-        let setup = Self { env: BTreeMap::new(), args: vec!["serve".into()], port, home, open_files: None };
+        let setup =
+            Self { env: BTreeMap::new(), args: vec!["serve".into()], port, home, open_files: None, under: Vec::new() };
         if !setup.home.path().join("netra.toml").exists() {
             std::fs::write(setup.home.path().join("netra.toml"), "").expect("netra.toml is written");
         }
@@ -56,7 +58,21 @@ impl Setup {
     /// Starts it from a shell that allows a process this many open files, until it asks for more.
     #[allow(dead_code, reason = "the tests in tests/faults do not")]
     pub(crate) fn shell_allows_files(mut self, count: u32) -> Self {
-        self.open_files = Some(count);
+        self.open_files = Some(("-Sn", count));
+        self
+    }
+
+    /// Starts it where a process may never have more open files than this.
+    #[allow(dead_code, reason = "the tests in tests/faults do not")]
+    pub(crate) fn files_at_most(mut self, count: u32) -> Self {
+        self.open_files = Some(("-n", count));
+        self
+    }
+
+    /// Starts it by another program, which is given its path and arguments and becomes it or stays beside it.
+    #[allow(dead_code, reason = "the tests in tests/faults do not")]
+    pub(crate) fn under(mut self, program: Vec<String>) -> Self {
+        self.under = program;
         self
     }
 
@@ -97,6 +113,12 @@ impl Setup {
         self.set("NETRA_ADDR", format!("127.0.0.1:{port}"))
     }
 
+    /// The data folder that the server is told to use.
+    #[allow(dead_code, reason = "the tests in tests/faults do not look into it")]
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
     /// The port that the server is told to use.
     pub(crate) fn port(&self) -> u16 {
         self.port
@@ -104,11 +126,16 @@ impl Setup {
 
     fn command(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_netra");
-        let mut command = match self.open_files {
-            None => Command::new(program),
-            Some(count) => {
+        let mut command = match (self.open_files, self.under.as_slice()) {
+            (None, []) => Command::new(program),
+            (None, [first, rest @ ..]) => {
+                let mut wrapper = Command::new(first);
+                wrapper.args(rest).arg(program);
+                wrapper
+            }
+            (Some((limit, count)), _) => {
                 let mut shell = Command::new("sh");
-                shell.arg("-c").arg(format!("ulimit -Sn {count} && exec \"$0\" \"$@\"")).arg(program);
+                shell.arg("-c").arg(format!("ulimit {limit} {count} && exec \"$0\" \"$@\"")).arg(program);
                 shell
             }
         };
@@ -130,14 +157,24 @@ impl Setup {
 
     /// Starts the server and waits until it is ready.
     pub(crate) async fn start(self) -> Server {
+        match self.start_or_refusal().await {
+            Ok(server) => server,
+            Err(Refusal { code, stderr }) => panic!("the server ended with {code}:\n{stderr}"),
+        }
+    }
+
+    /// Starts a server that may well refuse to.
+    pub(crate) async fn start_or_refusal(self) -> Result<Server, Refusal> {
         let log = self.home.path().join("server.log");
         let out = File::options().create(true).append(true).open(&log).expect("the log opens");
         let err = out.try_clone().expect("the log opens twice");
         let child = self.command().stdout(out).stderr(err).spawn().expect("the binary starts");
         let base = format!("http://127.0.0.1:{}", self.port);
         let mut server = Server { child, base, home: self.home, log, env: self.env };
-        server.ready().await;
-        server
+        match server.ready().await {
+            Some(code) => Err(Refusal { code, stderr: server.log() }),
+            None => Ok(server),
+        }
     }
 
     /// Runs a server that is expected to refuse to start.
@@ -173,14 +210,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    async fn ready(&mut self) {
+    /// Waits until it is ready; its exit code when it ended instead.
+    async fn ready(&mut self) -> Option<i32> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().expect("the process can be asked") {
-                panic!("the server ended with {status}:\n{}", self.log());
+                return Some(status.code().unwrap_or(-1));
             }
             if answer::http().get(format!("{}/readyz", self.base)).send().await.is_ok_and(|r| r.status() == 200) {
-                return;
+                return None;
             }
             sleep(Duration::from_millis(20)).await;
         }

@@ -12,7 +12,7 @@ use futures::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use netra::conform::{Sender, violation};
+use netra::conform::{Sender, own_violation};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::watch, task::JoinHandle, time::timeout};
 use tokio_tungstenite::{
@@ -209,7 +209,7 @@ impl Drop for Socket {
         }
         let frames = self.frames();
         for frame in &frames {
-            if let Some(reasons) = violation(Sender::Server, frame) {
+            if let Some(reasons) = own_violation(Sender::Server, frame) {
                 panic!("not as specified: {reasons}: {frame}");
             }
         }
@@ -220,7 +220,7 @@ impl Drop for Socket {
         let refused = |sent: &Value| frames.iter().any(|f| f["type"] == "error_message" && f["reply_to"] == sent["id"]);
         let answered = |sent: &Value| frames.iter().any(|f| f["reply_to"] == sent["id"]);
         for sent in self.sent.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            if let Some(reasons) = violation(Sender::Client, sent) {
+            if let Some(reasons) = own_violation(Sender::Client, sent) {
                 assert!(refused(sent) || !answered(sent), "taken, but not as specified: {reasons}: {sent}");
             }
         }

@@ -120,6 +120,12 @@ impl User {
         answer.json()
     }
 
+    /// The server's address.
+    #[allow(dead_code, reason = "the tests in tests/power open their sockets by hand")]
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// A fresh token for the socket.
     pub(crate) async fn token(&self) -> String {
         let answer = self.post("/api/auth/ws-token", json!({})).await.ok();

@@ -1,6 +1,7 @@
 //! One socket of a client: opened, read and written in a task of its own, so that a write that waits holds up nothing.
 
 use futures::{SinkExt, StreamExt, future::pending};
+use netra::conform::{Sender, own_violation};
 use netra_ws::{ClientFrame, Incoming, PROTOCOL, ServerFrame, TOKEN_PREFIX};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_tungstenite::{
@@ -62,6 +63,14 @@ impl Drop for Wire {
     }
 }
 
+/// What the specification has against a frame: every test that hears frames is a test of the specification.
+fn violation(sender: Sender, text: &str) -> Option<String> {
+    match serde_json::from_str(text) {
+        Ok(frame) => own_violation(sender, &frame),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 async fn serve(
     url: &str,
     protocols: &str,
@@ -78,6 +87,9 @@ async fn serve(
     let (mut sink, mut stream) = stream.split();
     let write = async {
         while let Some(message) = queue.recv().await {
+            if let Message::Text(text) = &message {
+                assert_eq!(violation(Sender::Client, text), None, "{text}");
+            }
             if sink.send(message).await.is_err() {
                 break;
             }
@@ -89,11 +101,12 @@ async fn serve(
         let mut code = 1006;
         while let Some(Ok(message)) = stream.next().await {
             let report = match message {
-                Message::Text(text) => match serde_json::from_str(&text) {
-                    Ok(Incoming::Frame(frame)) => Report::Frame(frame),
-                    Ok(Incoming::Unknown(_)) => continue,
-                    Ok(Incoming::Bad(error, _)) => Report::Bad(format!("{error:?} in {text}")),
-                    Err(error) => Report::Bad(format!("{error} in {text}")),
+                Message::Text(text) => match (violation(Sender::Server, &text), serde_json::from_str(&text)) {
+                    (Some(reasons), _) => Report::Bad(format!("{reasons} in {text}")),
+                    (None, Ok(Incoming::Frame(frame))) => Report::Frame(frame),
+                    (None, Ok(Incoming::Unknown(_))) => continue,
+                    (None, Ok(Incoming::Bad(error, _))) => Report::Bad(format!("{error:?} in {text}")),
+                    (None, Err(error)) => Report::Bad(format!("{error} in {text}")),
                 },
                 Message::Close(close) => {
                     code = close.map_or(1005, |close| close.code.into());

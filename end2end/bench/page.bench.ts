@@ -1,0 +1,212 @@
+/** What a visit weighs and how long the page takes, in Chromium on this machine. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.ts";
+
+/** An answer's text, by the name that a message calls it by. */
+const ANSWERS: Record<string, string> = {
+  paragraphs: Array.from(
+    { length: 2_500 },
+    (_, i) => `Paragraph ${i} with **bold** and \`code\`. ${"Some more words here. ".repeat(4)}\n\n`,
+  ).join(""),
+  code: `\`\`\`rust\n${"let line = of_output(some_program, as_long, as_such_lines_are);\n".repeat(4_700)}\`\`\`\n`,
+  tokens: "word ".repeat(2_000),
+};
+
+/** A model server that streams one of the answers: a piece of so many characters every so many milliseconds. */
+async function startModel(piece: number, pause: number) {
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const part of request) body += String(part);
+    if (!request.url?.includes("chat/completions")) return void response.end('{"object":"list","data":[]}');
+    const { messages } = JSON.parse(body) as { messages: { role: string; content: unknown }[] };
+    const asked = JSON.stringify(messages.findLast(({ role }) => role === "user")?.content);
+    const text = ANSWERS[Object.keys(ANSWERS).find((name) => asked.includes(name)) ?? "tokens"]!;
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    const send = (delta: object, finish_reason: string | null = null) => {
+      const chunk = { id: "c", object: "chat.completion.chunk", created: 1, model: "m" };
+      response.write(`data: ${JSON.stringify({ ...chunk, choices: [{ index: 0, delta, finish_reason }] })}\n\n`);
+    };
+    send({ role: "assistant", content: "" });
+    const began = performance.now();
+    for (let at = 0, sent = 1; at < text.length && !response.destroyed; at += piece, sent++) {
+      send({ content: text.slice(at, at + piece) });
+      await new Promise((wake) => setTimeout(wake, Math.max(0, began + sent * pause - performance.now())));
+    }
+    send({}, "stop");
+    response.end("data: [DONE]\n\n");
+  }).listen(0, "127.0.0.1");
+  await new Promise((listening) => server.once("listening", listening));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, stop: () => server.close() };
+}
+
+const note = (what: string, figure: string) => test.info().annotations.push({ type: what, description: figure });
+const kilobytes = (bytes: number) => `${(bytes / 1024).toFixed(0)} KB`;
+const milliseconds = (time: number) => `${time.toFixed(0)} ms`;
+const percentile = (times: number[], part: number) =>
+  times.toSorted((a, b) => a - b)[Math.floor((times.length - 1) * part)] ?? NaN;
+
+/** Counts tasks of more than 50 ms from here on. */
+async function watchTasks(page: Page): Promise<() => Promise<number[]>> {
+  await page.evaluate(() => {
+    const tasks: number[] = [];
+    Object.assign(window, { tasks });
+    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
+      type: "longtask",
+    });
+  });
+  return () => page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
+}
+
+/** From each letter that is typed to the frame that shows it. */
+async function typingLag(page: Page, letters: number): Promise<number[]> {
+  await page.evaluate(() => {
+    const lags: number[] = [];
+    Object.assign(window, { lags });
+    document.querySelector("#message")!.addEventListener("keydown", ({ timeStamp }) => {
+      requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => lags.push(performance.now() - timeStamp);
+        port2.postMessage(0);
+      });
+    });
+  });
+  await page.locator("#message").click();
+  await page.keyboard.type("x".repeat(letters), { delay: 40 });
+  return page.evaluate(() => (window as unknown as { lags: number[] }).lags);
+}
+
+/** Makes a conversation of so many messages, over a socket. */
+async function fill(page: Page, messages: number): Promise<string> {
+  return page.evaluate(async (messages) => {
+    const { token } = (await (await fetch("/api/auth/ws-token", { method: "POST" })).json()) as { token: string };
+    const socket = new WebSocket("/ws", ["netra.v1", `jwt.${token}`]);
+    await new Promise((opened) => (socket.onopen = opened));
+    const frame = (type: string, payload: object, thread_id?: string) =>
+      socket.send(JSON.stringify({ v: 1, type, id: crypto.randomUUID(), thread_id, payload }));
+    let [thread, left] = ["", messages / 2];
+    const ask = (n: number) => frame("user_message", { content: `What is ${n} + ${n}?`, agent: "guide" }, thread);
+    await new Promise<void>((done) => {
+      socket.onmessage = ({ data }) => {
+        const { type, payload } = JSON.parse(String(data)) as { type: string; payload: { thread_id?: string } };
+        if (type === "heartbeat") frame("heartbeat_ack", {});
+        if (type === "ack" && !thread) {
+          thread = payload.thread_id!;
+          frame("subscribe", { after_seq: 0 }, thread);
+        }
+        // One at a time: a queue of thousands would be another bench.
+        if (type === "agent_completed" && --left === 0) done();
+        else if (type === "agent_completed") ask(left);
+      };
+      frame("start_agent", { agent: "guide", content: "What is 0 + 0?" });
+    });
+    socket.close();
+    return thread;
+  }, messages);
+}
+
+const ended = (page: Page, cards: number) =>
+  page.waitForFunction(
+    (cards) => {
+      const all = [...document.querySelectorAll<HTMLElement>("article.card")];
+      return all.length >= cards && !["queued", "running"].includes(all.at(-1)!.dataset.status!);
+    },
+    cards,
+    { timeout: 300_000 },
+  );
+
+test.use({
+  settings: { NETRA_COMMANDS_PER_MINUTE: "1000000", NETRA_QUEUED_RUNS: "100000", NETRA_DURABILITY: "process" },
+});
+
+test("a first visit", async ({ chat, page }) => {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Network.enable");
+  const sizes = new Map<string, number>();
+  const names = new Map<string, string>();
+  devtools.on("Network.responseReceived", ({ requestId, response }) => {
+    const { pathname } = new URL(response.url);
+    names.set(requestId, /\.(wasm|js|css)$/.exec(pathname)?.[1] ?? (pathname === "/" ? "html" : "other"));
+  });
+  devtools.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    const name = names.get(requestId) ?? "other";
+    sizes.set(name, (sizes.get(name) ?? 0) + encodedDataLength);
+  });
+  const opened: number[] = [];
+  const painted: number[] = [];
+  for (let visit = 0; visit < 7; visit++) {
+    const began = Date.now();
+    await chat.open();
+    opened.push(Date.now() - began);
+    painted.push(
+      await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? NaN),
+    );
+    if (visit > 0) continue;
+    const counted = ["html", "css", "js", "wasm"].map((name) => `${name} ${kilobytes(sizes.get(name) ?? 0)}`);
+    const whole = ["html", "css", "js", "wasm"].reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+    note("first visit, as it travels (≤ 300 KB)", `${kilobytes(whole)}: ${counted.join(", ")}`);
+  }
+  note("navigation to first paint, median of 7", milliseconds(percentile(painted, 0.5)));
+  note("navigation to open socket, median of 7 (≤ 300 ms)", milliseconds(percentile(opened, 0.5)));
+});
+
+test("a conversation of 10,000 messages", async ({ chat, page, server }) => {
+  const model = await startModel(5, 5);
+  await server.stop();
+  await server.start({ NETRA_LLM_BASE_URL: model.url });
+  await chat.open();
+  const count = Number(process.env.NETRA_BENCH_MESSAGES ?? 10_000);
+  const id = await fill(page, count);
+  const opened: number[] = [];
+  for (let visit = 0; visit < 7; visit++) {
+    await page.goto("/");
+    await chat.isLive();
+    await page.goto(`/t/${id}`, { waitUntil: "commit" });
+    await page.waitForSelector("article.card");
+    opened.push(
+      await page.evaluate(() => new Promise<number>((drawn) => requestAnimationFrame(() => drawn(performance.now())))),
+    );
+  }
+  note(`a thread of ${count} messages, shown (≤ 300 ms)`, milliseconds(percentile(opened, 0.5)));
+  await chat.isLive();
+  const tasks = await watchTasks(page);
+  const cards = await chat.cards.count();
+  await chat.agent.selectOption("assistant");
+  await chat.ask("tokens");
+  await page.waitForSelector(".answer[data-streaming=true]");
+  const lags = await typingLag(page, 100);
+  await ended(page, cards);
+  const long = await tasks();
+  note(
+    "200 tokens/s into it: tasks over 50 ms (none)",
+    `${long.length}, longest ${milliseconds(Math.max(0, ...long))}`,
+  );
+  note("200 tokens/s into it: typing, p95 (≤ 25 ms)", milliseconds(percentile(lags, 0.95)));
+  model.stop();
+});
+
+for (const kind of ["paragraphs", "code"] as const) {
+  test(`an answer of 300 KB: ${kind}`, async ({ chat, page, server }) => {
+    const model = await startModel(400, 10);
+    await server.stop();
+    await server.start({ NETRA_LLM_BASE_URL: model.url });
+    await chat.open();
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("Performance.enable");
+    const tasks = await watchTasks(page);
+    await chat.askNew("assistant", kind);
+    await page.waitForSelector(".answer[data-streaming=true]");
+    await ended(page, 1);
+    await expect.poll(async () => (await chat.answer.textContent())!.length).toBeGreaterThan(250_000);
+    const long = await tasks();
+    note(`300 KB of ${kind}: tasks over 50 ms (none)`, `${long.length}, longest ${milliseconds(Math.max(0, ...long))}`);
+    const lags = await typingLag(page, 60);
+    note(`300 KB of ${kind}: typing, p95 (≤ 25 ms)`, milliseconds(percentile(lags, 0.95)));
+    await devtools.send("HeapProfiler.collectGarbage");
+    const { metrics } = await devtools.send("Performance.getMetrics");
+    const heap = metrics.find(({ name }) => name === "JSHeapUsedSize")?.value ?? 0;
+    note(`300 KB of ${kind}: JavaScript's heap`, kilobytes(heap));
+    model.stop();
+  });
+}
