@@ -34,16 +34,22 @@ function union(members, before) {
   return fits ? ` ${line}` : members.map((member) => `\n  | ${member}`).join("");
 }
 
+/** Any text beside names that are known: written so that editors still offer the names. */
+const OTHER_TEXT = "(string & {})";
+
+function alternatives(choices) {
+  const named = choices.some((choice) => choice.const !== undefined);
+  const isOther = (choice) => named && choice.type === "string" && choice.const === undefined;
+  return choices
+    .filter((choice) => !isNull(choice))
+    .map((choice) => (isOther(choice) ? OTHER_TEXT : expression(choice)));
+}
+
 function expression(schema) {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.$ref) return referenced(schema.$ref);
   const choices = schema.anyOf ?? schema.oneOf;
-  if (choices) {
-    return choices
-      .filter((choice) => !isNull(choice))
-      .map(expression)
-      .join(" | ");
-  }
+  if (choices) return alternatives(choices).join(" | ");
   const types = [schema.type].flat().filter((type) => type && type !== "null");
   if (types.length === 0) return "unknown";
   return types.map((type) => ofType(type, schema)).join(" | ");
@@ -89,11 +95,23 @@ function declareObject(name, schema, doc) {
   return `${doc}export interface ${name} {\n${members.join("")}}\n`;
 }
 
-/** A `oneOf` of objects: each variant gets its own interface, named by its `kind`. */
-function declareVariants(name, schema, doc) {
+/**
+ * Objects of several kinds: each gets its own interface, named by its `kind`. A kind of a later server gets one too; its `kind` is
+ * a type of its own, so that a comparison with a known kind still tells which of the interfaces it is.
+ */
+function declareVariants(name, variants, doc) {
   const parts = [];
-  const members = schema.oneOf.map((variant) => {
+  const members = variants.map((variant) => {
     const kind = variant.properties.kind.const;
+    if (kind === undefined) {
+      const own = `Unknown${name}`;
+      const fields = `  kind: ${own}Kind;\n  [field: string]: unknown;\n`;
+      const doc =
+        "/** Any text but those above. The type stands for a text that none of them is, so that comparing tells. */\n";
+      const brand = `${doc}export type ${own}Kind = \`\${string}?\`;\n`;
+      parts.push(`${brand}\n${comment(variant.description, "")}export interface ${own} {\n${fields}}\n`);
+      return own;
+    }
     const own = `${typeName(kind)}${name}`;
     const base = variant.$ref ? ` extends ${referenced(variant.$ref)}` : "";
     parts.push(`${comment(variant.description, "")}export interface ${own}${base} {\n${fields(variant).join("")}}\n`);
@@ -106,9 +124,10 @@ function declareVariants(name, schema, doc) {
 function declare(definition, schema) {
   const name = typeName(definition);
   const doc = comment(schema.description, "");
-  if (schema.oneOf?.some((variant) => variant.properties)) return declareVariants(name, schema, doc);
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices?.some((variant) => variant.properties)) return declareVariants(name, choices, doc);
   if (schema.type === "object") return declareObject(name, schema, doc);
-  const members = schema.oneOf ? schema.oneOf.map(expression) : [expression(schema)];
+  const members = choices ? alternatives(choices) : [expression(schema)];
   const head = `export type ${name} =`;
   return `${doc}${head}${union(members, head)};\n`;
 }

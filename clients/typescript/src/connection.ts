@@ -15,6 +15,9 @@ import { fetchToken } from "./token.js";
 /** How long a handshake may take, the `connect` frame included. */
 const OPEN_TIMEOUT = 10_000;
 
+/** Tokens that were refused within this time of each other are one fault. */
+const REJECTED_LATELY = 60_000;
+
 /** The longest that `setTimeout` waits. */
 const MAX_TIMER = 2 ** 31 - 1;
 
@@ -39,6 +42,9 @@ export class Connection {
   /** Counts attempts: a late answer to an earlier one is told by it. */
   #attempt = 0;
   #failures = 0;
+  /** When the server last refused a token on an open socket, and how often it did lately. */
+  #rejectedAt = -Infinity;
+  #rejections = 0;
   /** When the opening or the pause ends. */
   #until = Infinity;
   #retryAfter: number | undefined;
@@ -189,8 +195,13 @@ export class Connection {
         return this.#wait(this.#random() * (this.#retryAfter ?? 1_000));
       case "new token":
         this.#lease.drop();
-        // A server that takes no token at all is not asked in a tight loop.
-        if (this.#failures > 0) return this.#failed();
+        // A server that greets and then takes no token at all is not asked in a tight loop, however often it greets.
+        this.#rejections = now() - this.#rejectedAt < REJECTED_LATELY ? this.#rejections + 1 : 1;
+        this.#rejectedAt = now();
+        if (this.#failures > 0 || this.#rejections > 1) {
+          this.#failures = Math.max(this.#failures, this.#rejections - 1);
+          return this.#failed();
+        }
         this.#failures = 1;
         return this.#connect();
       case "back off":

@@ -180,7 +180,9 @@ export class Exchange implements Reports {
     if (limited) this.#pauseFor(payload.retry_after_ms ?? PAUSE);
     const thread = this.subscriptions.askedBy(id);
     if (thread !== undefined) {
-      if (limited) this.subscriptions.defer(thread);
+      // What may succeed later is asked again later: the thread is there all the same.
+      if (!limited && payload.retryable) this.#pauseFor(payload.retry_after_ms ?? PAUSE);
+      if (limited || payload.retryable) this.subscriptions.defer(thread);
       else this.#end(thread, NetraError.from(payload));
     } else if (limited) {
       this.#outbox.unsend(id);

@@ -86,13 +86,20 @@ export interface AgentThinking {
 
 /** A file that goes with a message. */
 export interface Attachment {
-  /** Its media type (RFC 6838). */
+  /** Which; absent only in messages of servers that kept no files. */
+  id?: AttachmentId;
+  /** How long it is. */
+  bytes?: number;
+  /** Its media type (RFC 6838), as its content tells it. */
   media_type: string;
   /** The file's name. */
   name: string;
   /** Where the server keeps it, as a path on this server. */
   url: string;
 }
+
+/** One file that goes with a message. */
+export type AttachmentId = string;
 
 /** A fresh token for the open connection. */
 export interface Authenticate {
@@ -132,7 +139,7 @@ export type ClientFrame =
   | ClientJsonrpcNotification;
 
 /** How a run ended well. */
-export type CompletedStatus = "completed" | "stopped";
+export type CompletedStatus = "completed" | "stopped" | (string & {});
 
 /** The first frame of a connection. */
 export interface Connect {
@@ -206,7 +213,8 @@ export type ErrorCode =
   | "approval_expired"
   | "upstream_unavailable"
   | "upstream_protocol"
-  | "internal";
+  | "internal"
+  | (string & {});
 
 /** A frame was not acted on. */
 export interface ErrorMessage {
@@ -221,7 +229,7 @@ export interface ErrorMessage {
 }
 
 /** How much a notice matters. */
-export type Level = "info" | "warn" | "danger";
+export type Level = "info" | "warn" | "danger" | (string & {});
 
 /** A finished message of a thread. */
 export interface Message {
@@ -247,7 +255,7 @@ export interface Message {
 export type MessageId = string;
 
 /** Who speaks in a message. */
-export type MessageRole = "user" | "assistant";
+export type MessageRole = "user" | "assistant" | (string & {});
 
 /** `system_message` and `broadcast`. */
 export interface Notice {
@@ -276,7 +284,7 @@ export interface Ping {
 }
 
 /** What a user may do. */
-export type Role = "user" | "admin";
+export type Role = "user" | "admin" | "guest" | (string & {});
 
 /** `join_room` and `leave_room`. */
 export interface Room {
@@ -346,7 +354,7 @@ export interface RunError {
 export type RunId = string;
 
 /** How far a run is. */
-export type RunStatus = "queued" | "running" | "completed" | "stopped" | "failed";
+export type RunStatus = "queued" | "running" | "completed" | "stopped" | "failed" | (string & {});
 
 /** What the server may send. */
 export type ServerFrame =
@@ -363,6 +371,11 @@ export type ServerFrame =
   | ServerThreadCreated
   | ServerThreadUpdate
   | ServerThreadDeleted
+  | ServerSystemMessage
+  | ServerBroadcast
+  | ServerRoomMessage
+  | ServerJsonrpcResponse
+  | ServerJsonrpcNotification
   | ServerThreadMessage
   | ServerAgentStarted
   | ServerAgentThinking
@@ -373,17 +386,14 @@ export type ServerFrame =
   | ServerPartialResult
   | ServerAgentResponse
   | ServerAgentCompleted
-  | ServerAgentError
-  | ServerSystemMessage
-  | ServerBroadcast
-  | ServerRoomMessage
-  | ServerJsonrpcResponse
-  | ServerJsonrpcNotification;
+  | ServerAgentError;
 
 /** Starts an agent; without `thread_id` in the frame it makes a thread for it. */
 export interface StartAgent {
   /** Which agent; the first of the registry when absent. */
   agent?: string;
+  /** Files: ids from `POST /api/attachments`, 10 at most. */
+  attachments?: (AttachmentId | Attachment)[];
   /** What the person asks. */
   content: string;
   /** The new thread's title; made from `content` when absent. */
@@ -435,7 +445,7 @@ export interface Subscribe {
 }
 
 /** How a subscription goes on. */
-export type SubscribeMode = "resumed" | "snapshot";
+export type SubscribeMode = "resumed" | "snapshot" | (string & {});
 
 /** Answers `subscribe`. */
 export interface Subscribed {
@@ -453,7 +463,7 @@ export interface Thread {
   id: ThreadId;
   /** The agent that answers unless a message names another. */
   agent: string;
-  /** Whether its owner put it away. */
+  /** Whether the user who reads this put it away. */
   archived: boolean;
   /** When it was made. */
   created_at: Timestamp;
@@ -461,7 +471,7 @@ export interface Thread {
   head_seq: number;
   /** Whose it is. The owner alone changes settings, adds and removes members, and deletes it. */
   owner_id: UserId;
-  /** Whether its owner keeps it on top. */
+  /** Whether the user who reads this keeps it on top. */
   pinned: boolean;
   /** Whether a run is queued or running. */
   running: boolean;
@@ -471,6 +481,9 @@ export interface Thread {
   title: string;
   /** When its newest message was added. */
   updated_at: Timestamp;
+  /** Grows with every change of what this says: of two, the one with the larger version is newer. 0 from a server that does
+not count. */
+  version?: number;
 }
 
 /** A thread that is gone. */
@@ -541,7 +554,8 @@ export interface ToolApprovalRequired {
   tool_call_id: string;
 }
 
-/** A tool call and, once it ended, its result. */
+/** A tool call and, once it ended, its result. In snapshots and pages of messages, arguments and a result of more than 4 KiB are
+cut: `{ "cut": true, "bytes": n, "start": "…" }`. */
 export interface ToolCall {
   /** Until when a person may decide; present while the call waits for approval. */
   approval_expires_at?: Timestamp;
@@ -586,12 +600,14 @@ export interface ToolExecuting {
 }
 
 /** How a tool call ended. */
-export type ToolStatus = "ok" | "error" | "denied" | "interrupted";
+export type ToolStatus = "ok" | "error" | "denied" | "interrupted" | (string & {});
 
 /** Tokens that a model counted. */
 export interface Usage {
   /** Tokens written, reasoning included. */
   completion_tokens: number;
+  /** What they cost, in millionths of a US dollar; absent where the agent's prices are not known. */
+  cost_usd_micros?: number;
   /** Tokens read. */
   prompt_tokens: number;
   /** Both. */
@@ -617,9 +633,9 @@ export type UserId = string;
 export interface UserMessage {
   /** Who should answer; the thread's agent when absent. */
   agent?: string;
-  /** Files. */
-  attachments?: Attachment[];
-  /** The text, 1 byte or more. */
+  /** Files: ids from `POST /api/attachments`, 10 at most. */
+  attachments?: (AttachmentId | Attachment)[];
+  /** The text; empty only where files say it all. */
   content: string;
   /** The message this one follows, when it is not the newest. */
   parent_id?: MessageId;

@@ -8,10 +8,16 @@ import type { Durable } from "./subscriptions.js";
 /** What a frame did: nothing, or to what. A `gap` means that something is missing before it. */
 export type Applied = "nothing" | "gap" | "thread" | "structure" | "run";
 
-/** Whether nothing of the run follows. */
+/** Whether nothing of the run follows. A run in a state of a later server has ended once it says how long it took. */
 export function hasEnded(run: Run | undefined): boolean {
   const ended: (RunStatus | undefined)[] = ["completed", "stopped", "failed"];
-  return ended.includes(run?.status);
+  const going: (RunStatus | undefined)[] = [undefined, "queued", "running"];
+  return ended.includes(run?.status) || (!going.includes(run?.status) && run?.duration_ms !== undefined);
+}
+
+/** Whether what is known of a thread is newer than what came. A server of 0.1 does not say; its last word holds. */
+function isNewer(known: Thread | undefined, come: Thread): boolean {
+  return known !== undefined && known.id === come.id && (known.version ?? 0) > (come.version ?? 0);
 }
 
 /** A thread as far as its events are known. */
@@ -33,11 +39,16 @@ export class ThreadState {
   apply(frame: ServerFrame): Applied {
     if (isDurable(frame)) return this.#next(frame);
     switch (frame.type) {
-      case "thread_snapshot":
+      case "thread_snapshot": {
+        const known = this.epoch === frame.payload.epoch ? this.thread : undefined;
         this.#replace(structuredClone(frame.payload));
+        if (known && isNewer(known, frame.payload.thread)) this.thread = known;
         return "structure";
+      }
       case "thread_created":
       case "thread_update":
+        // An older word, overtaken on its way, does not win.
+        if (isNewer(this.thread, frame.payload)) return "nothing";
         this.thread = structuredClone(frame.payload);
         return "thread";
       default:
@@ -55,7 +66,7 @@ export class ThreadState {
     return this.messages.findLast((message) => message.message_id === id);
   }
 
-  /** The runs that are queued or running. */
+  /** The runs that have not ended. */
   get activeRuns(): Run[] {
     return this.runs.filter((run) => !hasEnded(run));
   }

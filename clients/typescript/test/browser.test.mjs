@@ -24,7 +24,7 @@ async function openPage(context, server) {
   context.after(() => browser.close());
   const page = await browser.newPage();
   // Netra's own script would be a second client on the page.
-  await page.route("**/pkg/*.{js,wasm}", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+  await page.route("**/pkg/**/*.{js,wasm}", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
   await page.route("**/client/*.js", async (route) => {
     const body = await readFile(new URL(new URL(route.request().url()).pathname.replace("/client/", ""), DIST), "utf8");
     await route.fulfill({ contentType: "text/javascript", body });

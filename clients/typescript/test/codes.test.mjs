@@ -62,6 +62,21 @@ test("4401 asks for a new token, at once the first time", async (context) => {
   assert.equal(session.link.state, "reconnecting");
 });
 
+test("a server that greets and refuses every token is asked less and less often", async (context) => {
+  const { session, sockets } = play(context, { random: () => 1 });
+  const pauses = [];
+  session.on("link", (link) => link.state === "reconnecting" && pauses.push(link.retryInMs));
+  void session.start();
+  for (let number = 0; number < 4; number++) {
+    await until(() => sockets.length === number + 1);
+    // Nothing is watched: that alone makes a greeting count as success.
+    sockets[number].connect();
+    sockets[number].shut(4401);
+  }
+  assert.equal(pauses.length, 3, "all but the first wait");
+  assert.ok(pauses[0] < pauses[1] && pauses[1] < pauses[2], String(pauses));
+});
+
 test("a session that was closed can be started again", async (context) => {
   const { session, sockets } = play(context);
   void session.start();

@@ -67,6 +67,46 @@ test("an event of an unknown type moves the cursor and changes nothing", async (
   assert.deepEqual([state.seq, state.messages, state.runs], [1, [], []]);
 });
 
+test("a subscribe that is refused for now is sent again, and the watch goes on", async (context) => {
+  const { session, sockets } = play(context);
+  void session.start();
+  await until(() => sockets.length === 1);
+  const [socket] = sockets;
+  socket.connect();
+  const heard = [];
+  const ended = [];
+  session.watch(THREAD, "start", { frame: (frame) => heard.push(frame.seq), end: (error) => ended.push(error) });
+  const asked = socket.all("subscribe")[0].id;
+  const payload = { code: "internal", message: "the store is away", retryable: true, retry_after_ms: 20 };
+  socket.say("error_message", payload, { reply_to: asked });
+  await until(() => socket.all("subscribe").length === 2);
+  socket.subscribed();
+  socket.event(1);
+  assert.deepEqual([heard, ended], [[1], []]);
+});
+
+test("an older word on a thread does not win", async () => {
+  const state = new ThreadState();
+  const update = (version, title) =>
+    state.apply({ v: 1, type: "thread_update", id: THREAD, ts: "", payload: { id: THREAD, title, version } });
+  assert.equal(update(3, "new"), "thread");
+  assert.equal(update(2, "old"), "nothing");
+  assert.equal(state.thread.title, "new");
+  assert.equal(update(3, "same"), "thread");
+  assert.equal(update(4, "newer"), "thread");
+  const snapshot = (version, title) => ({
+    v: 1,
+    type: "thread_snapshot",
+    id: THREAD,
+    ts: "",
+    thread_id: THREAD,
+    payload: { as_of_seq: 1, epoch: "5f3a9c01", thread: { id: THREAD, title, version }, messages: [], runs: [] },
+  });
+  state.apply(snapshot(5, "as it stands"));
+  state.apply(snapshot(4, "overtaken"));
+  assert.equal(state.thread.title, "as it stands");
+});
+
 test("a subscribe that is refused for its rate is sent again after the pause", async (context) => {
   const { sockets, asked } = await watching(context, "start");
   const [socket] = sockets;

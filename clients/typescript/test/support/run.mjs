@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { Session, ThreadState, hasEnded } from "../../dist/index.js";
+import { checkedSocket } from "./specification.mjs";
 
 /** A session that ends with the test. */
 export function open(context, options) {
-  const session = new Session(options);
+  const session = new Session({ WebSocket: checkedSocket(context), ...options });
   context.after(() => session.close());
   return session;
 }
