@@ -252,10 +252,12 @@ test("an answer grows in place: a selection, a sideways scroll and a button live
   expect(await page.evaluate(() => getSelection()!.toString())).toBe(selected);
   expect(await code.evaluate((box) => box.scrollLeft)).toBe(120);
   expect(await page.evaluate(() => (window as unknown as { kept: Element }).kept.isConnected)).toBe(true);
-  // A person's press takes a tenth of a second, in which the block grows several times.
+  // There is somewhere to go up to.
+  await expect.poll(() => chat.scroller.evaluate((box) => box.scrollTop)).toBeGreaterThan(300);
   await wheel(page, -300);
   await expect.poll(() => chat.leftToEnd()).toBeGreaterThan(100);
   await chat.answer.locator(".copy").first().scrollIntoViewIfNeeded();
+  // A person's press takes a tenth of a second, in which the block grows several times.
   const { x, y, width, height } = (await chat.answer.locator(".copy").first().boundingBox())!;
   await page.mouse.move(x + width / 2, y + height / 2);
   await page.mouse.down();

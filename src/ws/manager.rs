@@ -196,11 +196,13 @@ impl Manager {
 
     /// Stops watching a thread; `false` when the peer did not watch it.
     pub fn unsubscribe(&self, peer: &Arc<Peer>, thread: ThreadId) -> bool {
+        // Under the same lock as `subscribe`: a subscription that was made in between would lose its own repair.
+        let mut state = self.state();
         let removed = peer.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).remove(&thread);
         let Some(subscription) = removed else { return false };
         subscription.close();
         peer.outbound.cancel_repair(thread);
-        self.state().forget(&subscription);
+        state.forget(&subscription);
         true
     }
 

@@ -440,6 +440,7 @@ impl Shared {
             .await?;
         tracing::info!(iteration, "run started");
         let Some(listed) = listed else {
+            self.stops().unstored.remove(&run.fence.run_id);
             let why = "the server stopped while the tool worked, and its agent is no longer there";
             close_calls(&emitter, &progress, why).await?;
             let message = format!("there is no agent called {:?} any more", run.agent);
@@ -513,11 +514,11 @@ impl Shared {
         progress: &Progress,
         handle: &mut RunHandle<'_>,
     ) -> Result<(), Leave> {
+        let unstored = self.stops().unstored.remove(&run.fence.run_id);
         if progress.answered {
             // A stop keeps what was said as the answer, too.
             return if run.stopped { Err(Leave::Halted(Halt::Stopped)) } else { Ok(()) };
         }
-        let unstored = self.stops().unstored.remove(&run.fence.run_id);
         if let Some(Unstored { refused, .. }) = unstored {
             handle.close_calls(progress).await?;
             if refused {

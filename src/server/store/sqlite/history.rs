@@ -1,6 +1,6 @@
 //! A thread as pages show it: the newest messages, or those before a place, with the runs that they need.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -132,17 +132,34 @@ async fn select_epoch(tx: &mut SqliteConnection, thread: ThreadId) -> Result<Str
     Ok(query_scalar("SELECT epoch FROM threads WHERE id = ?").bind(thread.uuid()).fetch_one(tx).await?)
 }
 
-/// The newest messages of those wanted, with their runs, as many as fit.
+/// The newest messages of those wanted, with their runs, as many as fit. Runs are read one by one, so that no more of them is
+/// held than the page has room for: their thoughts may be long.
 async fn page(tx: &mut SqliteConnection, wanted: &Wanted, epoch: &str) -> Result<History, StoreError> {
     let (mut messages, mut earlier) = newest(tx, wanted).await?;
-    let mut runs = runs_of(tx, wanted, &messages, epoch).await?;
-    let fit = fitting(&messages, &runs)?;
+    let mut needed = needed(tx, wanted, &messages).await?;
+    let (mut bytes, mut fit) = (0, messages.len());
+    for (at, message) in messages.iter().enumerate() {
+        bytes += message.content.len() + MESSAGE_FRAME;
+        for needed in needed.iter_mut().filter(|needed| needed.run.is_none() && needed.by(message)) {
+            bytes += needed.read(tx, wanted.thread, epoch).await?;
+        }
+        if bytes > PAGE_BYTES && at > 0 {
+            fit = at;
+            break;
+        }
+    }
     earlier |= fit < messages.len();
     messages.truncate(fit);
     messages.reverse();
-    let kept = Ids::of(&messages);
-    runs.retain(|(run, unfinished)| *unfinished || kept.need(run));
-    Ok(History { messages, runs: runs.into_iter().map(|(run, _)| run).collect(), earlier })
+    let mut runs = Vec::with_capacity(needed.len());
+    for mut needed in needed {
+        let kept = needed.unfinished || messages.iter().any(|message| needed.by(message));
+        if kept && needed.run.is_none() {
+            needed.read(tx, wanted.thread, epoch).await?;
+        }
+        runs.extend(needed.run.filter(|_| kept));
+    }
+    Ok(History { messages, runs, earlier })
 }
 
 /// Messages, the newest first, until the page is full; and whether there are more.
@@ -164,19 +181,43 @@ async fn newest(tx: &mut SqliteConnection, wanted: &Wanted) -> Result<(Vec<Messa
     Ok((messages, false))
 }
 
-/// The runs that answer or wrote one of these messages, in the order they were asked for, cut; and whether each is wanted for
-/// not having ended.
-async fn runs_of(
-    tx: &mut SqliteConnection,
-    wanted: &Wanted,
-    messages: &[Message],
-    epoch: &str,
-) -> Result<Vec<(Run, bool)>, StoreError> {
+/// A run that a page needs.
+struct Needed {
+    id: RunId,
+    answers: Option<MessageId>,
+    /// Whether it is wanted for not having ended.
+    unfinished: bool,
+    /// Once it was read: with its large parts cut.
+    run: Option<Run>,
+}
+
+impl Needed {
+    /// Whether this message is what it answers, or what it wrote.
+    fn by(&self, message: &Message) -> bool {
+        self.answers == Some(message.message_id) || message.run_id == Some(self.id)
+    }
+
+    /// Reads it; answers how many bytes of JSON it takes.
+    async fn read(&mut self, tx: &mut SqliteConnection, thread: ThreadId, epoch: &str) -> Result<usize, StoreError> {
+        let row = query("SELECT id, message_id, agent, state, start_seq FROM runs WHERE id = ?")
+            .bind(self.id.uuid())
+            .fetch_one(&mut *tx)
+            .await?;
+        let run = read_run(tx, thread, &row, epoch).await?.cut();
+        let bytes = serde_json::to_string(&run).map_err(StoreError::corrupt)?.len();
+        self.run = Some(run);
+        Ok(bytes)
+    }
+}
+
+/// The runs that answer or wrote one of these messages, and where wanted those that have not ended, in the order they were asked
+/// for.
+async fn needed(tx: &mut SqliteConnection, wanted: &Wanted, messages: &[Message]) -> Result<Vec<Needed>, StoreError> {
     let (Some(last), Some(first)) = (messages.first(), messages.last()) else {
         return Ok(Vec::new());
     };
-    let rows = query(
-        "SELECT id, message_id, agent, state, start_seq, status IN ('queued', 'running') AS unfinished FROM runs
+    let rows: Vec<(Uuid, Option<Uuid>, bool)> = query_as(
+        "SELECT id, message_id, status IN ('queued', 'running') AS unfinished FROM runs
          WHERE id IN (
              SELECT r.id FROM messages AS m JOIN runs AS r ON r.thread_id = m.thread_id AND r.message_id = m.id
              WHERE m.thread_id = ?1 AND m.seq BETWEEN ?2 AND ?3
@@ -190,12 +231,13 @@ async fn runs_of(
     .bind(wanted.unfinished)
     .fetch_all(&mut *tx)
     .await?;
-    let mut runs = Vec::with_capacity(rows.len());
-    for row in rows {
-        let unfinished = wanted.unfinished && row.try_get("unfinished")?;
-        runs.push((read_run(tx, wanted.thread, &row, epoch).await?.cut(), unfinished));
-    }
-    Ok(runs)
+    let needed = rows.into_iter().map(|(id, answers, unfinished)| Needed {
+        id: id.into(),
+        answers: answers.map(Into::into),
+        unfinished: wanted.unfinished && unfinished,
+        run: None,
+    });
+    Ok(needed.collect())
 }
 
 /// A run: as it was kept when it ended, or folded from its events so far.
@@ -214,46 +256,5 @@ async fn read_run(
     match row.try_get::<Option<i64>, _>("start_seq")? {
         Some(start) => fold_run(tx, thread, start, queued, epoch).await,
         None => Ok(queued),
-    }
-}
-
-/// How many of the messages, the newest first, fit into a page together with the runs that they need.
-fn fitting(messages: &[Message], runs: &[(Run, bool)]) -> Result<usize, StoreError> {
-    let mut left = Vec::with_capacity(runs.len());
-    for (run, _) in runs {
-        left.push((run, serde_json::to_string(run).map_err(StoreError::corrupt)?.len()));
-    }
-    let mut bytes = 0;
-    for (at, message) in messages.iter().enumerate() {
-        bytes += message.content.len() + MESSAGE_FRAME;
-        let needed = Ids::of(std::slice::from_ref(message));
-        left.retain(|(run, size)| {
-            let needs = needed.need(run);
-            bytes += if needs { *size } else { 0 };
-            !needs
-        });
-        if bytes > PAGE_BYTES && at > 0 {
-            return Ok(at);
-        }
-    }
-    Ok(messages.len())
-}
-
-/// What ties runs to messages.
-struct Ids {
-    answered: HashSet<MessageId>,
-    written_by: HashSet<RunId>,
-}
-
-impl Ids {
-    fn of(messages: &[Message]) -> Self {
-        Self {
-            answered: messages.iter().map(|message| message.message_id).collect(),
-            written_by: messages.iter().filter_map(|message| message.run_id).collect(),
-        }
-    }
-
-    fn need(&self, run: &Run) -> bool {
-        run.answers.is_some_and(|answers| self.answered.contains(&answers)) || self.written_by.contains(&run.run_id)
     }
 }

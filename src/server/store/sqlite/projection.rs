@@ -1,5 +1,8 @@
 //! What events mean for the tables beside the log, written in the same transaction.
 
+use std::collections::HashMap;
+
+use futures::TryStreamExt;
 use netra_ws::{
     ErrorCode, RunId, ThreadId,
     frame::StoredEvent,
@@ -18,8 +21,8 @@ use super::{super::StoreError, bulk::Bulk, millis, rows::EventRow, to_i64};
 pub(super) struct Projections {
     messages: Vec<NewMessage>,
     starts: Vec<(RunId, u64)>,
-    /// JSON.
-    usages: Vec<(RunId, String)>,
+    /// JSON; of each run what it said last.
+    usages: HashMap<RunId, String>,
     ends: Vec<EndedRun>,
 }
 
@@ -162,7 +165,7 @@ impl Projections {
 
     /// Takes in what a run has used so far.
     pub(super) fn used(&mut self, run: RunId, usage: Usage) -> Result<(), LogError> {
-        self.usages.push((run, serde_json::to_string(&usage).map_err(LogError::store)?));
+        self.usages.insert(run, serde_json::to_string(&usage).map_err(LogError::store)?);
         Ok(())
     }
 
@@ -178,7 +181,8 @@ impl Projections {
         MESSAGES.each(tx, &self.messages).await?;
         SPOKEN.all(tx, &self.messages).await?;
         STARTS.all(tx, &self.starts).await?;
-        USAGES.each(tx, &self.usages).await?;
+        let usages: Vec<_> = self.usages.iter().map(|(run, usage)| (*run, usage.clone())).collect();
+        USAGES.each(tx, &usages).await?;
         ENDS.all(tx, &self.ends).await
     }
 }
@@ -191,14 +195,14 @@ pub(super) async fn fold_run(
     mut run: Run,
     epoch: &str,
 ) -> Result<Run, StoreError> {
-    let rows: Vec<EventRow> =
-        query_as("SELECT * FROM events WHERE thread_id = ? AND seq >= ? AND run_id = ? ORDER BY seq")
+    // One by one: a long run has many megabytes of events, and little state.
+    let mut rows =
+        query_as::<_, EventRow>("SELECT * FROM events WHERE thread_id = ? AND seq >= ? AND run_id = ? ORDER BY seq")
             .bind(thread.uuid())
             .bind(start)
             .bind(run.run_id.uuid())
-            .fetch_all(tx)
-            .await?;
-    for row in rows {
+            .fetch(tx);
+    while let Some(row) = rows.try_next().await? {
         let frame = match row.into_event(epoch)?.decode() {
             // An event of a later version says nothing to this one.
             Err(error) if error.code == ErrorCode::UnknownType => continue,

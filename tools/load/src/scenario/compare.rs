@@ -252,8 +252,8 @@ fn ratios(outcome: &mut Outcome, climbs: &[Climb], common: usize) {
         let name = format!("Netra / {}: deliveries per second", other.name);
         let ratio = ours.delivered / theirs.delivered;
         match other.name {
-            "bare axum" => outcome.held(name, ratio, "", Budget::AtLeast(0.8)),
-            "Socket.IO" => outcome.held(name, ratio, "", Budget::AtLeast(2.5)),
+            "bare axum" => outcome.held(name, ratio, "", Budget::AtLeast(1.5)),
+            "Socket.IO" => outcome.held(name, ratio, "", Budget::AtLeast(4.0)),
             _ => outcome.add(name, ratio, ""),
         }
         let Some(at) = common.checked_sub(1) else { continue };

@@ -19,6 +19,8 @@ pub(crate) async fn idle(options: &Options) -> Result<Outcome, Failure> {
     // Long enough for everyone's first heartbeat.
     let seconds = options.seconds.unwrap_or(35);
     let stage = Stage::open(&options.target).await?;
+    let (ready, fresh) = (stage.ready(), stage.rss_kb());
+    let size = stage.binary_size()?;
     let accounts = stage.accounts(options.users.unwrap_or(1).max(1)).await?;
     let threads = stage.threads(options.threads.unwrap_or(100), &accounts).await?;
     // With more than one user, hashing their passwords took memory that may be given back.
@@ -38,12 +40,15 @@ pub(crate) async fn idle(options: &Options) -> Result<Outcome, Failure> {
     let verdict = scene.settle().await?;
     let mut outcome = Outcome::new(format!("idle: {connections} connections, {} users", scene.accounts.len()));
     outcome.add("connected and subscribed per second", float(connections as u64) / connecting.as_secs_f64(), "");
-    if scene.stage.is_own() {
+    if let Some(ready) = ready {
+        outcome.held("one binary, page included", float(size) / 1e6, "MB", Budget::AtMost(30.0));
+        outcome.held("start until the port is open", ready.as_secs_f64() * 1e3, "ms", Budget::AtMost(150.0));
+        outcome.held("RSS of a server that nobody uses", float(fresh) / 1_024.0, "MB", Budget::AtMost(25.0));
         outcome.add("server RSS before", float(before) / 1_024.0, "MB");
         outcome.add("server RSS once connected", float(early) / 1_024.0, "MB");
         outcome.add("server RSS after", float(after) / 1_024.0, "MB");
         let each = float(after.saturating_sub(before)) / float(connections as u64);
-        outcome.held("RSS per connection", each, "KB", Budget::AtMost(10.0));
+        outcome.held("RSS per connection", each, "KB", Budget::AtMost(8.0));
         outcome.add("server CPU while idle", cpu / float(seconds.max(1)) / 1e4, "% of a core");
     }
     outcome.add("connections lost", float(totals.losses), "");

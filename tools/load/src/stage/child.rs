@@ -20,6 +20,8 @@ pub(crate) struct Server {
     child: Child,
     /// `127.0.0.1:<port>`.
     pub(crate) host: String,
+    /// How long it took from its start until its port was open.
+    pub(crate) ready: Duration,
 }
 
 impl Server {
@@ -28,14 +30,16 @@ impl Server {
         let out = File::options().create(true).append(true).open(log)?;
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         let child = command.spawn().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-        let mut server = Self { child, host: format!("127.0.0.1:{port}") };
-        let end = Instant::now() + PATIENCE;
+        let begin = Instant::now();
+        let mut server = Self { child, host: format!("127.0.0.1:{port}"), ready: Duration::ZERO };
+        let end = begin + PATIENCE;
         while Instant::now() < end {
             if let Some(status) = server.child.try_wait()? {
                 let said = std::fs::read_to_string(log).unwrap_or_default();
                 return Err(format!("the server ended with {status}:\n{said}").into());
             }
             if tokio::net::TcpStream::connect(&server.host).await.is_ok() {
+                server.ready = begin.elapsed();
                 return Ok(server);
             }
             sleep(Duration::from_millis(5)).await;

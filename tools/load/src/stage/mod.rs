@@ -89,6 +89,16 @@ impl Stage {
         self.server.is_some()
     }
 
+    /// How long this tool's server took until its port was open.
+    pub(crate) fn ready(&self) -> Option<Duration> {
+        self.server.as_ref().map(|server| server.ready)
+    }
+
+    /// The size of the server's file, in bytes.
+    pub(crate) fn binary_size(&self) -> Result<u64, Failure> {
+        Ok(std::fs::metadata(&self.binary)?.len())
+    }
+
     /// The server's memory in kilobytes; 0 when it is not this tool's.
     pub(crate) fn rss_kb(&self) -> u64 {
         self.server.as_ref().map_or(0, Server::rss_kb)
