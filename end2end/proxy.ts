@@ -54,9 +54,10 @@ export class Proxy {
   }
 
   /** Breaks WebSockets and lets none in, as some networks do; pages and requests pass. */
-  refuseSockets(): void {
+  async refuseSockets(): Promise<void> {
     this.upgrades = false;
     this.cut();
+    await this.listen();
   }
 
   /**
@@ -76,6 +77,10 @@ export class Proxy {
       this.flow(line);
       if (line.browser.destroyed || line.server.destroyed) this.part(line);
     }
+    await this.listen();
+  }
+
+  private async listen(): Promise<void> {
     if (this.listener.listening) return;
     this.listener.listen(this.port, "127.0.0.1");
     await once(this.listener, "listening");

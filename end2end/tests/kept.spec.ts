@@ -88,7 +88,6 @@ test("another who signs in with the same browser sees and sends nothing of it (R
   await chat.waiting("queued");
   await chat.composer.fill("a private draft");
   await draftIsKept(page, "a private draft");
-  await network.pass();
   // The cookie is another's before the page is back: it gets a token, but not its user's.
   await network.refuseSockets();
   await context.clearCookies();
