@@ -46,7 +46,7 @@ for (const [name, screen] of Object.entries(SCREENS)) {
       await chat.ask(prompts.count(2_000));
       await chat.answerGrowsBeyond(100);
 
-      network.refuseSockets();
+      await network.refuseSockets();
       await chat.linkIs(/^(reconnecting|unreachable)$/);
       await chat.ask(prompts.calculate);
       await chat.waiting("queued");

@@ -61,7 +61,7 @@ test("where WebSockets are blocked the message waits in sight, over a reload too
   page,
 }) => {
   const id = await begin(chat);
-  network.refuseSockets();
+  await network.refuseSockets();
   await chat.linkIs(/^(reconnecting|unreachable)$/);
   await chat.ask(second);
   await chat.waiting("queued");
@@ -78,7 +78,7 @@ test("where WebSockets are blocked the message waits in sight, over a reload too
 
 test("a message that starts a conversation waits over a reload as well (R7, R14)", async ({ chat, network, page }) => {
   await chat.open();
-  network.refuseSockets();
+  await network.refuseSockets();
   await chat.linkIs(/^(reconnecting|unreachable)$/);
   await chat.agent.selectOption("assistant");
   await chat.ask(second);
@@ -163,7 +163,7 @@ test("a refused message that is sent again is kept again, before anyone takes it
   await chat.isLive(BACK_MS);
   await chat.ask(second);
   await chat.waiting("failed");
-  network.refuseSockets();
+  await network.refuseSockets();
   await chat.linkIs(/^(reconnecting|unreachable)$/);
   await chat.pending.getByRole("button", { name: "retry" }).click();
   await chat.waiting("queued");
