@@ -170,6 +170,11 @@ impl Place {
         }
     }
 
+    /// Whether the whole place is away, as against one file that makes trouble.
+    pub(super) fn is_away(&self, error: &object_store::Error) -> bool {
+        self.is_bucket && Trouble::of(error) == Trouble::Passing
+    }
+
     fn path(&self, id: AttachmentId) -> Path {
         self.prefix.clone().join(id.to_string())
     }
