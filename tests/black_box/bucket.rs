@@ -226,7 +226,7 @@ async fn files_are_kept_in_a_bucket_and_go_with_their_thread() {
     server.logged(0, "the place was tried", |log| log.contains("files are kept in a bucket")).await;
     let user = User::dev(&server).await;
     // Three parts of a multipart upload.
-    let long: Vec<u8> = (0..12_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let long: Vec<u8> = (0..12_000_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
     let (id, url) = kept(&user, "long.bin", &long).await;
     let (small, small_url) = kept(&user, "small.bin", b"\x00\x01 few").await;
     assert!(bytes(&user, &url).await.expect("the file") == long, "all of it, as it was");
@@ -292,7 +292,7 @@ async fn a_bucket_that_refuses_is_said_at_start_and_to_who_sends_a_file() {
         let refused = upload(&user, "new.bin", b"\x00 new").await;
         let answer = refused.json();
         assert_eq!((refused.status, answer["error"]["code"].as_str()), (503, Some("server_busy")), "{name}: {answer}");
-        assert!(!answer.to_string().contains("<"), "{name}: the bucket's words are for the log: {answer}");
+        assert!(!answer.to_string().contains('<'), "{name}: the bucket's words are for the log: {answer}");
         let at_start = |log: &str| log.lines().any(|line| line.contains("files cannot be kept") && line.contains(said));
         server.logged(0, &format!("{name}: said at start"), at_start).await;
         check_secret(&server, &bucket);
