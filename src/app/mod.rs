@@ -6,6 +6,7 @@
 pub mod account;
 pub mod api;
 pub mod boot;
+pub mod call;
 mod components;
 mod fetch;
 #[cfg(feature = "hydrate")]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Icon;
 use crate::app::{
     size::size,
-    view::{Erase, Key, Row, list, memo, when, words},
+    view::{Erase, Key, Row, list, memo, view, when, words},
 };
 
 /// What has become of a chosen file.

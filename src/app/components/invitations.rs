@@ -7,7 +7,7 @@ use netra_ws::session::Link;
 use crate::app::{
     api::{self, InvitedTo},
     store::use_store,
-    view::{Erase, Key, Row, effect, list, when, words},
+    view::{Erase, Key, Row, effect, list, view, when, words},
 };
 
 /// What waits for an answer. It is read when the link comes up, and again when the server has something to say.

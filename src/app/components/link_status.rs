@@ -10,7 +10,7 @@ use crate::app::{
     next,
     socket::use_socket,
     store::use_store,
-    view::{Erase, effect, live, memo, part, words},
+    view::{Erase, effect, live, memo, part, view, words},
 };
 
 /// What the link is doing, and a way to try again.

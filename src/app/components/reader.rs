@@ -12,7 +12,7 @@ use super::{
 use crate::app::{
     fetch,
     store::{Pending, ThreadStore},
-    view::{Erase, effect, words},
+    view::{Erase, effect, view, words},
 };
 
 /// How near to the end a reader counts as following, in pixels.

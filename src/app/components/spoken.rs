@@ -5,7 +5,7 @@ use netra_ws::{ThreadId, model::RunStatus};
 
 use crate::app::{
     store::use_store,
-    view::{Erase, effect, memo, words},
+    view::{Erase, effect, memo, view, words},
 };
 
 /// A line that only screen readers say.

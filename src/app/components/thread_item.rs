@@ -9,7 +9,7 @@ use crate::app::{
     api, keyboard, markdown,
     pages::Layout,
     store::use_store,
-    view::{Erase, effect, live, memo, part, when, words},
+    view::{Erase, effect, live, memo, part, view, when, words},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::app::{
     api::{self, ThreadPage},
     store::use_store,
     time::day_group,
-    view::{Erase, Key, Row, effect, list, memo, part, when},
+    view::{Erase, Key, Row, effect, list, memo, part, view, when},
 };
 
 /// How long a reader rests before their words are looked for.

@@ -7,7 +7,7 @@ use crate::app::{
     account::{self, AccountView, SecretView, SignInView, TokenView},
     api::reason,
     components::Topbar,
-    view::{Erase, Key, Row, effect, list, live, part, when, words},
+    view::{Erase, Key, Row, effect, list, live, part, view, when, words},
 };
 
 /// What all parts of the page share.

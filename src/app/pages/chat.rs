@@ -7,7 +7,7 @@ use crate::app::{
     components::Sidebar,
     keyboard,
     remembered::{SIDEBAR, recall, remember},
-    view::{Erase, effect, live, when},
+    view::{Erase, effect, live, view, when},
 };
 
 /// Whether the sidebar is shown: beside the page, and, on a narrow screen, as a sheet over it.

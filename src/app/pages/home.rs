@@ -12,7 +12,7 @@ use crate::app::{
     keyboard::is_first,
     socket::use_socket,
     store::{Pending, PendingState, use_store},
-    view::{Erase, Key, Row, list, memo, words},
+    view::{Erase, Key, Row, list, memo, view, words},
 };
 
 /// For how long an example that was pressed is not pressed again: the second half of a double click.

@@ -11,7 +11,7 @@ use crate::app::{
     keyboard, markdown, next,
     socket::use_socket,
     store::use_store,
-    view::{Erase, effect, memo, part, when},
+    view::{Erase, effect, memo, part, view, when},
 };
 
 /// The page: the conversation that the address names.
