@@ -7,9 +7,9 @@ use leptos::prelude::*;
 use netra_ws::Timestamp;
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "ssr")]
-use super::api::backend;
 use super::call::Call;
+#[cfg(feature = "ssr")]
+use super::{api::backend, device::device};
 
 /// An account as its owner sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct SignInView {
     pub id: String,
     /// Whether it is the one that asks.
     pub current: bool,
-    /// What the browser called itself, and where it was.
+    /// Which browser on which system, and where it was.
     pub place: String,
     /// When it was used last.
     pub last_used_at: Timestamp,
@@ -71,7 +71,11 @@ pub async fn account() -> Result<AccountView, ServerFnError> {
             .map(|sign_in| SignInView {
                 id: sign_in.id,
                 current: sign_in.current,
-                place: [sign_in.device, sign_in.address].into_iter().flatten().collect::<Vec<_>>().join(" · "),
+                place: [sign_in.device.as_deref().map(device), sign_in.address]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join(" · "),
                 last_used_at: sign_in.last_used_at,
             })
             .collect(),

@@ -41,7 +41,8 @@ where
     }
 
     async fn run_client(path: &str, input: I) -> Result<O, ServerFnError> {
-        let arguments = serde_json::to_value(input).map_err(|error| -> ServerFnError { ServerFnError::Args(error.to_string()) })?;
+        let arguments =
+            serde_json::to_value(input).map_err(|error| -> ServerFnError { ServerFnError::Args(error.to_string()) })?;
         let answer = ask(path, &arguments).await?;
         serde_json::from_value(answer).map_err(|error| ServerFnError::Deserialization(error.to_string()))
     }

@@ -8,6 +8,8 @@ pub mod api;
 pub mod boot;
 pub mod call;
 mod components;
+#[cfg(feature = "ssr")]
+mod device;
 mod fetch;
 #[cfg(feature = "hydrate")]
 mod kept;

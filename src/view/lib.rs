@@ -10,8 +10,7 @@ use proc_macro::TokenStream;
 use proc_macro2::{Ident, Span, TokenStream as Tokens};
 use quote::{ToTokens, quote};
 use rstml::{
-    Infallible,
-    Parser, ParserConfig,
+    Infallible, Parser, ParserConfig,
     node::{KeyedAttribute, Node, NodeAttribute, NodeElement},
 };
 use syn::{Expr, Lit, LitStr, spanned::Spanned};

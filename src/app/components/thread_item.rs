@@ -4,7 +4,10 @@ use leptos::{html, prelude::*, task::spawn_local};
 use leptos_router::hooks::{use_location, use_navigate};
 use netra_ws::{ThreadId, model::Thread};
 
-use super::{Icon, thread_list::Found};
+use super::{
+    Icon, LookedFor,
+    thread_list::{Editing, Found},
+};
 use crate::app::{
     api, keyboard, markdown,
     pages::Layout,
@@ -25,6 +28,7 @@ enum Mode {
 pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let layout = expect_context::<Layout>();
     let found = expect_context::<Found>();
+    let looked_for = expect_context::<LookedFor>();
     let href = format!("/t/{id}");
     let pathname = use_location().pathname;
     let active = {
@@ -32,6 +36,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         memo(move || pathname.get() == href)
     };
     let mode = RwSignal::new(Mode::Rest);
+    keep_in_place(id, mode);
     let failure = RwSignal::new(None::<String>);
     let title = memo(move || {
         thread
@@ -182,7 +187,10 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 href=href.clone()
                 title=live(move || title.get())
                 aria-current=live(move || active.get().then_some("page"))
-                on:click=move |_| layout.leave_sheet()
+                on:click=move |_| {
+                    looked_for.open(id, found.words(id));
+                    layout.leave_sheet();
+                }
             >
                 <span class="thread-title" dir="auto">
                     {words(move || title.get())}
@@ -210,6 +218,24 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         </li>
     }
     .erase()
+}
+
+/// The list holds still while something is asked or typed here.
+fn keep_in_place(id: ThreadId, mode: RwSignal<Mode>) {
+    let editing = expect_context::<Editing>().0;
+    let leave = move || {
+        if editing.try_get_untracked() == Some(Some(id)) {
+            editing.set(None);
+        }
+    };
+    effect(move || {
+        if mode.get() == Mode::Rest {
+            leave();
+        } else {
+            editing.set(Some(id));
+        }
+    });
+    on_cleanup(leave);
 }
 
 /// Back to rest, and the focus to where it was: the button that led away, in a row that is made anew.

@@ -4,7 +4,7 @@ use leptos::{ev, prelude::*};
 use leptos_router::components::Outlet;
 
 use crate::app::{
-    components::Sidebar,
+    components::{LookedFor, Sidebar},
     keyboard,
     remembered::{SIDEBAR, recall, remember},
     view::{Erase, effect, live, view, when},
@@ -72,6 +72,7 @@ impl Layout {
 pub(crate) fn ChatLayout() -> impl IntoView {
     let layout = Layout { beside: RwSignal::new(true), sheet: RwSignal::new(false) };
     provide_context(layout);
+    provide_context(LookedFor::new());
     effect(move || layout.recall());
     let keys = window_event_listener(ev::keydown, move |event| {
         // What is open in the sheet, such as a title's field, takes its Escape first.
