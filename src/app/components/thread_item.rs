@@ -1,7 +1,6 @@
 //! A conversation in the sidebar: open, rename, pin, delete; all in place.
 
 use leptos::{html, prelude::*, task::spawn_local};
-use leptos_router::hooks::{use_location, use_navigate};
 use netra_ws::{ThreadId, model::Thread};
 
 use super::{
@@ -9,6 +8,7 @@ use super::{
     thread_list::{Editing, Found},
 };
 use crate::app::{
+    address::use_address,
     api, keyboard, markdown,
     pages::Layout,
     store::use_store,
@@ -30,10 +30,10 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let found = expect_context::<Found>();
     let looked_for = expect_context::<LookedFor>();
     let href = format!("/t/{id}");
-    let pathname = use_location().pathname;
+    let address = use_address();
     let active = {
         let href = href.clone();
-        memo(move || pathname.get() == href)
+        memo(move || address.path() == href)
     };
     let mode = RwSignal::new(Mode::Rest);
     keep_in_place(id, mode);
@@ -60,9 +60,8 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             }
         });
     };
-    let navigate = StoredValue::new(use_navigate());
     let delete = Callback::new(move |()| {
-        let (store, navigate, shown) = (store.get_value(), navigate.get_value(), active.get_untracked());
+        let (store, shown) = (store.get_value(), active.get_untracked());
         // The event that removes the row may come before the answer.
         let next = neighbour(id);
         spawn_local(async move {
@@ -70,7 +69,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 Ok(()) => {
                     store.threads.update(|threads| threads.retain(|thread| thread.id != id));
                     if shown {
-                        navigate("/", leptos_router::NavigateOptions::default());
+                        address.go("/");
                     } else {
                         keyboard::focus_next(next);
                     }

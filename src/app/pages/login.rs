@@ -2,9 +2,9 @@
 
 use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 use crate::app::{
+    address::use_address,
     api::reason,
     call,
     components::Mark,
@@ -19,9 +19,9 @@ pub(crate) fn LoginPage() -> impl IntoView {
     let modes = use_store().discovery.get_untracked().auth.modes;
     let has = |name: &str| modes.iter().any(|mode| mode == name);
     let (dev, password) = (has("dev"), has("password"));
-    let query = use_query_map();
-    let registering = memo(move || query.with(|query| query.get("mode").as_deref() == Some("register")));
-    let resetting = memo(move || query.with(|query| query.get("mode").as_deref() == Some("reset")));
+    let address = use_address();
+    let registering = memo(move || address.parameter("mode").as_deref() == Some("register"));
+    let resetting = memo(move || address.parameter("mode").as_deref() == Some("reset"));
     let title = move || match (registering.get(), resetting.get()) {
         (true, _) => "Create an account",
         (_, true) => "Set a new password",
@@ -36,7 +36,7 @@ pub(crate) fn LoginPage() -> impl IntoView {
                     <span>"Netra"</span>
                 </span>
                 <h1 class="auth-title">{live(title)}</h1>
-                {part(move || match query.with(|query| query.get("refused").as_deref().and_then(sentence)) {
+                {part(move || match address.parameter("refused").as_deref().and_then(sentence) {
                     Some(words) => view! { <p class="form-error" role="alert">{words}</p> }.erase(),
                     None => ().erase(),
                 })}
@@ -119,14 +119,14 @@ fn sentence(status: &str) -> Option<&'static str> {
 
 /// Where the user was on the way to.
 fn wanted() -> impl Fn() -> String {
-    let query = use_query_map();
-    move || next::accept(query.with_untracked(|query| query.get(next::NAME)).as_deref()).to_owned()
+    let address = use_address();
+    move || next::accept(untrack(|| address.parameter(next::NAME)).as_deref()).to_owned()
 }
 
 /// The other form, with the way kept.
 fn other_form(mode: &'static str) -> Live<String> {
-    let query = use_query_map();
-    live(move || next::login(mode, &query.with(|query| query.get(next::NAME)).unwrap_or_default()))
+    let address = use_address();
+    live(move || next::login(mode, &address.parameter(next::NAME).unwrap_or_default()))
 }
 
 #[component]
@@ -175,7 +175,7 @@ fn LoginForm() -> impl IntoView {
 
 #[component]
 fn RegisterForm() -> impl IntoView {
-    let invitation = use_query_map().with_untracked(|query| query.get("invitation")).unwrap_or_default();
+    let invitation = untrack(|| use_address().parameter("invitation")).unwrap_or_default();
     let sent = Sent::new();
     sent.then_enter();
     view! {
@@ -207,7 +207,7 @@ fn RegisterForm() -> impl IntoView {
 
 #[component]
 fn ResetForm() -> impl IntoView {
-    let link = use_query_map().with_untracked(|query| query.get("link")).unwrap_or_default();
+    let link = untrack(|| use_address().parameter("link")).unwrap_or_default();
     let sent = Sent::new();
     let changed = memo(move || sent.succeeded());
     view! {
