@@ -354,11 +354,11 @@ impl Reader {
             self.set_following(false);
             spawn_local(async move {
                 for _ in 0..PAGES_BACK {
-                    match self.find(&words) {
-                        None => return,
-                        Some(Some((index, rows))) => return self.show(index, rows, FOUND_BELOW),
-                        Some(None) if self.read_page().await => {}
-                        Some(None) => break,
+                    if let Some((index, rows)) = self.find(&words) {
+                        return self.show(index, rows, FOUND_BELOW);
+                    }
+                    if !self.read_page().await {
+                        break;
                     }
                 }
                 if self.following.try_get_untracked().is_some() {
@@ -368,13 +368,13 @@ impl Reader {
         });
     }
 
-    /// Where the newest row with these words is, and of how many; nothing once the page shows another conversation.
-    fn find(self, words: &str) -> Option<Option<(usize, usize)>> {
+    /// Where the newest row with these words is, and of how many.
+    fn find(self, words: &str) -> Option<(usize, usize)> {
         let store = self.store.try_get_value()?;
         self.items.try_with_untracked(|items| {
             let found = untrack(|| store.with_structure(|state| newest_with(words, items, state)))?;
             Some((items.iter().position(|item| *item == found)?, items.len()))
-        })
+        })?
     }
 
     /// Shows a row at this distance from the top.

@@ -46,7 +46,7 @@ pub(crate) fn Spoken(thread: ThreadId) -> impl IntoView {
         match words {
             // The same words again are said again only if something has changed in them.
             Some(words) if !words.is_empty() && said.with_untracked(|said| *said == words) => {
-                said.set(words + "\u{a0}")
+                said.set(words + "\u{a0}");
             }
             Some(words) => said.set(words),
             None if begun => said.set(String::new()),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use leptos::{
     attr::any_attribute::AnyAttribute,
-    ev::{EventDescriptor, on},
+    ev::EventDescriptor,
     html::ElementType,
     prelude::*,
     tachys::{
@@ -15,6 +15,9 @@ use leptos::{
         view::{Position, PositionState},
     },
 };
+
+#[cfg(feature = "hydrate")]
+use leptos::ev::on;
 
 use super::{Erase, Live, live};
 
@@ -59,6 +62,7 @@ enum Attribute {
     /// One of the DOM's object, which follows its signals as well.
     Property(&'static str, Live<String>),
     Html(String),
+    #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
     On(On<Named, Act>),
     Reference(Box<dyn FnOnce(&types::Element) + Send>),
 }
@@ -71,6 +75,7 @@ type Act = Box<dyn FnMut(types::Event)>;
 
 /// An event by its name, so that all listeners are of one type.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 struct Named(Cow<'static, str>);
 
 impl EventDescriptor for Named {
@@ -353,5 +358,29 @@ fn write_attribute(buf: &mut String, name: &str, value: Value) {
             }
         }
         buf.push('"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leptos::prelude::*;
+
+    use crate::app::view::{Erase, view};
+
+    #[test]
+    fn a_view_is_written_as_html() {
+        let (title, nothing) = ("a \"<b>\" & c".to_owned(), None::<String>);
+        let inner = view! { <b>"two"</b> }.erase();
+        let tree = view! {
+            <p class="one" title=title id=nothing hidden=true inert=false on:click=|_| ()>
+                "<one> " {inner} {"three".to_owned()} "four" <br />
+            </p>
+            <div inner_html="<i>as it is</i>".to_owned()></div>
+        };
+        assert_eq!(
+            tree.to_html(),
+            "<p class=\"one\" title=\"a &quot;&lt;b&gt;&quot; &amp; c\" hidden>&lt;one&gt; <b>two</b>three<!>four<br></p>\
+             <div><i>as it is</i></div>"
+        );
     }
 }

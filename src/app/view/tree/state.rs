@@ -69,7 +69,9 @@ impl Mountable for State {
     }
 
     fn mount(&mut self, parent: &types::Element, marker: Option<&types::Node>) {
-        self.nodes.iter_mut().for_each(|node| node.mount(parent, marker));
+        for node in &mut self.nodes {
+            node.mount(parent, marker);
+        }
     }
 
     fn insert_before_this(&self, child: &mut dyn Mountable) -> bool {
@@ -120,7 +122,9 @@ impl NodeState {
                 let element = Rndr::create_element(tag, space);
                 let attributes = attributes.into_iter().map(|attribute| attribute.put(&element, None)).collect();
                 let mut children: Vec<Self> = children.into_iter().map(Self::build).collect();
-                children.iter_mut().for_each(|child| child.mount(&element, None));
+                for child in &mut children {
+                    child.mount(&element, None);
+                }
                 Self::Element(ElementState { element, attributes, children })
             }
         }
