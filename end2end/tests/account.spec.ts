@@ -54,6 +54,6 @@ test("a second factor is set up, asked for, and turned off (R9)", async ({ brows
   await part("Tokens for programs").getByLabel("What it is for").fill("cron");
   await part("Tokens for programs").getByRole("button", { name: "Make a token" }).click();
   await expect(page.getByRole("region", { name: "Shown once" })).toContainText("netra_");
-  await expect(part("Where you are signed in")).toContainText("this one");
+  await expect(part("Where you are signed in")).toContainText("This sign-in");
   await context.close();
 });

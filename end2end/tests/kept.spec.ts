@@ -72,6 +72,42 @@ for (const [what, words, block] of [
   });
 }
 
+test("storage that answers late loses nothing and claims nothing (R7)", async ({ chat, context, page }) => {
+  await chat.open();
+  const id = await chat.askNew("assistant", first);
+  await chat.cardIs("completed");
+  await chat.composer.fill("an older thought");
+  await draftIsKept(page, "an older thought");
+  await page.goto("about:blank");
+  // Another tab holds the table, so that whoever wants to read has to wait.
+  const holder = await context.newPage();
+  await holder.goto("/robots.txt");
+  await holder.evaluate(
+    () =>
+      new Promise<void>((holds) => {
+        const state = Object.assign(window, { held: true });
+        const opening = indexedDB.open("netra", 1);
+        opening.onsuccess = () => {
+          const table = opening.result.transaction("kept", "readwrite").objectStore("kept");
+          const again = () => {
+            if (state.held) table.count().onsuccess = again;
+            else opening.result.close();
+          };
+          again();
+          holds();
+        };
+      }),
+  );
+  await chat.open(`/t/${id}`);
+  await chat.composer.fill("a newer thought");
+  await expect(page.locator("#message-hint")).toHaveText(/does not keep what you write: its storage does not answer/);
+  await expect(chat.composer).toHaveValue("a newer thought");
+  await holder.evaluate(() => Object.assign(window, { held: false }));
+  await expect(chat.composer).toHaveValue("an older thought\na newer thought", { timeout: 60_000 });
+  await expect(page.locator("#message-hint")).toHaveText("");
+  await draftIsKept(page, "an older thought\na newer thought");
+});
+
 test("another who signs in with the same browser sees and sends nothing of it (R9, R21)", async ({
   chat,
   context,

@@ -73,6 +73,52 @@ test("a search finds words, parts of words and scripts without spaces, and shows
   expect(answer.found).toEqual([{ thread_id: japanese, excerpt: expect.stringContaining("日本語") }]);
 });
 
+test("what was found is in sight when its conversation is opened (R25)", async ({ chat }) => {
+  await chat.open();
+  const id = await chat.askNew("assistant", prompts.say("The emperor penguins swim below the ice."));
+  await chat.cardIs("completed");
+  for (let at = 0; at < 3; at++) {
+    await chat.ask(prompts.say(Array.from({ length: 40 }, (_, line) => `Other line ${line}.`).join("\n\n")));
+    await expect(chat.cards).toHaveCount(at + 2);
+    await chat.cardIs("completed");
+  }
+  const found = chat.cards.first().locator(".answer");
+  await expect(found).not.toBeInViewport();
+  // Where one is already, and from elsewhere.
+  for (const elsewhere of [false, true]) {
+    if (elsewhere) await chat.newChat();
+    await chat.search.fill("emperor swim");
+    await expect(chat.thread(id).locator(".thread-excerpt")).toBeVisible();
+    await chat.openThread(id);
+    await expect(found).toBeInViewport();
+    await chat.search.fill("");
+    await chat.openThread(id);
+  }
+});
+
+test("a title that is being typed survives its row's move to another group (R25)", async ({ chat, page }) => {
+  await chat.open();
+  const id = await chat.askNew("assistant", prompts.count(3));
+  await chat.cardIs("completed");
+  const other = await chat.askNew("assistant", prompts.count(3));
+  await chat.cardIs("completed");
+  await chat.onThread(id, "Rename");
+  const field = chat.sidebar.getByRole("textbox", { name: "New title" });
+  await field.fill("Half a title");
+  const pinned = await page.request.patch(`/api/threads/${id}`, { data: { pinned: true } });
+  expect(pinned.status()).toBe(200);
+  // A change that came later than this one is there.
+  await page.request.patch(`/api/threads/${other}`, { data: { title: "Another title" } });
+  await expect(chat.thread(other)).toContainText("Another title");
+  await expect(field).toHaveValue("Half a title");
+  await expect(field).toBeFocused();
+  await field.pressSequentially(", and the rest");
+  await field.press("Enter");
+  await expect(chat.thread(id).locator(".thread-title")).toHaveText("Half a title, and the rest");
+  const group = chat.sidebar.locator(".thread-group").filter({ has: page.getByRole("heading", { name: "Pinned" }) });
+  await expect(group.locator("li.thread-item")).toHaveCount(1);
+});
+
 test("what is archived leaves the list, is found in the archive, and comes back (R25)", async ({ chat, page }) => {
   await chat.open();
   const id = await chat.askNew("assistant", prompts.count(3));

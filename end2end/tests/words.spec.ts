@@ -1,4 +1,5 @@
 /** What the page says, and in which light. */
+import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { prompts } from "../model.ts";
 
@@ -46,10 +47,8 @@ test("a title is words, whole on demand (R25)", async ({ chat, page }) => {
   await expect(page).toHaveTitle(`${words} · Netra`);
 });
 
-test("nothing is read out while an answer grows, and its end is (R25)", async ({ chat, page }) => {
-  await chat.open();
-  await chat.agent.selectOption("assistant");
-  // What a screen reader would say: changes in parts of the page that are live.
+/** What a screen reader would say from here on: changes in parts of the page that are live. */
+async function listen(page: Page): Promise<() => Promise<string[]>> {
   await page.evaluate(() => {
     const said: string[] = [];
     Object.assign(window, { said });
@@ -62,9 +61,28 @@ test("nothing is read out while an answer grows, and its end is (R25)", async ({
       }
     }).observe(document.body, { subtree: true, childList: true, characterData: true });
   });
+  return () => page.evaluate(() => (window as unknown as { said: string[] }).said);
+}
+
+test("an answer's end is read out while a later message waits (R25)", async ({ chat, page }) => {
+  await chat.open();
+  await chat.askNew("assistant", prompts.count(60));
+  const said = await listen(page);
+  await chat.ask(prompts.count(400));
+  await expect(chat.cards).toHaveCount(2);
+  await expect(chat.cards.first()).toHaveAttribute("data-status", "completed", { timeout: 20_000 });
+  await expect.poll(async () => (await said()).join("\n")).toContain("has answered");
+  await chat.cardIs("running");
+  await chat.stop.click();
+  await chat.cardIs("stopped");
+});
+
+test("nothing is read out while an answer grows, and its end is (R25)", async ({ chat, page }) => {
+  await chat.open();
+  await chat.agent.selectOption("assistant");
+  const said = await listen(page);
   await chat.ask(prompts.count(60));
   await chat.cardIs("completed", 20_000);
-  const said = () => page.evaluate(() => (window as unknown as { said: string[] }).said);
   await expect.poll(async () => (await said()).join("\n")).toContain("has answered");
   const all = await said();
   expect(

@@ -7,8 +7,9 @@ use leptos::prelude::*;
 use netra_ws::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::call::Call;
 #[cfg(feature = "ssr")]
-use super::api::backend;
+use super::{api::backend, device::device};
 
 /// An account as its owner sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ pub struct SignInView {
     pub id: String,
     /// Whether it is the one that asks.
     pub current: bool,
-    /// What the browser called itself, and where it was.
+    /// Which browser on which system, and where it was.
     pub place: String,
     /// When it was used last.
     pub last_used_at: Timestamp,
@@ -55,7 +56,7 @@ pub struct SecretView {
 }
 
 /// The account of whoever asks.
-#[server(prefix = "/fn", endpoint = "account")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "account")]
 pub async fn account() -> Result<AccountView, ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;
@@ -70,7 +71,11 @@ pub async fn account() -> Result<AccountView, ServerFnError> {
             .map(|sign_in| SignInView {
                 id: sign_in.id,
                 current: sign_in.current,
-                place: [sign_in.device, sign_in.address].into_iter().flatten().collect::<Vec<_>>().join(" · "),
+                place: [sign_in.device.as_deref().map(device), sign_in.address]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join(" · "),
                 last_used_at: sign_in.last_used_at,
             })
             .collect(),
@@ -85,7 +90,7 @@ pub async fn account() -> Result<AccountView, ServerFnError> {
 }
 
 /// Changes the password, and ends all other sign-ins.
-#[server(prefix = "/fn", endpoint = "change-password")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "change-password")]
 pub async fn change_password(current: String, new: String) -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;
@@ -96,7 +101,7 @@ pub async fn change_password(current: String, new: String) -> Result<(), ServerF
 }
 
 /// Ends a sign-in, or all but the one that asks.
-#[server(prefix = "/fn", endpoint = "end-sign-in")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "end-sign-in")]
 pub async fn end_sign_in(id: Option<String>) -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;
@@ -111,7 +116,7 @@ pub async fn end_sign_in(id: Option<String>) -> Result<(), ServerFnError> {
 }
 
 /// Begins to set up a second factor.
-#[server(prefix = "/fn", endpoint = "begin-second-factor")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "begin-second-factor")]
 pub async fn begin_second_factor(password: String) -> Result<SecretView, ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;
@@ -121,7 +126,7 @@ pub async fn begin_second_factor(password: String) -> Result<SecretView, ServerF
 }
 
 /// Confirms it; the recovery codes.
-#[server(prefix = "/fn", endpoint = "confirm-second-factor")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "confirm-second-factor")]
 pub async fn confirm_second_factor(code: String) -> Result<Vec<String>, ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;
@@ -131,7 +136,7 @@ pub async fn confirm_second_factor(code: String) -> Result<Vec<String>, ServerFn
 }
 
 /// Ends it.
-#[server(prefix = "/fn", endpoint = "end-second-factor")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "end-second-factor")]
 pub async fn end_second_factor(password: String) -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;
@@ -140,7 +145,7 @@ pub async fn end_second_factor(password: String) -> Result<(), ServerFnError> {
 }
 
 /// Makes a token that may take part; its secret.
-#[server(prefix = "/fn", endpoint = "make-token")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "make-token")]
 pub async fn make_token(name: String) -> Result<String, ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;
@@ -152,7 +157,7 @@ pub async fn make_token(name: String) -> Result<String, ServerFnError> {
 }
 
 /// Revokes a token.
-#[server(prefix = "/fn", endpoint = "revoke-token")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "revoke-token")]
 pub async fn revoke_token(id: uuid::Uuid) -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;
@@ -163,7 +168,7 @@ pub async fn revoke_token(id: uuid::Uuid) -> Result<(), ServerFnError> {
 }
 
 /// Closes the account; when it is deleted.
-#[server(prefix = "/fn", endpoint = "close-account")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "close-account")]
 pub async fn close_account(password: String) -> Result<Timestamp, ServerFnError> {
     let state = backend::state()?;
     let identity = backend::person(&state).await?;

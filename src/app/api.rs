@@ -12,10 +12,10 @@ use netra_ws::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::sentence::sentence;
+use super::{call::Call, sentence::sentence};
 
 /// Discovery as it stands now.
-#[server(prefix = "/fn", endpoint = "discovery")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "discovery")]
 pub async fn read_discovery() -> Result<Discovery, ServerFnError> {
     let state = backend::state()?;
     let identity = backend::identity(&state).await?;
@@ -23,7 +23,7 @@ pub async fn read_discovery() -> Result<Discovery, ServerFnError> {
 }
 
 /// A fresh token for the socket; nothing when the user is no longer signed in.
-#[server(prefix = "/fn", endpoint = "ws-token")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "ws-token")]
 pub async fn ws_token() -> Result<Option<Token>, ServerFnError> {
     let state = backend::state()?;
     let Some(identity) = backend::identity(&state).await? else { return Ok(None) };
@@ -33,7 +33,7 @@ pub async fn ws_token() -> Result<Option<Token>, ServerFnError> {
 }
 
 /// Signs an account in.
-#[server(prefix = "/fn", endpoint = "login")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "login")]
 pub async fn login(email: String, password: String, code: Option<String>) -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let visitor = backend::visitor(&state)?;
@@ -41,7 +41,7 @@ pub async fn login(email: String, password: String, code: Option<String>) -> Res
 }
 
 /// Makes an account and signs it in.
-#[server(prefix = "/fn", endpoint = "register")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "register")]
 pub async fn register(
     name: String,
     email: String,
@@ -59,7 +59,7 @@ pub async fn register(
 }
 
 /// Sets a password with a link that somebody was given.
-#[server(prefix = "/fn", endpoint = "reset")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "reset")]
 pub async fn reset_password(link: String, password: String) -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let visitor = backend::visitor(&state)?;
@@ -67,7 +67,7 @@ pub async fn reset_password(link: String, password: String) -> Result<(), Server
 }
 
 /// Signs the developer in.
-#[server(prefix = "/fn", endpoint = "dev-login")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "dev-login")]
 pub async fn dev_login() -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let visit = crate::server::auth::DirectVisit::of(&backend::headers(), &state.origins);
@@ -75,7 +75,7 @@ pub async fn dev_login() -> Result<(), ServerFnError> {
 }
 
 /// Signs out, here and on the user's sockets.
-#[server(prefix = "/fn", endpoint = "logout")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "logout")]
 pub async fn logout() -> Result<(), ServerFnError> {
     let state = backend::state()?;
     if let Some(identity) = backend::identity(&state).await? {
@@ -87,7 +87,7 @@ pub async fn logout() -> Result<(), ServerFnError> {
 }
 
 /// Renames a thread, keeps it on top, or puts it away.
-#[server(prefix = "/fn", endpoint = "change-thread")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "change-thread")]
 pub async fn change_thread(
     id: ThreadId,
     title: Option<String>,
@@ -101,7 +101,7 @@ pub async fn change_thread(
 }
 
 /// Deletes a thread.
-#[server(prefix = "/fn", endpoint = "delete-thread")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "delete-thread")]
 pub async fn delete_thread(id: ThreadId) -> Result<(), ServerFnError> {
     let state = backend::state()?;
     let user = backend::user(&state).await?;
@@ -122,13 +122,13 @@ pub struct ThreadPage {
 }
 
 /// A part of the list of threads: the archived ones or the others, from where a part before ended.
-#[server(prefix = "/fn", endpoint = "list-threads")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "list-threads")]
 pub async fn list_threads(archived: Option<bool>, cursor: Option<String>) -> Result<ThreadPage, ServerFnError> {
     backend::threads(None, archived, cursor).await
 }
 
 /// The same of the threads with these words in their title or messages.
-#[server(prefix = "/fn", endpoint = "search-threads")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "search-threads")]
 pub async fn search_threads(
     query: String,
     archived: Option<bool>,
@@ -138,7 +138,7 @@ pub async fn search_threads(
 }
 
 /// Who takes part in a thread.
-#[server(prefix = "/fn", endpoint = "members")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "members")]
 pub async fn members(id: ThreadId) -> Result<Vec<Member>, ServerFnError> {
     let state = backend::state()?;
     let user = backend::user(&state).await?;
@@ -146,7 +146,7 @@ pub async fn members(id: ThreadId) -> Result<Vec<Member>, ServerFnError> {
 }
 
 /// Invites somebody; who takes part then. They write unless `viewer` is set.
-#[server(prefix = "/fn", endpoint = "add-member")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "add-member")]
 pub async fn add_member(id: ThreadId, email: String, viewer: Option<bool>) -> Result<Vec<Member>, ServerFnError> {
     use netra_ws::model::MemberRole;
     let state = backend::state()?;
@@ -157,7 +157,7 @@ pub async fn add_member(id: ThreadId, email: String, viewer: Option<bool>) -> Re
 }
 
 /// Removes a member, the caller when none is named; who takes part then, as far as the caller may still know.
-#[server(prefix = "/fn", endpoint = "remove-member")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "remove-member")]
 pub async fn remove_member(id: ThreadId, email: Option<String>) -> Result<Vec<Member>, ServerFnError> {
     let state = backend::state()?;
     let user = backend::user(&state).await?;
@@ -183,7 +183,7 @@ pub struct InvitedTo {
 }
 
 /// The invitations that the user has yet to answer, the newest first.
-#[server(prefix = "/fn", endpoint = "invitations")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "invitations")]
 pub async fn invitations() -> Result<Vec<InvitedTo>, ServerFnError> {
     let state = backend::state()?;
     let user = backend::user(&state).await?;
@@ -198,7 +198,7 @@ pub async fn invitations() -> Result<Vec<InvitedTo>, ServerFnError> {
 }
 
 /// Takes an invitation, or declines it, and with it further ones of the same person; what waits for an answer then.
-#[server(prefix = "/fn", endpoint = "answer-invitation")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "answer-invitation")]
 pub async fn answer_invitation(
     id: ThreadId,
     accept: bool,
@@ -232,7 +232,7 @@ pub struct AgentState {
 }
 
 /// The agents as they were found last; for administrators.
-#[server(prefix = "/fn", endpoint = "agent-states")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "agent-states")]
 pub async fn agent_states() -> Result<Vec<AgentState>, ServerFnError> {
     let state = backend::state()?;
     backend::administrator(&state).await?;
@@ -240,7 +240,7 @@ pub async fn agent_states() -> Result<Vec<AgentState>, ServerFnError> {
 }
 
 /// Asks an agent's model what works there; for administrators.
-#[server(prefix = "/fn", endpoint = "check-agent")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "check-agent")]
 pub async fn check_agent(name: String) -> Result<AgentState, ServerFnError> {
     let state = backend::state()?;
     backend::administrator(&state).await?;

@@ -1,4 +1,4 @@
-//! Reading from `/api`, in the browser.
+//! Requests, in the browser.
 
 use serde::de::DeserializeOwned;
 
@@ -19,16 +19,17 @@ pub(crate) async fn get<T: DeserializeOwned>(_: &str) -> Result<T, String> {
 }
 
 #[cfg(feature = "hydrate")]
-pub(crate) use browser::reason;
+pub(crate) use browser::{post, reason};
 
 #[cfg(feature = "hydrate")]
 mod browser {
     use std::time::Duration;
 
+    use js_sys::Promise;
     use leptos::prelude::*;
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
-    use web_sys::Response;
+    use web_sys::{RequestInit, Response, UrlSearchParams};
 
     use crate::app::within::within;
 
@@ -36,16 +37,25 @@ mod browser {
     const PATIENCE: Duration = Duration::from_secs(15);
 
     pub(super) async fn get(path: &str) -> Result<String, String> {
-        let answer = async {
-            let response: Response = JsFuture::from(window().fetch_with_str(path)).await?.unchecked_into();
-            let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
-            Ok::<_, JsValue>((response.ok(), text))
-        };
-        match within(PATIENCE, answer).await {
+        match within(PATIENCE, read(window().fetch_with_str(path))).await {
             Some(Ok((true, text))) => Ok(text),
             Some(Ok((false, text))) => Err(reason(&text)),
             Some(Err(_)) | None => Err("the server does not answer".to_owned()),
         }
+    }
+
+    /// Whether the answer is a good one, and what it is. How long the server may take is the caller's to say.
+    pub(crate) async fn post(path: &str, form: &UrlSearchParams) -> Result<(bool, String), JsValue> {
+        let how = RequestInit::new();
+        how.set_method("POST");
+        how.set_body(form);
+        read(window().fetch_with_str_and_init(path, &how)).await
+    }
+
+    async fn read(response: Promise) -> Result<(bool, String), JsValue> {
+        let response: Response = JsFuture::from(response).await?.unchecked_into();
+        let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
+        Ok((response.ok(), text))
     }
 
     /// The server's own sentence, when there is one.

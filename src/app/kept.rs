@@ -7,10 +7,15 @@
 mod database;
 mod drafts;
 
+use std::time::Duration;
+
 use leptos::{prelude::*, task::spawn_local};
 use netra_ws::{ClientFrame, FrameId, UserId, payload::ErrorMessage};
 
-use super::store::{AppStore, Kept, Pending, PendingState, Storage};
+use super::{
+    store::{AppStore, Kept, Pending, PendingState, Storage},
+    within::within,
+};
 pub(super) use drafts::{keep as keep_draft, keep_files as keep_draft_files};
 
 /// What an entry is.
@@ -42,28 +47,49 @@ impl Kind {
     }
 }
 
-/// Reads what was kept for the user: commands without an answer, oldest first. Refused messages and drafts go into the store.
+/// How long after a storage that did not answer it is asked again, at first and at last.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+
+/// Reads what was kept for the user: commands without an answer, oldest first. Refused messages and drafts go into the store. A
+/// storage that does not answer is asked until it does: what it holds is neither lost nor written over.
 pub(super) async fn load(store: &AppStore, user: UserId) -> Vec<ClientFrame> {
-    let loaded = async {
-        bring_over(user).await?;
-        drafts::load(user).await?;
-        let refused = database::entries(&Kind::Refused.prefix(user)).await?;
-        let outbox = database::entries(&Kind::Outbox.prefix(user)).await?;
-        Ok::<_, String>((refused, outbox))
-    };
-    match loaded.await {
-        Ok((refused, outbox)) => {
-            store.storage.set(Storage::Open);
-            store.pending.update(|pending| pending.extend(refused.iter().filter_map(|(_, text)| read_refused(text))));
-            // What cannot be read is of another version, and may be read by it.
-            outbox.iter().filter_map(|(_, text)| ClientFrame::decode(text).ok()).collect()
+    let [mut pause, longest] = PAUSES;
+    loop {
+        match read(user).await {
+            Ok((refused, outbox)) => {
+                store.storage.set(Storage::Open);
+                let known =
+                    |item: &Pending, pending: &[Pending]| pending.iter().any(|one| one.frame.id == item.frame.id);
+                store.pending.update(|pending| {
+                    for item in refused.iter().filter_map(|(_, text)| read_refused(text)) {
+                        if !known(&item, pending) {
+                            pending.push(item);
+                        }
+                    }
+                });
+                // What cannot be read is of another version, and may be read by it.
+                return outbox.iter().filter_map(|(_, text)| ClientFrame::decode(text).ok()).collect();
+            }
+            Err(why) => {
+                leptos::logging::warn!("this browser keeps nothing: {why}");
+                store.storage.set(Storage::Closed(why));
+            }
         }
-        Err(why) => {
-            leptos::logging::warn!("this browser keeps nothing: {why}");
-            store.storage.set(Storage::Closed(why));
-            Vec::new()
-        }
+        let _ = within(pause, std::future::pending::<()>()).await;
+        pause = longest.min(pause * 2);
     }
+}
+
+/// Entries by their keys.
+type Entries = Vec<(String, String)>;
+
+/// Refused messages and the outbox; drafts are read on the way.
+async fn read(user: UserId) -> Result<(Entries, Entries), String> {
+    bring_over(user).await?;
+    drafts::load(user).await?;
+    let refused = database::entries(&Kind::Refused.prefix(user)).await?;
+    let outbox = database::entries(&Kind::Outbox.prefix(user)).await?;
+    Ok((refused, outbox))
 }
 
 fn read_refused(text: &str) -> Option<Pending> {
@@ -98,7 +124,10 @@ fn write(store: &AppStore, changes: Vec<(String, Option<String>)>, then: impl Fn
     spawn_local(async move {
         let kept = match database::write(&changes).await {
             Ok(()) => {
-                store.storage.set(Storage::Open);
+                // As long as drafts were not read, none is written.
+                if drafts::are_read() {
+                    store.storage.set(Storage::Open);
+                }
                 Kept::Saved
             }
             Err(why) => {

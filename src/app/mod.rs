@@ -4,9 +4,13 @@
 #![allow(unreachable_pub)]
 
 pub mod account;
+pub mod address;
 pub mod api;
 pub mod boot;
+pub mod call;
 mod components;
+#[cfg(feature = "ssr")]
+mod device;
 mod fetch;
 #[cfg(feature = "hydrate")]
 mod kept;
@@ -31,15 +35,13 @@ mod within;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
-use leptos_router::{
-    components::{ParentRoute, Route, Router, Routes},
-    path,
-};
 
+use address::{Address, Page};
 use boot::Boot;
-use pages::{AccountPage, ChatLayout, HomePage, LoginPage, SettingsPage, ThreadPage, UnknownPage};
+use pages::{ChatLayout, LoginPage};
 use socket::provide_socket;
 use store::AppStore;
+use view::{Erase, memo, part};
 
 /// The element that the application is drawn into. It has one of its own, for `body` belongs to extensions as well.
 pub const ROOT_ID: &str = "netra";
@@ -114,20 +116,13 @@ pub fn App() -> impl IntoView {
     provide_context(store.clone());
     provide_socket(store);
     components::watch_history();
+    let address = Address::current();
+    provide_context(address);
+    address.listen();
+    let signs_in = memo(move || address.page() == Page::Login);
     view! {
         <Title formatter=title::document_title />
-        <Router>
-            <Routes fallback=|| ()>
-                <Route path=path!("/login") view=LoginPage />
-                <ParentRoute path=path!("") view=ChatLayout>
-                    <Route path=path!("") view=HomePage />
-                    <Route path=path!("t/:id") view=ThreadPage />
-                    <Route path=path!("account") view=AccountPage />
-                    <Route path=path!("settings") view=SettingsPage />
-                    <Route path=path!("*any") view=UnknownPage />
-                </ParentRoute>
-            </Routes>
-        </Router>
+        {part(move || if signs_in.get() { view! { <LoginPage /> }.erase() } else { view! { <ChatLayout /> }.erase() })}
     }
 }
 

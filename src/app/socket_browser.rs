@@ -51,25 +51,42 @@ pub(super) fn start(socket: &Socket) {
         }
     });
     kept::keep_through_clearing(&socket.shared.store, user);
+    // New messages wait a moment for those that were kept, so that they stay in order.
+    let late = socket.clone();
+    let timer = set_timeout_with_handle(
+        move || {
+            late.shared.store.storage.set(Storage::Closed("its storage does not answer".to_owned()));
+            open_gate(&late);
+        },
+        STORAGE_TIMEOUT,
+    );
     let socket = socket.clone();
     spawn_local(async move {
         let store = &socket.shared.store;
-        let kept = within(STORAGE_TIMEOUT, kept::load(store, user)).await.unwrap_or_else(|| {
-            store.storage.set(Storage::Closed("its storage does not answer".to_owned()));
-            Vec::new()
-        });
-        let opened = socket.shared.gate.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-        for frame in kept {
+        let kept = kept::load(store, user).await;
+        if let Ok(timer) = timer {
+            timer.clear();
+        }
+        // Those of this page, which a slow storage has only now told of, are on their way already.
+        let known =
+            |frame: &ClientFrame| store.pending.with_untracked(|all| all.iter().any(|one| one.frame.id == frame.id));
+        for frame in kept.into_iter().filter(|frame| !known(frame)) {
             store.set_kept(frame.id, Kept::Saved);
             socket.expect(&frame, |_| {});
             let now = socket.now();
             socket.drive(|session| session.command(now, frame));
         }
-        for frame in opened {
-            let now = socket.now();
-            socket.drive(|session| session.command(now, frame));
-        }
+        open_gate(&socket);
     });
+}
+
+/// Lets out the messages that were waiting, and from now on each at once.
+fn open_gate(socket: &Socket) {
+    let waiting = socket.shared.gate.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+    for frame in waiting {
+        let now = socket.now();
+        socket.drive(|session| session.command(now, frame));
+    }
 }
 
 /// Whatever may mean that the link has to be looked at.

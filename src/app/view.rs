@@ -1,8 +1,8 @@
 //! Views whose types end here.
 //!
-//! A view's type names every element and closure inside it, and the compiler writes the code that builds, hydrates and updates
-//! it once for each such type. That is fast to run and heavy to load. What changes rarely is better erased: these functions
-//! give all dynamic words, parts and lists the same few types, which takes a third off the page's weight.
+//! In Leptos a view's type names every element and closure inside it, and the compiler writes the code that builds, hydrates and
+//! updates it once for each such type. That is fast to run and heavy to load. Here all elements are of one type, [`Tree`], which
+//! the macro [`view!`] describes them to, and these functions give all dynamic words, parts and lists the same few types.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,8 +13,11 @@ use leptos::{
 };
 use uuid::Uuid;
 
+mod tree;
 mod words;
 
+pub(crate) use netra_view::view;
+pub(crate) use tree::Tree;
 pub(crate) use words::words;
 
 /// A value that views follow. Leptos reads it anew whenever a signal that it read has changed.

@@ -10,7 +10,7 @@ use axum::{
     routing::{delete, get, patch, post},
 };
 use leptos::prelude::provide_context;
-use leptos_axum::{LeptosRoutes, generate_route_list_with_exclusions, render_app_to_stream_with_context};
+use leptos_axum::{LeptosRoutes, render_app_to_stream_with_context};
 use netra_ws::ErrorCode;
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
@@ -26,7 +26,7 @@ use super::{
     specification,
     state::AppState,
 };
-use crate::app::{App, shell};
+use crate::app::{address::PATHS, shell};
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -89,14 +89,16 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         move || shell(options.clone())
     };
     // The page of addresses that lead nowhere is served behind the assets, which are looked for first.
-    let routes = generate_route_list_with_exclusions(App, Some(vec!["/{*any}".to_owned()]));
+    let page = render_app_to_stream_with_context(context.clone(), shell.clone());
     let unknown: Router = Router::new()
-        .fallback(render_app_to_stream_with_context(context.clone(), shell.clone()))
+        .fallback(page.clone())
         .layer(from_fn_with_state(state.clone(), page::boot))
         .layer(map_response(not_found))
         .layer(from_fn_with_state(state.clone(), guard::know));
-    let pages = Router::new()
-        .leptos_routes_with_context(&state, routes, context, shell)
+    let pages = PATHS.into_iter().fold(Router::new(), |pages, path| pages.route(path, get(page.clone())));
+    let pages = pages
+        // The server functions.
+        .leptos_routes_with_context(&state, Vec::new(), context, shell)
         .layer(from_fn_with_state(state.clone(), page::boot))
         .layer(map_response(no_store));
     let site: Router = site.router().layer(map_response(shut_in));

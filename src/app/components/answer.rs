@@ -4,7 +4,7 @@ use leptos::{html, prelude::*};
 
 use crate::app::{
     markdown,
-    view::{Erase, live},
+    view::{Erase, live, view},
 };
 
 /// The text, rendered.

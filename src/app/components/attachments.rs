@@ -11,7 +11,7 @@ use super::Icon;
 use crate::app::{
     size::size,
     store::AppStore,
-    view::{Erase, Key, Row, list, memo, when, words},
+    view::{Erase, Key, Row, list, memo, view, when, words},
 };
 
 /// What has become of a chosen file.

@@ -15,7 +15,7 @@ use crate::app::{
     socket::use_socket,
     store::{ThreadStore, use_store},
     time::duration,
-    view::{Erase, Key, Row, list, live, memo, part, when, words},
+    view::{Erase, Key, Row, list, live, memo, part, view, when, words},
 };
 
 /// How long "Try again" rests once it was pressed.

@@ -12,7 +12,7 @@ use crate::app::{
     keyboard,
     remembered::{agent_key, recall, remember},
     store::{Storage, use_store},
-    view::{Erase, Key, Row, effect, list, live, memo, part, when, words},
+    view::{Erase, Key, Row, effect, list, live, memo, part, view, when, words},
 };
 
 /// Room that a message leaves for the frame around it, in bytes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::Icon;
-use crate::app::view::{Erase, live, part};
+use crate::app::view::{Erase, live, part, view};
 
 /// How long a button says how it went.
 const SAID_FOR: Duration = Duration::from_secs(2);

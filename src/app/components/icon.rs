@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::app::view::Erase;
+use crate::app::view::{Erase, view};
 
 /// The shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! Invitations to conversations, in the sidebar: nobody is in one without having accepted.
 
 use leptos::{prelude::*, task::spawn_local};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 use netra_ws::session::Link;
 
 use crate::app::{
+    address::use_address,
     api::{self, InvitedTo},
     store::use_store,
-    view::{Erase, Key, Row, effect, list, when, words},
+    view::{Erase, Key, Row, effect, list, view, when, words},
 };
 
 /// What waits for an answer. It is read when the link comes up, and again when the server has something to say.
@@ -35,14 +35,13 @@ pub(crate) fn Invitations() -> impl IntoView {
             });
         }
     });
-    let navigate = use_navigate();
+    let address = use_address();
     let answer = move |invitation: &InvitedTo, accept: bool| {
         let thread = invitation.thread;
-        let navigate = navigate.clone();
         spawn_local(async move {
             let outcome = api::answer_invitation(thread, accept, None).await;
             if accept && outcome.is_ok() {
-                navigate(&format!("/t/{thread}"), NavigateOptions::default());
+                address.go(&format!("/t/{thread}"));
             }
             show(outcome);
         });

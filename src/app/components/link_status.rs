@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
 use netra_ws::session::Link;
 
 use crate::app::{
+    address::use_address,
     next,
     socket::use_socket,
     store::use_store,
-    view::{Erase, effect, live, memo, part, words},
+    view::{Erase, effect, live, memo, part, view, words},
 };
 
 /// What the link is doing, and a way to try again.
@@ -61,7 +61,7 @@ pub(crate) fn LinkStatus() -> impl IntoView {
         }
     };
     let described = memo(described);
-    let pathname = use_location().pathname;
+    let address = use_address();
     // Made anew when it becomes another, not with each second of a countdown: the focus may be on it.
     let way_out = memo(move || described.with(|(state, .., retry)| (*state == "signed-out", *retry)));
     view! {
@@ -85,7 +85,7 @@ pub(crate) fn LinkStatus() -> impl IntoView {
                     }
                     (true, None) => {
                         view! {
-                            <a class="link-retry" href=live(move || next::login("", &pathname.get())) rel="external">
+                            <a class="link-retry" href=live(move || next::login("", &address.path())) rel="external">
                                 "Sign in"
                             </a>
                         }

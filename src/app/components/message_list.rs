@@ -16,7 +16,7 @@ use super::{
 };
 use crate::app::{
     store::{Pending, ThreadStore, use_store},
-    view::{Erase, Key, Row, list, memo, part, when},
+    view::{Erase, Key, Row, list, memo, part, view, when},
 };
 
 /// What stands in the list, in order.

@@ -10,6 +10,7 @@ mod growing;
 mod icon;
 mod invitations;
 mod link_status;
+mod looked_for;
 mod message_list;
 mod notices;
 #[cfg(feature = "hydrate")]
@@ -34,6 +35,7 @@ mod window;
 
 pub(crate) use composer::{Composer, Work};
 pub(crate) use icon::{Icon, Mark};
+pub(crate) use looked_for::LookedFor;
 pub(crate) use message_list::MessageList;
 pub(crate) use notices::Notices;
 pub(crate) use reading::watch_history;

@@ -6,7 +6,7 @@ use netra_ws::payload::Notice;
 use crate::app::{
     keyboard,
     store::use_store,
-    view::{Erase, Key, Row, list, when},
+    view::{Erase, Key, Row, list, view, when},
 };
 
 /// Notices under the top bar.

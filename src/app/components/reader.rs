@@ -4,7 +4,8 @@ use leptos::{html, prelude::*, task::spawn_local};
 use netra_ws::{FrameId, ThreadId};
 
 use super::{
-    Icon,
+    Icon, LookedFor,
+    looked_for::newest_with,
     message_list::Item,
     reading::{self, Place},
     window::Window,
@@ -12,7 +13,7 @@ use super::{
 use crate::app::{
     fetch,
     store::{Pending, ThreadStore},
-    view::{Erase, effect, words},
+    view::{Erase, effect, view, words},
 };
 
 /// How near to the end a reader counts as following, in pixels.
@@ -20,6 +21,9 @@ const NEAR_END: i32 = 80;
 
 /// How near to the first or last row in the page more are added, in pixels.
 const NEAR_EDGE: i32 = 1_000;
+
+/// How far below the upper edge the row stands that was looked for, in pixels.
+const FOUND_BELOW: f64 = 24.0;
 
 /// How many pages are read to find the place where the reader was, at most.
 const PAGES_BACK: usize = 50;
@@ -86,6 +90,7 @@ impl Reader {
         self.grow_with_items();
         self.follow_what_is_sent(waiting);
         self.come_back();
+        self.go_to_what_was_found();
     }
 
     /// The end stays in sight when an answer grows, the window or its keyboard changes, or the composer does.
@@ -334,6 +339,42 @@ impl Reader {
                 }
             });
         });
+    }
+
+    /// Whoever opens a conversation from a search wants to read what was found there.
+    fn go_to_what_was_found(self) {
+        let looked_for = expect_context::<LookedFor>();
+        effect(move || {
+            let Some(words) = looked_for.within(self.thread) else { return };
+            let known = self.store.with_value(|store| store.with_structure(|state| state.thread.is_some()));
+            if !known || self.column.get().is_none() {
+                return;
+            }
+            looked_for.done();
+            self.set_following(false);
+            spawn_local(async move {
+                for _ in 0..PAGES_BACK {
+                    if let Some((index, rows)) = self.find(&words) {
+                        return self.show(index, rows, FOUND_BELOW);
+                    }
+                    if !self.read_page().await {
+                        break;
+                    }
+                }
+                if self.following.try_get_untracked().is_some() {
+                    self.follow();
+                }
+            });
+        });
+    }
+
+    /// Where the newest row with these words is, and of how many.
+    fn find(self, words: &str) -> Option<(usize, usize)> {
+        let store = self.store.try_get_value()?;
+        self.items.try_with_untracked(|items| {
+            let found = untrack(|| store.with_structure(|state| newest_with(words, items, state)))?;
+            Some((items.iter().position(|item| *item == found)?, items.len()))
+        })?
     }
 
     /// Shows a row at this distance from the top.

@@ -11,7 +11,7 @@ use crate::app::{
     api,
     room_view::enumerated,
     store::use_store,
-    view::{Erase, Key, Row, effect, list, live, memo, when, words},
+    view::{Erase, Key, Row, effect, list, live, memo, view, when, words},
 };
 
 /// The button in the top bar, and its panel.

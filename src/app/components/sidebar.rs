@@ -9,7 +9,7 @@ use crate::app::{
     pages::Layout,
     socket::{signs_out, use_socket},
     store::use_store,
-    view::{Erase, live, memo, when, words},
+    view::{Erase, live, memo, view, when, words},
 };
 
 /// The sidebar.

@@ -6,7 +6,7 @@ use netra_ws::Timestamp;
 use crate::app::{
     store::use_store,
     time::moment,
-    view::{Erase, live, words},
+    view::{Erase, live, view, words},
 };
 #[cfg(feature = "hydrate")]
 use crate::app::{time::zone_offset_at, view::effect};

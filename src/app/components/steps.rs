@@ -14,7 +14,7 @@ use super::{
 use crate::app::{
     sentence::sentence,
     time::duration,
-    view::{Erase, live, memo, part, when, words},
+    view::{Erase, live, memo, part, view, when, words},
 };
 
 /// One step.

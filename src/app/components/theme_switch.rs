@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::Icon;
 use crate::app::{
     theme::Theme,
-    view::{Erase, live, part},
+    view::{Erase, live, part, view},
 };
 
 /// One button; each press is the next choice.

@@ -1,15 +1,18 @@
 //! A conversation in the sidebar: open, rename, pin, delete; all in place.
 
 use leptos::{html, prelude::*, task::spawn_local};
-use leptos_router::hooks::{use_location, use_navigate};
 use netra_ws::{ThreadId, model::Thread};
 
-use super::{Icon, thread_list::Found};
+use super::{
+    Icon, LookedFor,
+    thread_list::{Editing, Found},
+};
 use crate::app::{
+    address::use_address,
     api, keyboard, markdown,
     pages::Layout,
     store::use_store,
-    view::{Erase, effect, live, memo, part, when, words},
+    view::{Erase, effect, live, memo, part, view, when, words},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,13 +28,15 @@ enum Mode {
 pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let layout = expect_context::<Layout>();
     let found = expect_context::<Found>();
+    let looked_for = expect_context::<LookedFor>();
     let href = format!("/t/{id}");
-    let pathname = use_location().pathname;
+    let address = use_address();
     let active = {
         let href = href.clone();
-        memo(move || pathname.get() == href)
+        memo(move || address.path() == href)
     };
     let mode = RwSignal::new(Mode::Rest);
+    keep_in_place(id, mode);
     let failure = RwSignal::new(None::<String>);
     let title = memo(move || {
         thread
@@ -55,9 +60,8 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             }
         });
     };
-    let navigate = StoredValue::new(use_navigate());
     let delete = Callback::new(move |()| {
-        let (store, navigate, shown) = (store.get_value(), navigate.get_value(), active.get_untracked());
+        let (store, shown) = (store.get_value(), active.get_untracked());
         // The event that removes the row may come before the answer.
         let next = neighbour(id);
         spawn_local(async move {
@@ -65,7 +69,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 Ok(()) => {
                     store.threads.update(|threads| threads.retain(|thread| thread.id != id));
                     if shown {
-                        navigate("/", leptos_router::NavigateOptions::default());
+                        address.go("/");
                     } else {
                         keyboard::focus_next(next);
                     }
@@ -182,7 +186,10 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 href=href.clone()
                 title=live(move || title.get())
                 aria-current=live(move || active.get().then_some("page"))
-                on:click=move |_| layout.leave_sheet()
+                on:click=move |_| {
+                    looked_for.open(id, found.words(id));
+                    layout.leave_sheet();
+                }
             >
                 <span class="thread-title" dir="auto">
                     {words(move || title.get())}
@@ -210,6 +217,24 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         </li>
     }
     .erase()
+}
+
+/// The list holds still while something is asked or typed here.
+fn keep_in_place(id: ThreadId, mode: RwSignal<Mode>) {
+    let editing = expect_context::<Editing>().0;
+    let leave = move || {
+        if editing.try_get_untracked() == Some(Some(id)) {
+            editing.set(None);
+        }
+    };
+    effect(move || {
+        if mode.get() == Mode::Rest {
+            leave();
+        } else {
+            editing.set(Some(id));
+        }
+    });
+    on_cleanup(leave);
 }
 
 /// Back to rest, and the focus to where it was: the button that led away, in a row that is made anew.

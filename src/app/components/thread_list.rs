@@ -11,7 +11,7 @@ use crate::app::{
     api::{self, ThreadPage},
     store::use_store,
     time::day_group,
-    view::{Erase, Key, Row, effect, list, memo, part, when},
+    view::{Erase, Key, Row, effect, list, memo, part, view, when},
 };
 
 /// How long a reader rests before their words are looked for.
@@ -129,7 +129,15 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
         })
     });
     let now = store.rendered_at();
-    let groups = memo(move || by_day(shown.get(), now, offset.get()));
+    let editing = Editing(RwSignal::new(None));
+    provide_context(editing);
+    let groups = Memo::new(move |before: Option<&Vec<(&'static str, Vec<Thread>)>>| {
+        let fresh = shown.get();
+        match before {
+            Some(before) if editing.0.with(Option::is_some) => in_place(before, &fresh),
+            _ => by_day(fresh, now, offset.get()),
+        }
+    });
     let found = Found(memo(move || {
         listing.with(|listing| match listing {
             Listing::Read(page) if !asked.get().is_own() => (asked.get().query, page.found.clone()),
@@ -224,6 +232,11 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
 pub(crate) struct Found(Memo<(String, Vec<(ThreadId, String)>)>);
 
 impl Found {
+    /// The words that were found in a conversation.
+    pub(crate) fn words(self, id: ThreadId) -> Option<String> {
+        self.0.with_untracked(|(query, found)| found.iter().any(|(thread, _)| *thread == id).then(|| query.clone()))
+    }
+
     /// What was found in a conversation, with the words marked.
     pub(crate) fn excerpt(self, id: ThreadId) -> Option<AnyView> {
         self.0.with(|(query, found)| {
@@ -299,6 +312,17 @@ fn by_day(threads: Vec<Thread>, now: netra_ws::Timestamp, offset: i64) -> Vec<(&
         }
     }
     groups
+}
+
+/// The conversation whose title is being changed, or that is about to be deleted. As long as there is one nothing moves: its row
+/// would be made anew in another group, without what was typed.
+#[derive(Clone, Copy)]
+pub(crate) struct Editing(pub(crate) RwSignal<Option<ThreadId>>);
+
+/// The groups as they were, with the threads as they are now; those that came meanwhile wait.
+fn in_place(before: &[(&'static str, Vec<Thread>)], fresh: &[Thread]) -> Vec<(&'static str, Vec<Thread>)> {
+    let newest = |thread: &Thread| fresh.iter().find(|known| known.id == thread.id).cloned();
+    before.iter().map(|(name, members)| (*name, members.iter().filter_map(newest).collect())).collect()
 }
 
 /// Does it once nobody has asked for it again for a moment.

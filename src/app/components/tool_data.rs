@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::app::{
     fetch,
-    view::{Erase, memo, when, words},
+    view::{Erase, live, memo, view, when, words},
 };
 
 /// Where the whole of a call is.
@@ -77,7 +77,7 @@ pub(super) fn ToolData(call: Memo<Option<ToolCall>>, source: Source) -> impl Int
                 <button
                     type="button"
                     class="link-button"
-                    disabled=move || whole.get() == Whole::Reading
+                    disabled=live(move || whole.get() == Whole::Reading)
                     on:click=move |_| read()
                 >
                     {words(label)}

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{Icon, link_status::LinkStatus};
 use crate::app::{
     pages::Layout,
-    view::{Erase, live, words},
+    view::{Erase, live, view, words},
 };
 
 /// The bar.

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::app::{
     room_view::enumerated,
     store::use_store,
-    view::{Erase, words},
+    view::{Erase, view, words},
 };
 
 /// One line, empty while nobody types.

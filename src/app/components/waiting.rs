@@ -14,7 +14,7 @@ use crate::app::{
     sentence::sentence,
     socket::use_socket,
     store::{Kept, Pending, PendingState},
-    view::{Erase, Key, Row},
+    view::{Erase, Key, Row, view},
 };
 
 /// What a person said; the author is named when it is someone else.

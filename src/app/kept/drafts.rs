@@ -15,6 +15,13 @@ use crate::app::store::{AppStore, Storage};
 thread_local! {
     /// The drafts as this page knows them, so that one is back at once when its conversation is.
     static KNOWN: RefCell<HashMap<String, String>> = RefCell::default();
+    /// Whether the storage has said what it holds.
+    static READ: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the storage has said what it holds. Before that no draft is written: it would be written over an older one.
+pub(super) fn are_read() -> bool {
+    READ.get()
 }
 
 /// Reads the user's drafts.
@@ -23,6 +30,7 @@ pub(super) async fn load(user: UserId) -> Result<(), String> {
         let found = database::entries(&kind.prefix(user)).await?;
         KNOWN.with_borrow_mut(|known| known.extend(found));
     }
+    READ.set(true);
     Ok(())
 }
 
@@ -46,7 +54,8 @@ fn keep_kind(kind: Kind, store: &AppStore, thread: Option<ThreadId>, text: RwSig
     Effect::new(move |_| {
         lost.track();
         if !brought.get() {
-            if matches!(storage.get(), Storage::Loading) {
+            storage.track();
+            if !are_read() {
                 return;
             }
             brought.set(true);

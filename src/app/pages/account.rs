@@ -1,13 +1,13 @@
 //! One's own account: password, second factor, sign-ins, tokens, and the way out.
 
-use leptos::{html, prelude::*, task::spawn_local};
+use leptos::{ev::SubmitEvent, html, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 
 use crate::app::{
     account::{self, AccountView, SecretView, SignInView, TokenView},
     api::reason,
     components::Topbar,
-    view::{Erase, Key, Row, effect, list, live, part, when, words},
+    view::{Erase, Key, Row, effect, list, live, part, view, when, words},
 };
 
 /// What all parts of the page share.
@@ -56,6 +56,78 @@ impl Page {
             }
         });
     }
+}
+
+/// A field of a form.
+#[derive(Clone, Copy, Default)]
+struct Field {
+    label: &'static str,
+    kind: &'static str,
+    autocomplete: Option<&'static str>,
+    inputmode: Option<&'static str>,
+    minlength: Option<&'static str>,
+    maxlength: Option<&'static str>,
+}
+
+impl Field {
+    /// The password that the account has.
+    const fn password(label: &'static str) -> Self {
+        Self {
+            label,
+            kind: "password",
+            autocomplete: Some("current-password"),
+            inputmode: None,
+            minlength: None,
+            maxlength: None,
+        }
+    }
+}
+
+/// A form: fields, and a button that does something with what was typed, which is taken out of them.
+fn form<const N: usize>(
+    page: Page,
+    fields: [Field; N],
+    class: &'static str,
+    label: impl Fn() -> String + Send + Sync + 'static,
+    act: impl Fn([String; N]) + 'static,
+) -> AnyView {
+    let fields = fields.map(|field| (field, NodeRef::<html::Input>::new()));
+    let inputs = fields.map(|(_, input)| input);
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if !page.busy.get_untracked() {
+            act(inputs.map(take));
+        }
+    };
+    let fields: Vec<AnyView> = fields
+        .into_iter()
+        .map(|(field, input)| {
+            view! {
+                <label class="field">
+                    <span class="field-label">{field.label}</span>
+                    <input
+                        type=field.kind
+                        autocomplete=field.autocomplete
+                        inputmode=field.inputmode
+                        minlength=field.minlength
+                        maxlength=field.maxlength
+                        required
+                        node_ref=input
+                    />
+                </label>
+            }
+            .erase()
+        })
+        .collect();
+    view! {
+        <form on:submit=submit>
+            {fields}
+            <button type="submit" class=class disabled=live(move || page.busy.get())>
+                {words(label)}
+            </button>
+        </form>
+    }
+    .erase()
 }
 
 /// The text of a field, which is emptied.
@@ -121,32 +193,16 @@ pub(crate) fn AccountPage() -> impl IntoView {
 
 #[component]
 fn Password(page: Page) -> impl IntoView {
-    let (current, new) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
-    let change = move || {
-        let deed = account::change_password(take(current), take(new));
+    let new = Field { autocomplete: Some("new-password"), minlength: Some("8"), ..Field::password("New password") };
+    let fields = [Field::password("Current password"), new];
+    let change = move |[current, new]: [String; 2]| {
+        let deed = account::change_password(current, new);
         page.act(deed, "Your password is changed; all other sign-ins have ended.", |()| {});
     };
     view! {
         <section class="account-part">
             <h2>"Password"</h2>
-            <form
-                on:submit=move |event| {
-                    event.prevent_default();
-                    change();
-                }
-            >
-                <label class="field">
-                    <span class="field-label">"Current password"</span>
-                    <input type="password" autocomplete="current-password" required node_ref=current />
-                </label>
-                <label class="field">
-                    <span class="field-label">"New password"</span>
-                    <input type="password" autocomplete="new-password" minlength="8" required node_ref=new />
-                </label>
-                <button type="submit" class="button" disabled=live(move || page.busy.get())>
-                    "Change password"
-                </button>
-            </form>
+            {form(page, fields, "button", || "Change password".to_owned(), change)}
         </section>
     }
     .erase()
@@ -161,71 +217,47 @@ fn Factor(page: Page) -> impl IntoView {
         })
     };
     let is_on = move || page.account.with(|account| account.codes_left.is_some());
-    let password = NodeRef::<html::Input>::new();
-    let code = NodeRef::<html::Input>::new();
-    let press = move || {
-        if is_on() {
-            page.act(account::end_second_factor(take(password)), "The second factor is off.", |()| {});
+    let press = move |[password]: [String; 1]| {
+        if untrack(is_on) {
+            page.act(account::end_second_factor(password), "The second factor is off.", |()| {});
         } else {
-            let deed = account::begin_second_factor(take(password));
+            let deed = account::begin_second_factor(password);
             page.act(deed, "Type the secret into your app, and its code here.", move |secret| {
                 page.secret.set(Some(secret));
             });
         }
     };
-    let confirm = move || {
-        page.act(account::confirm_second_factor(take(code)), "The second factor is on.", move |codes| {
+    let confirm = move |[code]: [String; 1]| {
+        page.act(account::confirm_second_factor(code), "The second factor is on.", move |codes| {
             page.secret.set(None);
             page.shown.set(codes);
         });
     };
+    let code = Field {
+        label: "Code",
+        kind: "text",
+        autocomplete: Some("one-time-code"),
+        inputmode: Some("numeric"),
+        ..Field::default()
+    };
+    let setting_up = move |SecretView { uri, secret }: SecretView| {
+        view! {
+            <p>
+                <a href=uri rel="external">"Open in an app on this device"</a>
+                ", or type the secret: "
+                <code class="account-secret">{secret}</code>
+            </p>
+            {form(page, [code], "button", || "Confirm".to_owned(), confirm)}
+        }
+        .erase()
+    };
+    let label = move || if is_on() { "Turn off" } else { "Set up" }.to_owned();
     view! {
         <section class="account-part">
             <h2>"Second factor"</h2>
             <p>{words(state)}</p>
-            <form
-                on:submit=move |event| {
-                    event.prevent_default();
-                    press();
-                }
-            >
-                <label class="field">
-                    <span class="field-label">"Password"</span>
-                    <input type="password" autocomplete="current-password" required node_ref=password />
-                </label>
-                <button type="submit" class="button" disabled=live(move || page.busy.get())>
-                    {words(move || if is_on() { "Turn off" } else { "Set up" }.to_owned())}
-                </button>
-            </form>
-            {part(move || match page.secret.get() {
-                Some(secret) => view! {
-                    <form
-                        on:submit=move |event| {
-                            event.prevent_default();
-                            confirm();
-                        }
-                    >
-                        <p>
-                            <a href=secret.uri rel="external">"Open in an app on this device"</a>
-                            ", or type the secret: "
-                            <code class="account-secret">{secret.secret}</code>
-                        </p>
-                        <label class="field">
-                            <span class="field-label">"Code"</span>
-                            <input
-                                type="text"
-                                inputmode="numeric"
-                                autocomplete="one-time-code"
-                                required
-                                node_ref=code
-                            />
-                        </label>
-                        <button type="submit" class="button">"Confirm"</button>
-                    </form>
-                }
-                .erase(),
-                None => ().erase(),
-            })}
+            {form(page, [Field::password("Password")], "button", label, press)}
+            {part(move || page.secret.get().map_or_else(|| ().erase(), setting_up))}
         </section>
     }
     .erase()
@@ -243,7 +275,7 @@ fn SignIns(page: Page) -> impl IntoView {
                     };
                     view! { <button type="button" class="button quiet" on:click=end>"End"</button> }.erase()
                 });
-                let about = if current { "this one".to_owned() } else { format!("last used {last_used_at}") };
+                let about = if current { "This sign-in".to_owned() } else { format!("Last used {last_used_at}") };
                 view! {
                     <li class="account-row">
                         <span>{place}</span>
@@ -269,7 +301,6 @@ fn SignIns(page: Page) -> impl IntoView {
 
 #[component]
 fn Tokens(page: Page) -> impl IntoView {
-    let name = NodeRef::<html::Input>::new();
     let rows = move || {
         let row = move |token: TokenView| {
             Row::new(Key::Name(token.id.clone()), move || {
@@ -290,27 +321,15 @@ fn Tokens(page: Page) -> impl IntoView {
         };
         page.account.get().tokens.into_iter().map(row).collect()
     };
-    let make = move || {
-        page.act(account::make_token(take(name)), "The token is made.", move |token| page.shown.set(vec![token]));
+    let make = move |[name]: [String; 1]| {
+        page.act(account::make_token(name), "The token is made.", move |token| page.shown.set(vec![token]));
     };
+    let name = Field { label: "What it is for", kind: "text", maxlength: Some("100"), ..Field::default() };
     view! {
         <section class="account-part">
             <h2>"Tokens for programs"</h2>
             <ul>{list(rows)}</ul>
-            <form
-                on:submit=move |event| {
-                    event.prevent_default();
-                    make();
-                }
-            >
-                <label class="field">
-                    <span class="field-label">"What it is for"</span>
-                    <input type="text" maxlength="100" required node_ref=name />
-                </label>
-                <button type="submit" class="button" disabled=live(move || page.busy.get())>
-                    "Make a token for 90 days"
-                </button>
-            </form>
+            {form(page, [name], "button", || "Make a token for 90 days".to_owned(), make)}
         </section>
     }
     .erase()
@@ -318,9 +337,8 @@ fn Tokens(page: Page) -> impl IntoView {
 
 #[component]
 fn Close(page: Page) -> impl IntoView {
-    let password = NodeRef::<html::Input>::new();
-    let close = move || {
-        page.act(account::close_account(take(password)), "Your account is closed.", |_| {
+    let close = move |[password]: [String; 1]| {
+        page.act(account::close_account(password), "Your account is closed.", |_| {
             if window().location().assign("/login").is_err() {
                 leptos::logging::error!("the sign-in page cannot be opened");
             }
@@ -332,20 +350,7 @@ fn Close(page: Page) -> impl IntoView {
             <p>
                 "All sign-ins end. After some days the account and your own conversations are deleted; signing in before that keeps them."
             </p>
-            <form
-                on:submit=move |event| {
-                    event.prevent_default();
-                    close();
-                }
-            >
-                <label class="field">
-                    <span class="field-label">"Password"</span>
-                    <input type="password" autocomplete="current-password" required node_ref=password />
-                </label>
-                <button type="submit" class="button danger" disabled=live(move || page.busy.get())>
-                    "Close account"
-                </button>
-            </form>
+            {form(page, [Field::password("Password")], "button danger", || "Close account".to_owned(), close)}
         </section>
     }
     .erase()

@@ -1,13 +1,14 @@
 //! The frame around every conversation: sidebar and outlet.
 
 use leptos::{ev, prelude::*};
-use leptos_router::components::Outlet;
 
+use super::{AccountPage, HomePage, SettingsPage, ThreadPage, UnknownPage};
 use crate::app::{
-    components::Sidebar,
+    address::{Page, use_address},
+    components::{LookedFor, Sidebar},
     keyboard,
     remembered::{SIDEBAR, recall, remember},
-    view::{Erase, effect, live, when},
+    view::{Erase, effect, live, memo, part, view, when},
 };
 
 /// Whether the sidebar is shown: beside the page, and, on a narrow screen, as a sheet over it.
@@ -72,6 +73,7 @@ impl Layout {
 pub(crate) fn ChatLayout() -> impl IntoView {
     let layout = Layout { beside: RwSignal::new(true), sheet: RwSignal::new(false) };
     provide_context(layout);
+    provide_context(LookedFor::new());
     effect(move || layout.recall());
     let keys = window_event_listener(ev::keydown, move |event| {
         // What is open in the sheet, such as a title's field, takes its Escape first.
@@ -111,9 +113,23 @@ pub(crate) fn ChatLayout() -> impl IntoView {
                 move || view! { <div class="scrim" on:click=move |_| layout.close()></div> }.erase(),
             )}
             <main class="main" inert=live(move || layout.sheet.get())>
-                <Outlet />
+                {page()}
             </main>
         </div>
     }
     .erase()
+}
+
+/// What the address names.
+fn page() -> AnyView {
+    let address = use_address();
+    let page = memo(move || address.page());
+    part(move || match page.get() {
+        Page::Home => view! { <HomePage /> }.erase(),
+        Page::Thread => view! { <ThreadPage /> }.erase(),
+        Page::Account => view! { <AccountPage /> }.erase(),
+        Page::Settings => view! { <SettingsPage /> }.erase(),
+        // Signing in has no frame around it, and is on its way.
+        Page::Login | Page::Unknown => view! { <UnknownPage /> }.erase(),
+    })
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use leptos::{ev::MouseEvent, prelude::*};
 use leptos_meta::Title;
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 use netra_ws::{discovery::AgentInfo, model::Attachment};
 
 use crate::app::{
+    address::use_address,
     components::{Composer, Mark, Notices, Topbar, waiting_row},
     keyboard::is_first,
     socket::use_socket,
     store::{Pending, PendingState, use_store},
-    view::{Erase, Key, Row, list, memo, words},
+    view::{Erase, Key, Row, list, memo, view, words},
 };
 
 /// For how long an example that was pressed is not pressed again: the second half of a double click.
@@ -23,7 +23,7 @@ const DOUBLE_CLICK: Duration = Duration::from_secs(1);
 pub(crate) fn HomePage() -> impl IntoView {
     let store = use_store();
     let socket = use_socket();
-    let navigate = use_navigate();
+    let address = use_address();
     let discovery = store.discovery.clone();
     let chosen = RwSignal::new(None::<String>);
     let agent = memo(move || {
@@ -35,11 +35,10 @@ pub(crate) fn HomePage() -> impl IntoView {
     let here = StoredValue::new(true);
     on_cleanup(move || here.set_value(false));
     let send = Callback::new(move |(content, files): (String, Vec<Attachment>)| {
-        let navigate = navigate.clone();
         socket.start(content, files, agent.get_untracked().map(|agent| agent.name), move |thread| {
             // Whoever has gone elsewhere meanwhile is not pulled back; the conversation is in the sidebar.
             if here.try_get_value() == Some(true) {
-                navigate(&format!("/t/{thread}"), NavigateOptions::default());
+                address.go(&format!("/t/{thread}"));
             }
         });
     });

@@ -1,15 +1,16 @@
 //! Signing in.
 
-use leptos::prelude::*;
+use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 use crate::app::{
-    api::{DevLogin, Login, Register, ResetPassword, reason},
+    address::use_address,
+    api::reason,
+    call,
     components::Mark,
     next,
     store::use_store,
-    view::{Erase, Live, effect, live, memo, part, when},
+    view::{Erase, Live, effect, live, memo, part, view, when},
 };
 
 /// The page. Forms work before the page is alive, too: they post to the same functions.
@@ -18,9 +19,9 @@ pub(crate) fn LoginPage() -> impl IntoView {
     let modes = use_store().discovery.get_untracked().auth.modes;
     let has = |name: &str| modes.iter().any(|mode| mode == name);
     let (dev, password) = (has("dev"), has("password"));
-    let query = use_query_map();
-    let registering = memo(move || query.with(|query| query.get("mode").as_deref() == Some("register")));
-    let resetting = memo(move || query.with(|query| query.get("mode").as_deref() == Some("reset")));
+    let address = use_address();
+    let registering = memo(move || address.parameter("mode").as_deref() == Some("register"));
+    let resetting = memo(move || address.parameter("mode").as_deref() == Some("reset"));
     let title = move || match (registering.get(), resetting.get()) {
         (true, _) => "Create an account",
         (_, true) => "Set a new password",
@@ -35,7 +36,7 @@ pub(crate) fn LoginPage() -> impl IntoView {
                     <span>"Netra"</span>
                 </span>
                 <h1 class="auth-title">{live(title)}</h1>
-                {part(move || match query.with(|query| query.get("refused").as_deref().and_then(sentence)) {
+                {part(move || match address.parameter("refused").as_deref().and_then(sentence) {
                     Some(words) => view! { <p class="form-error" role="alert">{words}</p> }.erase(),
                     None => ().erase(),
                 })}
@@ -52,14 +53,54 @@ pub(crate) fn LoginPage() -> impl IntoView {
     .erase()
 }
 
-/// Goes where the user wanted to with a fresh page once signed in: it carries what the signed-in user needs.
-fn enter_when_done<T: Send + Sync + 'static>(done: Signal<Option<Result<T, ServerFnError>>>) {
-    let wanted = wanted();
-    effect(move || {
-        if done.with(|done| matches!(done, Some(Ok(_)))) && window().location().assign(&wanted()).is_err() {
-            leptos::logging::error!("the chat cannot be opened");
+/// A form that is sent without leaving the page.
+#[derive(Clone, Copy)]
+struct Sent {
+    busy: RwSignal<bool>,
+    /// What the last try came to.
+    outcome: RwSignal<Option<Result<(), String>>>,
+}
+
+impl Sent {
+    fn new() -> Self {
+        Self { busy: RwSignal::new(false), outcome: RwSignal::new(None) }
+    }
+
+    fn send(self, event: &SubmitEvent) {
+        event.prevent_default();
+        if self.busy.get_untracked() {
+            return;
         }
-    });
+        self.busy.set(true);
+        let answer = call::submit(event);
+        spawn_local(async move {
+            let outcome = answer.await.map_err(|error| reason(&error));
+            let _ = self.busy.try_set(false);
+            let _ = self.outcome.try_set(Some(outcome));
+        });
+    }
+
+    fn succeeded(self) -> bool {
+        self.outcome.with(|outcome| matches!(outcome, Some(Ok(()))))
+    }
+
+    /// Goes where the user wanted to with a fresh page once signed in: it carries what the signed-in user needs.
+    fn then_enter(self) {
+        let wanted = wanted();
+        effect(move || {
+            if self.succeeded() && window().location().assign(&wanted()).is_err() {
+                leptos::logging::error!("the chat cannot be opened");
+            }
+        });
+    }
+
+    /// Why the last try failed.
+    fn failure(self) -> AnyView {
+        part(move || match self.outcome.get() {
+            Some(Err(words)) => view! { <p class="form-error" role="alert">{words}</p> }.erase(),
+            Some(Ok(())) | None => ().erase(),
+        })
+    }
 }
 
 /// What a form without scripts is told about its last try. The address carries a status and no words: anyone can write one.
@@ -78,39 +119,24 @@ fn sentence(status: &str) -> Option<&'static str> {
 
 /// Where the user was on the way to.
 fn wanted() -> impl Fn() -> String {
-    let query = use_query_map();
-    move || next::accept(query.with_untracked(|query| query.get(next::NAME)).as_deref()).to_owned()
+    let address = use_address();
+    move || next::accept(untrack(|| address.parameter(next::NAME)).as_deref()).to_owned()
 }
 
 /// The other form, with the way kept.
 fn other_form(mode: &'static str) -> Live<String> {
-    let query = use_query_map();
-    live(move || next::login(mode, &query.with(|query| query.get(next::NAME)).unwrap_or_default()))
-}
-
-#[component]
-fn FormError<T: Send + Sync + 'static>(done: Signal<Option<Result<T, ServerFnError>>>) -> impl IntoView {
-    part(move || {
-        let words = done.with(|done| match done {
-            Some(Err(error)) => Some(reason(error)),
-            Some(Ok(_)) | None => None,
-        });
-        match words {
-            Some(words) => view! { <p class="form-error" role="alert">{words}</p> }.erase(),
-            None => ().erase(),
-        }
-    })
+    let address = use_address();
+    live(move || next::login(mode, &address.parameter(next::NAME).unwrap_or_default()))
 }
 
 #[component]
 fn LoginForm() -> impl IntoView {
     let registration = use_store().discovery.get_untracked().auth.registration;
     let open = registration.is_none_or(|mode| mode == "open");
-    let action = ServerAction::<Login>::new();
-    let done = Signal::from(action.value());
-    enter_when_done(done);
+    let sent = Sent::new();
+    sent.then_enter();
     view! {
-        <ActionForm action attr:class="auth-form">
+        <form class="auth-form" method="post" action="/fn/login" on:submit=move |event| sent.send(&event)>
             <label class="field">
                 <span class="field-label">"Email"</span>
                 <input type="email" name="email" autocomplete="username" required />
@@ -127,11 +153,11 @@ fn LoginForm() -> impl IntoView {
                     <input type="text" name="code" autocomplete="one-time-code" />
                 </label>
             </details>
-            <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
+            <button type="submit" class="button primary" disabled=live(move || sent.busy.get())>
                 "Sign in"
             </button>
-        </ActionForm>
-        <FormError done />
+        </form>
+        {sent.failure()}
         {when(
             move || open,
             move || {
@@ -149,12 +175,11 @@ fn LoginForm() -> impl IntoView {
 
 #[component]
 fn RegisterForm() -> impl IntoView {
-    let invitation = use_query_map().with_untracked(|query| query.get("invitation")).unwrap_or_default();
-    let action = ServerAction::<Register>::new();
-    let done = Signal::from(action.value());
-    enter_when_done(done);
+    let invitation = untrack(|| use_address().parameter("invitation")).unwrap_or_default();
+    let sent = Sent::new();
+    sent.then_enter();
     view! {
-        <ActionForm action attr:class="auth-form">
+        <form class="auth-form" method="post" action="/fn/register" on:submit=move |event| sent.send(&event)>
             <input type="hidden" name="invitation" value=invitation />
             <label class="field">
                 <span class="field-label">"Name"</span>
@@ -168,11 +193,11 @@ fn RegisterForm() -> impl IntoView {
                 <span class="field-label">"Password"</span>
                 <input type="password" name="password" autocomplete="new-password" minlength="8" required />
             </label>
-            <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
+            <button type="submit" class="button primary" disabled=live(move || sent.busy.get())>
                 "Create account"
             </button>
-        </ActionForm>
-        <FormError done />
+        </form>
+        {sent.failure()}
         <div class="auth-alt">
             <a href=other_form("")>"Sign in instead"</a>
         </div>
@@ -182,22 +207,21 @@ fn RegisterForm() -> impl IntoView {
 
 #[component]
 fn ResetForm() -> impl IntoView {
-    let link = use_query_map().with_untracked(|query| query.get("link")).unwrap_or_default();
-    let action = ServerAction::<ResetPassword>::new();
-    let done = Signal::from(action.value());
-    let changed = memo(move || done.with(|done| matches!(done, Some(Ok(())))));
+    let link = untrack(|| use_address().parameter("link")).unwrap_or_default();
+    let sent = Sent::new();
+    let changed = memo(move || sent.succeeded());
     view! {
-        <ActionForm action attr:class="auth-form">
+        <form class="auth-form" method="post" action="/fn/reset" on:submit=move |event| sent.send(&event)>
             <input type="hidden" name="link" value=link />
             <label class="field">
                 <span class="field-label">"New password"</span>
                 <input type="password" name="password" autocomplete="new-password" minlength="8" required />
             </label>
-            <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
+            <button type="submit" class="button primary" disabled=live(move || sent.busy.get())>
                 "Set password"
             </button>
-        </ActionForm>
-        <FormError done />
+        </form>
+        {sent.failure()}
         {when(move || changed.get(), || view! { <p role="status">"Your password is set. Sign in with it."</p> }.erase())}
         <div class="auth-alt">
             <a href="/login">"Sign in"</a>
@@ -208,17 +232,16 @@ fn ResetForm() -> impl IntoView {
 
 #[component]
 fn DevForm() -> impl IntoView {
-    let action = ServerAction::<DevLogin>::new();
-    let done = Signal::from(action.value());
-    enter_when_done(done);
+    let sent = Sent::new();
+    sent.then_enter();
     view! {
         <div class="auth-alt">
-            <ActionForm action>
-                <button type="submit" class="button" disabled=live(move || action.pending().get())>
+            <form method="post" action="/fn/dev-login" on:submit=move |event| sent.send(&event)>
+                <button type="submit" class="button" disabled=live(move || sent.busy.get())>
                     "Continue as developer"
                 </button>
-            </ActionForm>
-            <FormError done />
+            </form>
+            {sent.failure()}
         </div>
     }
     .erase()

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::app::{components::Topbar, view::Erase};
+use crate::app::{
+    components::Topbar,
+    view::{Erase, view},
+};
 
 /// The page of a conversation that does not exist, or is not the reader's.
 #[component]

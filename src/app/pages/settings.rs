@@ -8,7 +8,7 @@ use crate::app::{
     api::{self, AgentState},
     components::{Notices, Topbar},
     store::use_store,
-    view::{Erase, Key, Row, effect, list, live, memo, part, when, words},
+    view::{Erase, Key, Row, effect, list, live, memo, part, view, when, words},
 };
 
 /// The page.

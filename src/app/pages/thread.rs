@@ -2,23 +2,23 @@
 
 use leptos::{ev, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
 use netra_ws::{ThreadId, model::Attachment, session::Link};
 
 use super::NotFoundPage;
 use crate::app::{
+    address::use_address,
     components::{Composer, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work},
     keyboard, markdown, next,
     socket::use_socket,
     store::use_store,
-    view::{Erase, effect, memo, part, when},
+    view::{Erase, effect, memo, part, view, when},
 };
 
 /// The page: the conversation that the address names.
 #[component]
 pub(crate) fn ThreadPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = memo(move || params.with(|params| params.get("id").and_then(|id| id.parse::<ThreadId>().ok())));
+    let address = use_address();
+    let id = memo(move || address.path().strip_prefix("/t/").and_then(|id| id.parse::<ThreadId>().ok()));
     part(move || match id.get() {
         Some(thread) => view! { <Conversation thread /> }.erase(),
         None => view! { <NotFoundPage /> }.erase(),
