@@ -21,6 +21,7 @@ mod leases;
 mod links;
 mod log_reads;
 mod migrations;
+mod noting;
 mod projection;
 mod readers;
 mod rows;
@@ -72,6 +73,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     checkers: SqlitePool,
     searchers: SqlitePool,
+    /// Uses of sign-ins and tokens that are being noted.
+    noting: noting::Noting,
 }
 
 impl SqliteStore {
@@ -102,7 +105,7 @@ impl SqliteStore {
         let reading = options.read_only(true).create_if_missing(false);
         let pool = |connections| pool_of(connections).min_connections(1).connect_with(reading.clone());
         let (readers, checkers, searchers) = tokio::try_join!(pool(READERS), pool(CHECKERS), pool(SEARCHERS))?;
-        Ok(Self { writer, readers, checkers, searchers })
+        Ok(Self { writer, readers, checkers, searchers, noting: noting::Noting::default() })
     }
 
     /// Closes the pools after what is under way.
