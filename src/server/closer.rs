@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netra_ws::UserId;
+use netra_ws::{Timestamp, UserId};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
@@ -36,6 +36,11 @@ pub(super) async fn run(state: AppState) {
     }
 }
 
+async fn is_due(state: &AppState, user: UserId) -> Result<bool, ApiError> {
+    let account = state.store.account(user).await?;
+    Ok(account.and_then(|account| account.delete_at).is_some_and(|at| at <= Timestamp::now()))
+}
+
 async fn delete(state: &AppState, user: UserId) -> Result<(), ApiError> {
     for archived in [false, true] {
         let mut query = ThreadQuery { archived, limit: BATCH, ..ThreadQuery::default() };
@@ -43,6 +48,10 @@ async fn delete(state: &AppState, user: UserId) -> Result<(), ApiError> {
             let threads = state.store.threads(user, &query).await?;
             query.after = threads.last().map(Into::into);
             for thread in threads.iter().filter(|thread| thread.owner_id == user) {
+                // Its owner may have come back since.
+                if !is_due(state, user).await? {
+                    return Ok(());
+                }
                 match state.threads.delete(user, thread.id).await {
                     Err(error) if error.code != netra_ws::ErrorCode::NotFound => return Err(error),
                     Ok(()) | Err(_) => {}

@@ -10,7 +10,7 @@ use super::{
     auth::{OneTimeLink, SecurityService, WantedToken},
     config::{AgentKind, AuthMode, Config},
     disk, open_database,
-    store::{SharedStore, closing::AccountChange, sqlite::SqliteStore},
+    store::{Deed, SharedStore, closing::AccountChange, sqlite::SqliteStore},
 };
 
 /// How long the server may take to answer a command.
@@ -37,6 +37,8 @@ pub async fn create_token(config: Config, wanted: WantedToken<'_>, email: Option
     };
     let user = user.ok_or_else(|| ServerError::NoSuchUser(email.unwrap_or("no --email was given").to_owned()))?;
     let made = security.make_api_token_for(user.id, wanted).await.map_err(|error| ServerError::Token(error.message))?;
+    let subject = Some(format!("{} {}", made.kept.id, user.id));
+    store.note(Deed { actor: None, action: "token.made", subject, address: None }).await?;
     database.close().await;
     Ok(made.token)
 }
@@ -114,6 +116,7 @@ pub async fn set_disabled(config: Config, email: &str, disabled: bool) -> Result
     let user = user.ok_or_else(|| ServerError::NoSuchUser(email.to_owned()))?;
     let token = security.issue_operator_token().map_err(|error| ServerError::Token(error.message))?;
     let sent = reqwest::Client::builder()
+        .no_proxy()
         .timeout(PATIENCE)
         .build()?
         .patch(format!("{}/api/admin/users/{}", own_address(&config), user.id))
@@ -146,7 +149,7 @@ pub struct Announcement {
     pub url: Option<String>,
 }
 
-/// Has the running server show a notice.
+/// Has the running server show a notice. The token goes to the server alone, through no proxy.
 pub async fn broadcast(config: Config, announcement: Announcement) -> Result<(), ServerError> {
     let (database, _, security) = open(&config).await?;
     let token = security.issue_operator_token().map_err(|error| ServerError::Token(error.message))?;
@@ -154,6 +157,7 @@ pub async fn broadcast(config: Config, announcement: Announcement) -> Result<(),
     let base = announcement.url.unwrap_or_else(|| own_address(&config));
     let body = json!({ "message": announcement.message, "level": announcement.level, "email": announcement.email });
     let answer = reqwest::Client::builder()
+        .no_proxy()
         .timeout(PATIENCE)
         .build()?
         .post(format!("{}/api/admin/broadcast", base.trim_end_matches('/')))

@@ -1,5 +1,7 @@
 //! Who takes part in a thread besides its owner.
 
+use std::sync::LazyLock;
+
 use netra_ws::{
     ErrorCode, ThreadId, UserId,
     bus::Delivery,
@@ -11,6 +13,7 @@ use netra_ws::{
 };
 
 use super::{
+    auth::KeyedLimit,
     error::ApiError,
     store::{
         Deed,
@@ -18,6 +21,10 @@ use super::{
     },
     thread_service::ThreadService,
 };
+
+/// Addresses that a user may name to invite somebody, in an hour: whether one has an account is told by the answer, and a list of
+/// addresses is not to be gone through.
+static NAMED: LazyLock<KeyedLimit<UserId>> = LazyLock::new(|| KeyedLimit::per_hour(60));
 
 /// When to try again where somebody has too many invitations, in milliseconds.
 const INVITATION_PAUSE: u64 = 60 * 60 * 1_000;
@@ -45,7 +52,7 @@ impl ThreadService {
     ) -> Result<Member, ApiError> {
         known(role)?;
         let thread = self.owned(owner, id).await?;
-        let user = self.user_by_address(email).await?;
+        let user = self.user_by_address(owner, email).await?;
         if user.id == owner {
             return Err(ApiError::new(ErrorCode::Conflict, "the thread is yours already"));
         }
@@ -86,7 +93,7 @@ impl ThreadService {
     ) -> Result<Member, ApiError> {
         known(role)?;
         self.owned(owner, id).await?;
-        let user = self.user_by_address(email).await?;
+        let user = self.user_by_address(owner, email).await?;
         if !self.store.set_member_role(id, user.id, role).await? {
             return Err(ApiError::new(ErrorCode::NotFound, "that person is no member"));
         }
@@ -194,7 +201,11 @@ impl ThreadService {
         if thread.owner_id == user { Ok(thread) } else { Err(not_the_owner()) }
     }
 
-    async fn user_by_address(&self, email: &str) -> Result<User, ApiError> {
+    async fn user_by_address(&self, asker: UserId, email: &str) -> Result<User, ApiError> {
+        if let Some(wait) = NAMED.spend(&asker) {
+            let error = ApiError::new(ErrorCode::RateLimited, "you invited many people; try again later");
+            return Err(error.retry_after_ms(wait));
+        }
         let email = email.trim().to_lowercase();
         let user = self.store.user_by_address(&email).await?;
         user.ok_or_else(|| ApiError::new(ErrorCode::NotFound, "nobody has an account with this e-mail address here"))

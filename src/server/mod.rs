@@ -194,6 +194,7 @@ pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
     }
     let (state, engine) = build(config, bound, leptos, store, security, &http, attachments);
     warn_about_dev_login(&state.config, bound);
+    warn_about_proxy(&state.config, bound);
     for setting in &state.config.unused {
         tracing::warn!(setting, "this setting has no effect in this version");
     }
@@ -357,6 +358,15 @@ fn all_tools(searches: Arc<Searches>) -> Vec<SharedTool> {
 fn warn_about_dev_login(config: &Config, bound: SocketAddr) {
     if config.auth.contains(&AuthMode::Dev) {
         tracing::warn!(address = %bound, "dev login is on: whoever reaches this address is the developer");
+    }
+}
+
+fn warn_about_proxy(config: &Config, bound: SocketAddr) {
+    if config.public_url.is_some() && config.trusted_proxies.is_empty() && bound.ip().is_loopback() {
+        tracing::warn!(
+            "NETRA_TRUSTED_PROXIES names no proxy: all who come through one count as one network when guesses, new accounts and \
+             connections are counted"
+        );
     }
 }
 

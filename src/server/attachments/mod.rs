@@ -30,6 +30,7 @@ use super::{
     error::ApiError,
     metrics::metrics,
     store::{KeptAttachment, NewAttachment, NoRoom, Room, SharedStore},
+    turns::Turns,
 };
 use crate::app::size::size;
 pub(crate) use given::Given;
@@ -39,6 +40,13 @@ pub use place::{Place, PlaceError};
 
 /// Files that come in at the same time; each holds a part of the file in memory.
 const UPLOADS: usize = 16;
+
+/// Of these, what one user sends at the same time, and what waits for it: a page offers a message's files at once.
+const OF_A_USER: usize = 2;
+const IN_LINE: usize = 2 * MAX_ATTACHMENTS;
+
+/// When to try again where too many wait, in milliseconds.
+const RETRY_AFTER: u64 = 5_000;
 
 /// Files of one user that wait to be sent.
 const UNSENT: u64 = 100;
@@ -58,6 +66,7 @@ struct Shared {
     place: Place,
     limits: Limits,
     uploads: Semaphore,
+    uploads_of_users: Turns<UserId>,
     /// Something is to be swept.
     sweep: Notify,
 }
@@ -101,7 +110,8 @@ impl Attachments {
     pub fn new(store: SharedStore, place: Place, config: &AttachmentsConfig) -> Self {
         let limits = Limits { file: config.max_bytes, user: config.max_user_bytes };
         let uploads = Semaphore::new(UPLOADS);
-        Self(Arc::new(Shared { store, place, limits, uploads, sweep: Notify::new() }))
+        let uploads_of_users = Turns::new(OF_A_USER, IN_LINE);
+        Self(Arc::new(Shared { store, place, limits, uploads, uploads_of_users, sweep: Notify::new() }))
     }
 
     /// Takes a file in.
@@ -140,6 +150,11 @@ impl Attachments {
         room: Room,
     ) -> Result<Attachment, ApiError> {
         let (shared, id) = (&self.0, begun.id);
+        // First in the user's own line: whoever sends slowly, or much, holds up nobody else.
+        let _own = shared.uploads_of_users.take(begun.user).await.map_err(|_| {
+            ApiError::new(ErrorCode::RateLimited, "many of your files are on their way; wait for some of them")
+                .retry_after_ms(RETRY_AFTER)
+        })?;
         let _turn = shared.uploads.acquire().await.map_err(|error| ApiError::internal(&error))?;
         let received = timeout(PATIENCE, shared.write(id, body)).await;
         let (watch, digest) = received.unwrap_or_else(|_| Err(cut_off("it took longer than an hour")))?;

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Identity, SecurityService, SessionSecret, Visitor, guess_line, password, secret, too_many};
+use super::{GuessPlace, Identity, SecurityService, SessionSecret, Visitor, guess_line, password, secret, too_many};
 use crate::server::{
     error::ApiError,
     store::{AuditLine, Deed, Purpose},
@@ -75,9 +75,35 @@ impl SecurityService {
         visitor: Option<&Visitor>,
     ) {
         let address = visitor.map(|visitor| visitor.address.to_string());
-        if let Err(error) = self.store.note(Deed { actor, action, subject, address }).await {
+        self.note_deed(Deed { actor, action, subject, address }).await;
+    }
+
+    /// The same for what was done elsewhere.
+    pub async fn note_deed(&self, deed: Deed) {
+        let action = deed.action;
+        if let Err(error) = self.store.note(deed).await {
             tracing::error!(%error, action, "the audit log could not be written");
         }
+    }
+
+    /// Adds a failure of an account to the audit log, beside the answer, which takes no longer for an account that exists: so many
+    /// an hour.
+    pub(super) fn note_failure(&self, action: &'static str, account: UserId, visitor: &Visitor) {
+        if self.noted_failures.spend(&account).is_some() {
+            return;
+        }
+        let Ok(place) = self.waiting_notes.clone().try_acquire_owned() else {
+            tracing::warn!(action, user_id = %account, "too many failures to note them all in the audit log");
+            return;
+        };
+        let (subject, address) = (Some(account.to_string()), Some(visitor.address.to_string()));
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.note(Deed { actor: None, action, subject, address }).await {
+                tracing::error!(%error, action, "the audit log could not be written");
+            }
+            drop(place);
+        });
     }
 
     /// A part of the audit log, oldest first.
@@ -132,10 +158,12 @@ impl SecurityService {
             .password_hash(user.id)
             .await?
             .ok_or_else(|| ApiError::new(ErrorCode::Conflict, "this account has no password"))?;
-        let line = guess_line(visitor, user.email.as_deref().unwrap_or_default());
+        // A line that strangers are not in: whoever asks is signed in.
+        let line = guess_line(visitor, user.email.as_deref().unwrap_or_default(), GuessPlace::Known);
         let attempt = self.guesses.begin(&line).await.map_err(|_| too_many(self.guesses.retry_after_ms(&line)))?;
-        if !password::verify(password.to_owned(), Some(hash)).await? {
+        if !self.verify(visitor, password, Some(hash)).await? {
             self.guesses.failed(line);
+            self.note_failure("password.confirmation_failed", user.id, visitor);
             return Err(if attempt.slowed {
                 too_many(self.guesses.retry_after_ms(&line))
             } else {
@@ -158,7 +186,7 @@ impl SecurityService {
         let user = &identity.user;
         let email = user.email.clone().unwrap_or_default();
         password::check(new, &[&email, &user.name])?;
-        let hash = password::hash(new.to_owned()).await?;
+        let hash = self.hash(visitor, new).await?;
         self.store.set_password(user.id, &hash, Some(&identity.session.0)).await?;
         self.note(Some(user.id), "password.changed", None, Some(visitor)).await;
         Ok(())
@@ -171,8 +199,13 @@ impl SecurityService {
             return Err(too_many(wait));
         }
         password::check(new, &[])?;
-        let hash = password::hash(new.to_owned()).await?;
-        let user = self.store.reset_password(&digest(link), &hash).await?.ok_or_else(bad_link)?;
+        // A link that is good for nothing costs no hash.
+        let link = digest(link);
+        let Some(Purpose::Password { user }) = self.store.link_purpose(&link).await? else { return Err(bad_link()) };
+        let account = self.account(user).await?;
+        password::check(new, &[account.email.as_deref().unwrap_or_default(), &account.name])?;
+        let hash = self.hash(visitor, new).await?;
+        let user = self.store.reset_password(&link, &hash).await?.ok_or_else(bad_link)?;
         self.note(Some(user.id), "password.reset", None, Some(visitor)).await;
         Ok(user)
     }

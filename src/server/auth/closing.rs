@@ -81,6 +81,7 @@ impl SecurityService {
         let account = self.account(user).await?;
         if account.disabled_at.is_some() {
             tracing::warn!(user_id = %user, address = %visitor.address, "sign-in refused: the account is disabled");
+            self.note_failure("sign_in.refused", user, visitor);
             return Err(ApiError::new(ErrorCode::Forbidden, "this account is disabled; ask whoever runs the server"));
         }
         if account.delete_at.is_some() {

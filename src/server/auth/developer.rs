@@ -50,6 +50,7 @@ impl SecurityService {
         })?;
         let user = self.store.dev_user().await?;
         let secret = self.begin_session(user.id, visitor).await?;
+        self.note(Some(user.id), "sign_in.made", None, Some(visitor)).await;
         Ok((user, secret))
     }
 

@@ -29,6 +29,17 @@ impl<K: Hash + Eq + Clone> KeyedLimit<K> {
         Self::of(Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)))
     }
 
+    /// So many an hour.
+    pub(crate) fn per_hour(count: u32) -> Self {
+        Self::of(Quota::per_hour(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)))
+    }
+
+    /// So many a minute, of which no more than this come at once.
+    pub(crate) fn bursting(count: u32, burst: u32) -> Self {
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        Self::of(Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)).allow_burst(burst))
+    }
+
     /// So many an hour, of which a 24th may come at once, and three at least.
     pub(crate) fn steady_per_hour(count: u32) -> Self {
         let burst = NonZeroU32::new((count / 24).max(3)).unwrap_or(NonZeroU32::MIN);

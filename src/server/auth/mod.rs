@@ -5,6 +5,7 @@ mod api_token;
 mod closing;
 mod common;
 mod developer;
+mod hashing;
 mod limits;
 mod names;
 mod password;
@@ -18,32 +19,39 @@ use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use netra_ws::{ErrorCode, Timestamp, UserId, model::User};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use super::{
     config::{AuthMode, Config, Registration},
     error::ApiError,
-    store::{AccountStore, InvitationUse, NewUser, Scope},
+    store::{AccountStore, InvitationUse, KnownToken, NewUser, Purpose, Scope},
 };
 pub use accounts::{OneTimeLink, SignInInfo};
 pub use api_token::{NewApiToken, WantedToken};
 pub use developer::DirectVisit;
+use hashing::Hashing;
 pub(crate) use limits::KeyedLimit;
 pub(crate) use names::is_hidden;
 use second_factor::{GUESSES_PER_HOUR, SecondStep, WRONG_CODE};
 pub use second_factor::{NewSecondFactor, RecoveryCodes};
-use throttle::Throttle;
+use throttle::{Pace, Throttle};
 pub use token::TokenClaims;
 use token::TokenKeys;
 pub use visitor::Visitor;
+pub(crate) use visitor::network;
 
 /// How long a sign-in lasts.
 pub const SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
 
-/// Sign-ins that one network may try in a minute, for all accounts together.
+/// Sign-ins that one network may try in a minute, for all accounts together, and those that may come at once.
 const ATTEMPTS_PER_MINUTE: u32 = 300;
+const ATTEMPTS_AT_ONCE: u32 = 30;
 
 /// Failed sign-ins of one account that the audit log takes in in an hour.
 const NOTED_FAILURES_PER_HOUR: u32 = 120;
+
+/// Failures that wait to be taken in.
+const WAITING_NOTES: usize = 256;
 
 /// The secret value of a sign-in cookie. It is known to the browser; the store knows its digest.
 #[derive(Clone, PartialEq, Eq)]
@@ -116,11 +124,8 @@ impl Identity {
     /// Refuses programs whose token allows less.
     pub fn require_scope(&self, scope: Scope) -> Result<(), ApiError> {
         match self.proof {
-            Proof::ApiToken(granted) if granted < scope => {
-                let problem = format!("this token allows `{}`; that needs `{}`", granted.as_str(), scope.as_str());
-                Err(ApiError::new(ErrorCode::Forbidden, problem))
-            }
-            Proof::ApiToken(_) | Proof::SignIn => Ok(()),
+            Proof::ApiToken(granted) => require(granted, scope),
+            Proof::SignIn => Ok(()),
         }
     }
 }
@@ -149,11 +154,15 @@ pub struct SecurityService {
     base: String,
     /// By digest of the account's address and of the network: what was typed may be of any length.
     guesses: Arc<Throttle<[u8; 32]>>,
+    /// By digest of the account's address, over all networks that the account was never signed in to from.
+    strangers: Arc<Throttle<[u8; 32]>>,
+    hashing: Hashing,
     attempts: KeyedLimit<IpAddr>,
     /// Codes that are tried with a right password, by account.
     code_guesses: KeyedLimit<UserId>,
     /// Failures that the audit log takes in, by account: a million guesses do not fill the disk.
     noted_failures: KeyedLimit<UserId>,
+    waiting_notes: Arc<Semaphore>,
     registrations: KeyedLimit<IpAddr>,
     handshakes: KeyedLimit<UserId>,
 }
@@ -174,10 +183,13 @@ impl SecurityService {
             registration: config.registration,
             first_administers: config.first_administers(),
             base: config.base(),
-            guesses: Throttle::new(),
-            attempts: KeyedLimit::per_minute(ATTEMPTS_PER_MINUTE),
+            guesses: Throttle::new(Pace::LINE),
+            strangers: Throttle::new(Pace::ACCOUNT),
+            hashing: Hashing::new(),
+            attempts: KeyedLimit::bursting(ATTEMPTS_PER_MINUTE, ATTEMPTS_AT_ONCE),
             code_guesses: KeyedLimit::steady_per_hour(GUESSES_PER_HOUR),
             noted_failures: KeyedLimit::steady_per_hour(NOTED_FAILURES_PER_HOUR),
+            waiting_notes: Arc::new(Semaphore::new(WAITING_NOTES)),
             registrations: KeyedLimit::steady_per_hour(config.registrations_per_hour),
             handshakes: KeyedLimit::per_minute(config.handshakes_per_minute),
         })
@@ -205,11 +217,12 @@ impl SecurityService {
         let email = names::address(form.email)
             .ok_or_else(|| ApiError::new(ErrorCode::InvalidPayload, "that is not an e-mail address"))?;
         let name = form.name.filter(|name| !name.trim().is_empty());
-        let name = match name {
-            Some(name) => names::name(name, &self.reserved_names)
-                .map_err(|error| ApiError::new(ErrorCode::InvalidPayload, error.sentence()))?,
-            None => email.split('@').next().unwrap_or_default().to_owned(),
+        let (name, advice) = match name {
+            Some(name) => (name, ""),
+            None => (email.split('@').next().unwrap_or_default(), "; give another `name`"),
         };
+        let name = names::name(name, &self.reserved_names)
+            .map_err(|error| ApiError::new(ErrorCode::InvalidPayload, error.sentence() + advice))?;
         password::check(form.password, &[&email, &name])?;
         if let Some(wait) = self.registrations.spend(&visitor.network()) {
             tracing::warn!(address = %visitor.address, "too many registrations");
@@ -217,7 +230,14 @@ impl SecurityService {
                 ApiError::new(ErrorCode::RateLimited, "too many new accounts from this network; try again later");
             return Err(error.retry_after_ms(wait));
         }
-        let password_hash = password::hash(form.password.to_owned()).await?;
+        // A link that is good for nothing costs no hash.
+        if let Some(secret) = invitation {
+            let purpose = self.store.link_purpose(&Self::invitation(secret)).await?;
+            if !matches!(purpose, Some(Purpose::Invitation { .. })) {
+                return Err(bad_invitation());
+            }
+        }
+        let password_hash = self.hash(visitor, form.password).await?;
         let user = NewUser { name, email, password_hash, first_administers: self.first_administers };
         let taken = || ApiError::new(ErrorCode::Conflict, "there is an account with this e-mail address already");
         let user = match invitation {
@@ -225,10 +245,7 @@ impl SecurityService {
             Some(secret) => match self.store.add_invited(user, &Self::invitation(secret)).await? {
                 InvitationUse::Added(user) => user,
                 InvitationUse::AddressTaken => return Err(taken()),
-                InvitationUse::NoInvitation => {
-                    let problem = "this invitation was used already, or its time is over; ask for a new one";
-                    return Err(ApiError::new(ErrorCode::Forbidden, problem));
-                }
+                InvitationUse::NoInvitation => return Err(bad_invitation()),
             },
         };
         tracing::info!(user_id = %user.id, address = %visitor.address, "user registered");
@@ -249,29 +266,40 @@ impl SecurityService {
         if let Some(wait) = self.attempts.spend(&visitor.network()) {
             return Err(too_many(wait));
         }
+        // Nobody has such a password; it is refused before anything depends on the account.
+        if password.chars().count() > password::MAX_LENGTH {
+            return Err(wrong_credentials());
+        }
         let email = email.trim().to_lowercase();
-        let line = guess_line(visitor, &email);
+        // A place that the account was signed in to from waits for nobody who guesses elsewhere.
+        let place = if self.store.signed_in_from(&email, &visitor.address.to_string()).await? {
+            GuessPlace::Known
+        } else {
+            GuessPlace::New
+        };
+        let (line, anywhere) = (guess_line(visitor, &email, place), account_line(&email));
         let attempt = self.guesses.begin(&line).await.map_err(|_| too_many(self.guesses.retry_after_ms(&line)))?;
+        let slowed = match place {
+            GuessPlace::Known => attempt.slowed,
+            GuessPlace::New => self.strangers.slow_down(&anywhere).await || attempt.slowed,
+        };
         let known = self.store.user_by_email(&email).await?;
         let (user, hash) = known.unzip();
         // An unknown address costs the same time as a wrong password.
-        let right =
-            password.chars().count() <= password::MAX_LENGTH && password::verify(password.to_owned(), hash).await?;
+        let right = self.verify(visitor, password, hash.clone()).await?;
         let known_id = user.as_ref().map(|user| user.id);
         let account = known_id.map(|id| id.to_string());
         let Some(user) = user.filter(|_| right) else {
             self.guesses.failed(line);
-            tracing::warn!(address = %visitor.address, account, "sign-in failed: wrong address or password");
-            if let Some(id) = known_id
-                && self.noted_failures.spend(&id).is_none()
-            {
-                self.note(None, "sign_in.failed", account, Some(visitor)).await;
+            if place == GuessPlace::New {
+                self.strangers.failed(anywhere);
             }
-            return Err(if attempt.slowed {
-                too_many(self.guesses.retry_after_ms(&line))
-            } else {
-                ApiError::new(ErrorCode::Unauthenticated, "the e-mail address or the password is wrong")
-            });
+            tracing::warn!(address = %visitor.address, account, "sign-in failed: wrong address or password");
+            if let Some(id) = known_id {
+                self.note_failure("sign_in.failed", id, visitor);
+            }
+            let wait = self.guesses.retry_after_ms(&line).max(self.strangers.retry_after_ms(&anywhere));
+            return Err(if slowed { too_many(wait) } else { wrong_credentials() });
         };
         match self.second_factor(&user, visitor, code).await? {
             SecondStep::Passed => {}
@@ -279,24 +307,35 @@ impl SecurityService {
             SecondStep::Wrong => {
                 self.guesses.failed(line);
                 tracing::warn!(address = %visitor.address, user_id = %user.id, "sign-in failed: wrong code");
-                if self.noted_failures.spend(&user.id).is_none() {
-                    self.note(None, "second_factor.failed", Some(user.id.to_string()), Some(visitor)).await;
-                }
+                self.note_failure("second_factor.failed", user.id, visitor);
                 return Err(ApiError::new(ErrorCode::Unauthenticated, WRONG_CODE));
             }
         }
         self.guesses.succeeded(&line);
         self.reopen(user.id, visitor).await?;
-        let secret = self.begin_session(user.id, visitor).await?;
+        // A password that was reset meanwhile signs nobody in.
+        let secret = self.begin_session_with(user.id, visitor, hash.as_deref()).await?;
         tracing::info!(user_id = %user.id, address = %visitor.address, "signed in");
         self.note(Some(user.id), "sign_in.made", None, Some(visitor)).await;
         Ok((user, secret))
     }
 
     async fn begin_session(&self, user: UserId, visitor: &Visitor) -> Result<SessionSecret, ApiError> {
+        self.begin_session_with(user, visitor, None).await
+    }
+
+    /// The same for who showed a password with this hash.
+    async fn begin_session_with(
+        &self,
+        user: UserId,
+        visitor: &Visitor,
+        hash: Option<&str>,
+    ) -> Result<SessionSecret, ApiError> {
         let secret = SessionSecret(secret::random_text().map_err(|error| ApiError::internal(&error))?);
         let expires_at = Timestamp::now().plus(SESSION_LIFE);
-        self.store.add_session(&secret.digest().0, user, expires_at).await?;
+        if !self.store.add_session(&secret.digest().0, user, expires_at, hash).await? {
+            return Err(wrong_credentials());
+        }
         self.describe(&secret, visitor).await?;
         Ok(secret)
     }
@@ -314,12 +353,14 @@ impl SecurityService {
         }
         let session = SessionSecret(token.to_owned()).digest();
         let found = self.store.api_token_user(&session.0, from).await?;
-        Ok(found.map(|(user, scope)| Identity { user, session, proof: Proof::ApiToken(scope) }))
+        Ok(found.map(|known| Identity { user: known.user, session, proof: Proof::ApiToken(known.scope) }))
     }
 
     /// Ends a sign-in.
-    pub async fn logout(&self, session: &SessionId) -> Result<(), ApiError> {
-        Ok(self.store.end_session(&session.0).await?)
+    pub async fn logout(&self, identity: &Identity) -> Result<(), ApiError> {
+        self.store.end_session(&identity.session.0).await?;
+        self.note(Some(identity.user.id), "sign_in.left", None, None).await;
+        Ok(())
     }
 
     /// Ends the sign-in of a cookie, if it is one.
@@ -339,24 +380,26 @@ impl SecurityService {
         Ok(WsToken { token, expires_at })
     }
 
-    /// Who a token stands for: it must be ours, alive, made for the socket, and its sign-in must not have ended.
+    /// Who a token stands for, and until when: it must be ours, alive, made for the socket, and its sign-in must not have ended.
+    /// What a program's token allows and how long it lives counts for the tokens that it made, too.
     pub async fn verify_ws_token(&self, token: &str) -> Result<(User, Timestamp), ApiError> {
         if token.starts_with(api_token::PREFIX) {
-            let identity = self.identify_program(token, None).await?;
-            let identity = identity.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "no such API token"))?;
-            identity.require_scope(Scope::Chat)?;
-            return Ok((identity.user, Timestamp::now().plus(api_token::LIFE)));
+            let digest = SessionSecret(token.to_owned()).digest();
+            let known = self.store.api_token_user(&digest.0, None).await?;
+            let known = known.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "no such API token"))?;
+            return opened_by(known, Timestamp::now().plus(api_token::LIFE));
         }
         let claims = self.keys.verify(token)?;
         let proof = claims.session();
-        let identity = match self.store.session(&proof).await? {
-            Some(user) => Some(user),
-            None => self.store.api_token_user(&proof, None).await?.map(|(user, _)| user),
+        let ended = || ApiError::new(ErrorCode::Unauthenticated, "the sign-in behind this token has ended");
+        let (user, expires_at) = match self.store.session(&proof).await? {
+            Some(user) => (user, claims.expires_at()),
+            None => {
+                let known = self.store.api_token_user(&proof, None).await?.ok_or_else(ended)?;
+                opened_by(known, claims.expires_at())?
+            }
         };
-        match identity {
-            Some(user) if user.id == claims.sub => Ok((user, claims.expires_at())),
-            Some(_) | None => Err(ApiError::new(ErrorCode::Unauthenticated, "the sign-in behind this token has ended")),
-        }
+        if user.id == claims.sub { Ok((user, expires_at)) } else { Err(ended()) }
     }
 
     /// A token that lives a minute, for a command of whoever runs the server.
@@ -387,11 +430,52 @@ fn too_many(wait: u64) -> ApiError {
     ApiError::new(ErrorCode::RateLimited, "too many tries; wait a little").retry_after_ms(wait)
 }
 
+fn wrong_credentials() -> ApiError {
+    ApiError::new(ErrorCode::Unauthenticated, "the e-mail address or the password is wrong")
+}
+
+fn bad_invitation() -> ApiError {
+    let problem = "this invitation was used already, or its time is over; ask for a new one";
+    ApiError::new(ErrorCode::Forbidden, problem)
+}
+
+/// Whose socket a program's token opens, and until when: its own end counts where it comes first.
+fn opened_by(token: KnownToken, until: Timestamp) -> Result<(User, Timestamp), ApiError> {
+    require(token.scope, Scope::Chat)?;
+    Ok((token.user, token.expires_at.map_or(until, |end| end.min(until))))
+}
+
+fn require(granted: Scope, wanted: Scope) -> Result<(), ApiError> {
+    if granted >= wanted {
+        return Ok(());
+    }
+    let problem = format!("this token allows `{}`; that needs `{}`", granted.as_str(), wanted.as_str());
+    Err(ApiError::new(ErrorCode::Forbidden, problem))
+}
+
+/// Where a password is tried from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GuessPlace {
+    /// From an address that somebody who is still signed in to the account came from.
+    Known,
+    /// From elsewhere.
+    New,
+}
+
 /// What a guess is counted under.
-fn guess_line(visitor: &Visitor, email: &str) -> [u8; 32] {
+fn guess_line(visitor: &Visitor, email: &str, place: GuessPlace) -> [u8; 32] {
+    let (from, kind) = match place {
+        GuessPlace::Known => (visitor.address, 1),
+        GuessPlace::New => (visitor.network(), 0),
+    };
     let mut digest = Sha256::new();
-    digest.update(visitor.network().to_string());
-    digest.update([0]);
+    digest.update(from.to_string());
+    digest.update([kind]);
     digest.update(email);
     digest.finalize().into()
+}
+
+/// What guesses of an account are counted under, wherever they come from.
+fn account_line(email: &str) -> [u8; 32] {
+    Sha256::digest(email).into()
 }

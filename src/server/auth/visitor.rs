@@ -40,7 +40,8 @@ impl Visitor {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// An IPv4 address, or the 64 bits of an IPv6 network.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),

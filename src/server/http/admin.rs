@@ -26,7 +26,7 @@ use crate::server::{
     error::ApiError,
     state::AppState,
     store::{
-        AuditLine, Scope,
+        AuditLine, Deed, Scope,
         closing::{AccountChange, AccountInfo},
     },
 };
@@ -103,6 +103,8 @@ pub async fn broadcast(
         }
     }
     tracing::info!(by = ?administrator.0, "notice sent");
+    let deed = Deed { actor: administrator.0, action: "notice.sent", subject: None, address: None };
+    state.security.note_deed(deed).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

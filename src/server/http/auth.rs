@@ -16,6 +16,7 @@ use crate::server::{
     auth::{DirectVisit, Identity, NewAccount, SessionSecret, Visitor, WsToken},
     error::ApiError,
     state::AppState,
+    store::Scope,
 };
 
 /// `POST /api/auth/register`
@@ -125,7 +126,7 @@ pub(crate) async fn end_session(state: &AppState, identity: &Identity) -> Result
         // A token never ends its person's sign-ins; revoking it is for the person.
         return Ok(());
     }
-    state.security.logout(&identity.session).await?;
+    state.security.logout(identity).await?;
     state.bus.publish(Delivery::Close { user_id: identity.user.id, code: CloseCode::Unauthenticated });
     tracing::info!(user_id = %identity.user.id, "user signed out");
     Ok(())
@@ -133,6 +134,7 @@ pub(crate) async fn end_session(state: &AppState, identity: &Identity) -> Result
 
 /// A token for the socket.
 pub async fn ws_token(State(state): State<AppState>, identity: Identity) -> Result<Json<WsToken>, ApiError> {
+    identity.require_scope(Scope::Chat)?;
     Ok(Json(state.security.issue_ws_token(&identity)?))
 }
 

@@ -1,5 +1,7 @@
 //! `GET /api/account/export`: everything that one owns, as JSON lines.
 
+use std::sync::LazyLock;
+
 use axum::{
     body::Body,
     extract::State,
@@ -7,19 +9,26 @@ use axum::{
     response::IntoResponse,
 };
 use futures::{SinkExt as _, channel::mpsc};
-use netra_ws::{log::PageLimit, model::Thread};
+use netra_ws::{ErrorCode, UserId, log::PageLimit, model::Thread};
 use serde_json::{Value, json};
 
 use crate::server::{
-    auth::Identity,
+    auth::{Identity, Visitor},
     error::ApiError,
     state::AppState,
     store::{Deed, ThreadQuery},
+    turns::Turns,
 };
 
-/// Threads and events read at a time, and bytes of events; no more than this is kept for a reader.
+/// Threads, and messages or events read at a time, and their bytes; no more than this is kept for a reader.
 const THREADS: usize = 50;
 const EVENTS: PageLimit = PageLimit { events: 500, bytes: 1 << 20 };
+
+/// One at a time for each user.
+static EXPORTS: LazyLock<Turns<UserId>> = LazyLock::new(|| Turns::new(1, 0));
+
+/// When to try again while one is under way, in milliseconds.
+const RETRY_AFTER: u64 = 10_000;
 
 /// Whoever reads went away, or the store failed.
 enum Ended {
@@ -35,18 +44,28 @@ impl<E: Into<ApiError>> From<E> for Ended {
 
 type Lines = mpsc::Sender<Result<String, std::io::Error>>;
 
-/// The account, its sign-ins and tokens, and each conversation of one's own with its whole log, one object a line: its `kind` says
-/// what it is. The last line is of kind `end`; without it something is missing.
-pub async fn export(State(state): State<AppState>, identity: Identity) -> Result<impl IntoResponse, ApiError> {
+/// The account, its sign-ins and tokens, whom one blocks, in whose conversations one takes part, and each conversation of one's own
+/// with its whole log, one object a line: its `kind` says what it is. The last line is of kind `end`; without it something is missing.
+pub async fn export(
+    State(state): State<AppState>,
+    identity: Identity,
+    visitor: Visitor,
+) -> Result<impl IntoResponse, ApiError> {
     identity.require_person()?;
     let user = identity.user.id;
-    state.store.note(Deed { actor: Some(user), action: "account.exported", subject: None, address: None }).await?;
+    let turn = EXPORTS.take(user).await.map_err(|_| {
+        ApiError::new(ErrorCode::RateLimited, "an export of yours is under way; read it to its end first")
+            .retry_after_ms(RETRY_AFTER)
+    })?;
+    let address = Some(visitor.address.to_string());
+    state.store.note(Deed { actor: Some(user), action: "account.exported", subject: None, address }).await?;
     let (mut lines, body) = mpsc::channel(1);
     tokio::spawn(async move {
         if let Err(Ended::Failed(error)) = write(&state, &identity, &mut lines).await {
             tracing::error!(%error, user_id = %user, "an export ended early");
             let _ = lines.send(Err(std::io::Error::other("the export ended early"))).await;
         }
+        drop(turn);
     });
     let headers =
         [(CONTENT_TYPE, "application/jsonl"), (CONTENT_DISPOSITION, "attachment; filename=\"netra-export.jsonl\"")];
@@ -66,13 +85,21 @@ async fn write(state: &AppState, identity: &Identity, lines: &mut Lines) -> Resu
     for token in state.security.api_tokens(identity).await? {
         line(lines, &json!({ "kind": "token", "token": token })).await?;
     }
+    for blocked in state.threads.blocked(identity.user.id).await? {
+        line(lines, &json!({ "kind": "block", "block": blocked })).await?;
+    }
     for archived in [false, true] {
         let mut query = ThreadQuery { archived, limit: THREADS, ..ThreadQuery::default() };
         loop {
             let threads = state.store.threads(identity.user.id, &query).await?;
             query.after = threads.last().map(Into::into);
-            for thread in threads.iter().filter(|thread| thread.owner_id == identity.user.id) {
-                conversation(state, thread, lines).await?;
+            for thread in &threads {
+                if thread.owner_id == identity.user.id {
+                    conversation(state, thread, lines).await?;
+                } else {
+                    let membership = json!({ "thread_id": thread.id, "title": thread.title });
+                    line(lines, &json!({ "kind": "membership", "membership": membership })).await?;
+                }
             }
             if threads.len() < THREADS {
                 break;
@@ -88,7 +115,7 @@ async fn conversation(state: &AppState, thread: &Thread, lines: &mut Lines) -> R
     // Deltas of old runs may have been trimmed; messages are whole.
     let mut before = None;
     loop {
-        let messages = state.store.messages(thread.id, before, EVENTS.events).await?;
+        let messages = state.store.messages_within(thread.id, before, EVENTS).await?;
         let Some(oldest) = messages.first().map(|message| message.seq) else { break };
         before = Some(oldest);
         for message in messages.iter().rev() {

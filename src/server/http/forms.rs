@@ -50,11 +50,7 @@ async fn unreadable(response: Response) -> Response {
 /// The page to go back to: its path when it is one of ours, the first page otherwise.
 fn way_back(to: &str, origins: &[String], refused: Option<StatusCode>) -> String {
     let own = url::Url::parse(to).ok().filter(|url| origins.contains(&url.origin().ascii_serialization()));
-    let own = own.or_else(|| {
-        // `//host` and `/\host` are addresses of other sites.
-        let is_path = to.starts_with('/') && !to[1..].starts_with(['/', '\\']);
-        is_path.then(|| url::Url::parse("http://own").ok()?.join(to).ok()).flatten()
-    });
+    let own = own.or_else(|| is_path(to).then(|| url::Url::parse("http://own").ok()?.join(to).ok()).flatten());
     let Some(mut url) = own else { return "/".to_owned() };
     let kept: Vec<(String, String)> = url
         .query_pairs()
@@ -69,13 +65,19 @@ fn way_back(to: &str, origins: &[String], refused: Option<StatusCode>) -> String
             query.append_pair(REFUSED, status.as_str());
         }
     }
-    url[url::Position::BeforePath..url::Position::AfterQuery].to_owned()
+    let back = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+    if is_path(&back) { back } else { "/".to_owned() }
+}
+
+/// `//host` and `/\host` are addresses of other sites.
+fn is_path(address: &str) -> bool {
+    address.strip_prefix('/').is_some_and(|rest| !rest.starts_with(['/', '\\']))
 }
 
 /// The address without words that somebody put there, when there are any.
 pub(super) fn without_words(path_and_query: &str) -> Option<String> {
     let (path, query) = path_and_query.split_once('?')?;
-    let path = if path.starts_with("//") { "/" } else { path };
+    let path = if is_path(path) { path } else { "/" };
     let is_words = |name: &str| WORDS.contains(&name);
     url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_words(&name)).then(|| {
         let mut kept = url::form_urlencoded::Serializer::new(String::new());
@@ -98,6 +100,11 @@ mod tests {
         for foreign in ["https://evil.example/x", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "x"] {
             assert_eq!(back(foreign, None), "/", "{foreign}");
         }
+        for tricky in
+            ["https://chat.example.org//evil.example/x", "https://chat.example.org/\\evil.example", "/.//evil"]
+        {
+            assert_eq!(back(tricky, Some(StatusCode::CONFLICT)), "/", "{tricky}");
+        }
         let failed =
             back("https://chat.example.org/login?__path=%2Ffn%2Flogin&__err=d29yZHM", Some(StatusCode::UNAUTHORIZED));
         assert_eq!(failed, "/login?refused=401");
@@ -109,6 +116,7 @@ mod tests {
     fn words_of_strangers_are_taken_out() {
         assert_eq!(without_words("/login?__err=x&mode=register&%5F_path=y").as_deref(), Some("/login?mode=register"));
         assert_eq!(without_words("/login?__err=x").as_deref(), Some("/login"));
+        assert_eq!(without_words("//evil.example/?__err=x").as_deref(), Some("/"));
         assert_eq!(without_words("/login?mode=register"), None);
         assert_eq!(without_words("/login"), None);
     }

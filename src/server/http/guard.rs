@@ -33,9 +33,9 @@ static HEADERS: [(HeaderName, HeaderValue); 6] = [
 /// A browser comes back over TLS alone, for a year (RFC 6797).
 const OVER_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// What a browser keeps for the site beside cookies: drafts and messages that were not sent.
+/// What a browser keeps for the site beside cookies: drafts and messages that were not sent, and files that were looked at.
 pub(crate) const CLEAR_SITE_DATA: (HeaderName, HeaderValue) =
-    (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"storage\""));
+    (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""));
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -72,7 +72,7 @@ pub async fn know(State(state): State<AppState>, request: Request, next: Next) -
     request.extensions_mut().insert(Asker(identity));
     let Some(user) = user else { return answered(next, request, reads).await };
     if let Some(connection) = request.extensions().get::<Arc<HttpConnection>>() {
-        connection.signed_in();
+        connection.signed_in(user);
     }
     // Signing in and out, and tokens for sockets, have limits of their own.
     let counted = !reads && !request.uri().path().starts_with("/api/auth/");

@@ -9,7 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiJson, ApiPath, ApiQuery};
-use crate::server::{auth::Identity, error::ApiError, state::AppState, store::taking_part::ThreadInvitation};
+use crate::server::{
+    auth::{Identity, Visitor},
+    error::ApiError,
+    state::AppState,
+    store::{Deed, taking_part::ThreadInvitation},
+};
 
 /// An invitation.
 #[derive(JsonSchema, Serialize)]
@@ -97,9 +102,13 @@ pub async fn blocked(State(state): State<AppState>, identity: Identity) -> Resul
 pub async fn block(
     State(state): State<AppState>,
     identity: Identity,
+    visitor: Visitor,
     ApiJson(block): ApiJson<Block>,
 ) -> Result<StatusCode, ApiError> {
     state.threads.block(identity.user.id, block.user_id).await?;
+    let (actor, subject) = (Some(identity.user.id), Some(block.user_id.to_string()));
+    let address = Some(visitor.address.to_string());
+    state.security.note_deed(Deed { actor, action: "person.blocked", subject, address }).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -114,8 +114,11 @@ async fn prepare(state: &AppState, parts: &Parts) -> Result<Prepared, ApiError> 
         return Ok(Prepared::Elsewhere(next::accept(query.get(next::NAME).map(String::as_str)).to_owned()));
     }
     let user = identity.user.id;
-    let token = state.security.issue_ws_token(&identity)?;
-    boot.token = Some(Token { lives_ms: token.expires_at.millis_since(boot.now), token: token.token });
+    // A program asks for one itself, where its scope is looked at.
+    if identity.require_person().is_ok() {
+        let token = state.security.issue_ws_token(&identity)?;
+        boot.token = Some(Token { lives_ms: token.expires_at.millis_since(boot.now), token: token.token });
+    }
     boot.threads = thread_page(state, user, None, false, None).await?;
     boot.user = Some(identity.user);
     let mut status = StatusCode::OK;

@@ -39,6 +39,7 @@ impl HttpBody for Request {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.connection.begin_body();
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if frame.is_none() || self.body.is_end_stream() {
             self.connection.end_body();
@@ -117,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_comes_in_pieces() {
         let connection = Arc::new(HttpConnection::new(1, [127, 0, 0, 1].into(), std::sync::Weak::new()));
-        connection.begin_request(false);
+        connection.begin_request();
         let text = Bytes::from(vec![b'x'; 3 * PIECE + 1]);
         let mut answer = AnswerBody::new(Body::from(text.clone()), connection.clone(), None);
         assert_eq!(answer.size_hint().exact(), Some(text.len() as u64));

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use netra_ws::UserId;
 use tokio::{sync::Notify, time::Instant};
 
 use super::HttpConnections;
@@ -103,10 +104,10 @@ impl HttpConnection {
         Self { id, address, table, end: Notify::new(), progress: Mutex::new(progress) }
     }
 
-    /// Whoever is at the other end has signed in.
-    pub(crate) fn signed_in(&self) {
+    /// Whoever asks at the other end is signed in as this user.
+    pub(crate) fn signed_in(&self, user: UserId) {
         if let Some(table) = self.table.upgrade() {
-            table.signed_in(self);
+            table.signed_in(self, user);
         }
     }
 
@@ -146,10 +147,15 @@ impl HttpConnection {
     }
 
     /// A request's head is complete.
-    pub(super) fn begin_request(&self, has_body: bool) {
+    pub(super) fn begin_request(&self) {
         let mut progress = self.progress();
         progress.phase = Phase::Request;
-        progress.body = has_body.then(|| Transfer::begin(Instant::now()));
+        progress.body = None;
+    }
+
+    /// The request's body is waited for. Its clock begins here, so that who waits for a turn before is not late.
+    pub(super) fn begin_body(&self) {
+        self.progress().body.get_or_insert_with(|| Transfer::begin(Instant::now()));
     }
 
     /// The request's body is complete, or nobody reads it further.
@@ -187,6 +193,11 @@ impl HttpConnection {
 
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.progress().phase, Phase::Idle(_))
+    }
+
+    /// Whether no request of it is under way: none came, or none came whole.
+    pub(super) fn asks_nothing(&self) -> bool {
+        matches!(self.progress().phase, Phase::Idle(_) | Phase::Head(_))
     }
 
     /// What has taken too long, if anything.
@@ -228,7 +239,10 @@ mod tests {
         assert_eq!(head.overdue(Instant::now()), Some(Overdue::Head), "more bytes give no more time");
 
         let body = connection();
-        body.begin_request(true);
+        body.begin_request();
+        wait(10 * BODY).await;
+        assert_eq!(body.overdue(Instant::now()), None, "nobody has asked for the body yet");
+        body.begin_body();
         body.read(10);
         wait(BODY).await;
         assert_eq!(body.overdue(Instant::now()), Some(Overdue::Body));
@@ -241,7 +255,7 @@ mod tests {
         assert!(body.is_idle());
 
         let answer = connection();
-        answer.begin_request(false);
+        answer.begin_request();
         answer.wrote(10, false);
         wait(ANSWER).await;
         assert_eq!(answer.overdue(Instant::now()), Some(Overdue::Answer));

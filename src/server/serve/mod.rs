@@ -10,7 +10,6 @@ mod stream;
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo, http::StatusCode};
-use http_body::Body as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -109,7 +108,7 @@ async fn answer(
     connection: Arc<HttpConnection>,
     mut router: Router,
 ) -> Result<axum::http::Response<AnswerBody>, Infallible> {
-    connection.begin_request(!request.body().is_end_stream());
+    connection.begin_request();
     let mut request = request.map(|body| Body::new(Request::new(body, connection.clone())));
     request.extensions_mut().insert(ConnectInfo(peer));
     request.extensions_mut().insert(connection.clone());

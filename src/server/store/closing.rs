@@ -64,7 +64,8 @@ pub trait Closing: Send + Sync {
     ) -> Result<Vec<AccountInfo>, StoreError>;
     /// One account.
     async fn account(&self, user: UserId) -> Result<Option<AccountInfo>, StoreError>;
-    /// Changes an account; one that is disabled loses its sign-ins.
+    /// Changes an account; one that is disabled loses its sign-ins, and one that is disabled or administers no more the links that
+    /// it made.
     async fn change_account(&self, user: UserId, change: AccountChange) -> Result<Changed, StoreError>;
     /// Sets when an account is to be deleted, and ends its sign-ins; nothing keeps it.
     async fn set_deletion(&self, user: UserId, at: Option<Timestamp>) -> Result<Changed, StoreError>;

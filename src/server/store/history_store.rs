@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use netra_ws::{
     MessageId, RunId, ThreadId, UserId,
+    log::PageLimit,
     model::{Message, Run},
 };
 
@@ -24,6 +25,13 @@ pub trait HistoryStore: Send + Sync {
         thread: ThreadId,
         before_seq: Option<u64>,
         limit: usize,
+    ) -> Result<Vec<Message>, StoreError>;
+    /// The same, and no more bytes of text than about so many: the message that crosses them is the last.
+    async fn messages_within(
+        &self,
+        thread: ThreadId,
+        before_seq: Option<u64>,
+        limit: PageLimit,
     ) -> Result<Vec<Message>, StoreError>;
     /// Which message each of the thread's newest `limit` runs answers.
     async fn answered_messages(&self, thread: ThreadId, limit: usize) -> Result<HashMap<RunId, MessageId>, StoreError>;

@@ -23,9 +23,12 @@ pub trait LinkStore: Send + Sync {
         made_by: Option<UserId>,
         expires_at: Timestamp,
     ) -> Result<(), StoreError>;
+    /// What a link is good for; `None` when it was used or its time is over. It stays as it is.
+    async fn link_purpose(&self, digest: &[u8]) -> Result<Option<Purpose>, StoreError>;
     /// Makes an account with an invitation, which is used up by it.
     async fn add_invited(&self, user: NewUser, invitation: &[u8]) -> Result<InvitationUse, StoreError>;
-    /// Sets a password with a link, which is used up by it, and ends all of the user's sign-ins; `None` when it is not good.
+    /// Sets a password with a link, which is used up by it, and ends all of the user's sign-ins, API tokens and other password
+    /// links; `None` when it is not good.
     async fn reset_password(&self, link: &[u8], hash: &str) -> Result<Option<User>, StoreError>;
 }
 

@@ -39,7 +39,7 @@ pub use place::ThreadPlace;
 pub use run_queue::{ClaimedRun, RunQueue};
 pub use sign_in_store::{MAX_SESSIONS, SignIn, SignInStore};
 pub use thread_catalog::{ThreadCatalog, ThreadChange};
-pub use token_store::{ApiToken, MAX_API_TOKENS, Scope, TokenStore};
+pub use token_store::{ApiToken, KnownToken, MAX_API_TOKENS, Scope, TokenStore};
 pub use upkeep::{Trimmed, Upkeep};
 pub use user_store::{NewUser, UserStore};
 

@@ -17,8 +17,17 @@ pub const MAX_SESSIONS: usize = 50;
 #[async_trait]
 pub trait SignInStore: Send + Sync {
     /// Keeps a sign-in under the digest of its secret; the oldest of a user who has [`MAX_SESSIONS`] ends in the same
-    /// transaction.
-    async fn add_session(&self, digest: &[u8], user: UserId, expires_at: Timestamp) -> Result<(), StoreError>;
+    /// transaction. With the hash of the password that was shown for it: `false`, and nothing is kept, when the user has another
+    /// by now.
+    async fn add_session(
+        &self,
+        digest: &[u8],
+        user: UserId,
+        expires_at: Timestamp,
+        shown: Option<&str>,
+    ) -> Result<bool, StoreError>;
+    /// Whether somebody is signed in, to the account with this e-mail address, who came from this network address.
+    async fn signed_in_from(&self, email: &str, address: &str) -> Result<bool, StoreError>;
     /// Whose sign-in it is, if it is still good.
     async fn session(&self, digest: &[u8]) -> Result<Option<User>, StoreError>;
     /// Ends a sign-in.

@@ -32,7 +32,18 @@ pub trait TokenStore: Send + Sync {
     /// Revokes a token; `false` when it is not the user's.
     async fn remove_api_token(&self, user: UserId, id: Uuid) -> Result<bool, StoreError>;
     /// Whose token it is and what it may do, if it was not revoked and has not ended; notes that it was used, and from where.
-    async fn api_token_user(&self, digest: &[u8], from: Option<&str>) -> Result<Option<(User, Scope)>, StoreError>;
+    async fn api_token_user(&self, digest: &[u8], from: Option<&str>) -> Result<Option<KnownToken>, StoreError>;
+}
+
+/// Whose a token is, and what it may do.
+#[derive(Clone, Debug)]
+pub struct KnownToken {
+    /// Whose.
+    pub user: User,
+    /// What it may do.
+    pub scope: Scope,
+    /// When it ends; absent when it does not.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A program's token, as far as it is kept.

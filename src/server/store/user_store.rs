@@ -22,7 +22,7 @@ pub trait UserStore: Send + Sync {
     async fn dev_user(&self) -> Result<User, StoreError>;
     /// The hash of the user's password.
     async fn password_hash(&self, user: UserId) -> Result<Option<String>, StoreError>;
-    /// Sets the password and ends the user's sign-ins but one, both or neither.
+    /// Sets the password, and ends the user's sign-ins but one and all password links: all or nothing.
     async fn set_password(&self, user: UserId, hash: &str, except: Option<&[u8]>) -> Result<(), StoreError>;
     /// Whether somebody with a password administers the server.
     async fn has_administrator(&self) -> Result<bool, StoreError>;

@@ -3,8 +3,10 @@
 mod answers;
 mod authorisation;
 mod connections;
+mod credentials;
 mod developer;
 mod files;
+mod held_up;
 mod pages;
 mod search;
 mod sharing;

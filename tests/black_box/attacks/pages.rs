@@ -49,6 +49,10 @@ async fn forms_lead_nowhere_else_and_say_nothing_foreign() {
     assert_eq!((foreign.status, foreign.header("location")), (303, "/"));
     let wrong = form("login", format!("{}/login?mode=x", server.base), "email=a@b.org&password=no").await;
     assert_eq!((wrong.status, wrong.header("location")), (303, "/login?mode=x&refused=401"));
+    for path in ["//evil.example/x", "/\\evil.example/x", "/.//evil.example/x"] {
+        let led = form("login", format!("{}{path}", server.base), "email=a@b.org&password=no").await;
+        assert_eq!((led.status, led.header("location")), (303, "/"), "{path}");
+    }
     let page = User::visitor(&server).browse("/login?refused=401").await;
     assert!(page.body.contains("the e-mail address or the password is wrong"), "no reason is shown");
 
@@ -89,7 +93,7 @@ async fn over_tls_browsers_are_told_to_stay_there() {
     );
     assert_eq!(visitor.get("/api/me").await.status, 200);
     let out = visitor.post("/api/auth/logout", json!({})).await;
-    assert_eq!((out.status, out.header("clear-site-data")), (204, "\"storage\""));
+    assert_eq!((out.status, out.header("clear-site-data")), (204, "\"cache\", \"storage\""));
     assert_eq!(visitor.get("/api/me").await.status, 401);
     let plain = Setup::new().start().await;
     assert!(User::visitor(&plain).get("/healthz").await.headers.get("strict-transport-security").is_none());

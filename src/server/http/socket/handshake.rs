@@ -74,12 +74,19 @@ pub async fn upgrade(
         })
 }
 
-/// Somebody signed out or revoked a token between the check and the connection: had it been this one, nobody would have told
-/// the connection.
+/// Somebody signed out, revoked a token or was given another role between the check and the connection: had it been this one,
+/// nobody would have told the connection.
 async fn recheck(security: Arc<SecurityService>, token: String, peer: Arc<Peer>) {
-    if let Err(error) = security.verify_ws_token(&token).await {
-        tracing::info!(code = %error.code, connection_id = %peer.id, "the token ended during the handshake");
-        peer.outbound.close(CloseCode::Unauthenticated);
+    match security.verify_ws_token(&token).await {
+        Ok((user, _)) if user.role == peer.user.role => {}
+        Ok(_) => {
+            tracing::info!(connection_id = %peer.id, "the role changed during the handshake");
+            peer.outbound.close(CloseCode::Unauthenticated);
+        }
+        Err(error) => {
+            tracing::info!(code = %error.code, connection_id = %peer.id, "the token ended during the handshake");
+            peer.outbound.close(CloseCode::Unauthenticated);
+        }
     }
 }
 

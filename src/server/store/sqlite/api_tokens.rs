@@ -1,12 +1,12 @@
 //! Tokens for programs.
 
 use async_trait::async_trait;
-use netra_ws::{Timestamp, UserId, model::User};
+use netra_ws::{Timestamp, UserId};
 use sqlx::{Row, query, query_scalar};
 use uuid::Uuid;
 
 use super::{
-    super::{ApiToken, MAX_API_TOKENS, Scope, StoreError, TokenStore},
+    super::{ApiToken, KnownToken, MAX_API_TOKENS, Scope, StoreError, TokenStore},
     SqliteStore, millis, now,
     rows::UserRow,
     timestamp, to_i64,
@@ -87,9 +87,10 @@ impl TokenStore for SqliteStore {
         Ok(gone.rows_affected() > 0)
     }
 
-    async fn api_token_user(&self, digest: &[u8], from: Option<&str>) -> Result<Option<(User, Scope)>, StoreError> {
+    async fn api_token_user(&self, digest: &[u8], from: Option<&str>) -> Result<Option<KnownToken>, StoreError> {
         let row = query(
-            "SELECT u.id, u.name, u.role, u.email, t.last_used_at, t.last_used_from, t.scope FROM api_tokens AS t
+            "SELECT u.id, u.name, u.role, u.email, t.last_used_at, t.last_used_from, t.scope, t.expires_at
+             FROM api_tokens AS t
              JOIN users AS u ON u.id = t.user_id WHERE t.digest = ? AND (t.expires_at IS NULL OR t.expires_at > ?)
              AND u.disabled_at IS NULL AND u.delete_at IS NULL",
         )
@@ -100,9 +101,12 @@ impl TokenStore for SqliteStore {
         let Some(row) = row else { return Ok(None) };
         let last: Option<i64> = row.try_get("last_used_at")?;
         let last_from: Option<String> = row.try_get("last_used_from")?;
-        let elsewhere = from.is_some() && from != last_from.as_deref();
-        if elsewhere || last.is_none_or(|last| last < now() - USE_RESOLUTION) {
-            let (writer, digest, from) = (self.writer.clone(), digest.to_owned(), from.map(str::to_owned));
+        // Another address counts with the next note: one that changes with each request writes no more than one that does not.
+        let placed = from.is_some() && last_from.is_none();
+        if (placed || last.is_none_or(|last| last < now() - USE_RESOLUTION))
+            && let Some(note) = self.noting.begin(digest)
+        {
+            let (writer, from) = (self.writer.clone(), from.map(str::to_owned));
             // Noted beside: the check does not wait for the writer.
             tokio::spawn(async move {
                 let noted = query(
@@ -110,13 +114,14 @@ impl TokenStore for SqliteStore {
                 )
                 .bind(now())
                 .bind(from)
-                .bind(digest);
+                .bind(note.digest.as_slice());
                 if let Err(error) = noted.execute(&writer).await {
                     tracing::warn!(%error, "a token's use could not be noted");
                 }
             });
         }
         let UserRow(user) = sqlx::FromRow::from_row(&row)?;
-        Ok(Some((user, Scope::named(row.try_get("scope")?))))
+        let expires_at = row.try_get::<Option<i64>, _>("expires_at")?.map(timestamp);
+        Ok(Some(KnownToken { user, scope: Scope::named(row.try_get("scope")?), expires_at }))
     }
 }

@@ -46,6 +46,12 @@ async fn others_administer(tx: &mut SqliteConnection, user: UserId) -> Result<bo
     Ok(others)
 }
 
+/// What an administrator handed out is good for nothing once the administrator is none.
+async fn forget_links_of(tx: &mut SqliteConnection, user: UserId) -> Result<(), StoreError> {
+    query("DELETE FROM links WHERE made_by = ?").bind(user.uuid()).execute(tx).await?;
+    Ok(())
+}
+
 #[async_trait]
 impl Closing for SqliteStore {
     async fn accounts(
@@ -101,6 +107,9 @@ impl Closing for SqliteStore {
                 query("DELETE FROM sessions WHERE user_id = ?").bind(user.uuid()).execute(&mut *tx).await?;
             }
         }
+        if ends {
+            forget_links_of(&mut tx, user).await?;
+        }
         tx.commit().await?;
         Ok(Changed::Done)
     }
@@ -122,6 +131,7 @@ impl Closing for SqliteStore {
             .await?;
         if at.is_some() {
             query("DELETE FROM sessions WHERE user_id = ?").bind(user.uuid()).execute(&mut *tx).await?;
+            forget_links_of(&mut tx, user).await?;
         }
         tx.commit().await?;
         Ok(Changed::Done)

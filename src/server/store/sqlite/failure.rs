@@ -96,7 +96,7 @@ mod tests {
         let user = open.dev_user().await.expect("a user").id;
 
         let nobody = UserId::new();
-        let gone = open.add_session(b"digest", nobody, Timestamp::now()).await.expect_err("nobody signs in");
+        let gone = open.add_session(b"digest", nobody, Timestamp::now(), None).await.expect_err("nobody signs in");
         assert!(matches!(gone, StoreError::Gone(_)), "{gone:?}");
 
         // One page more than there are is too much.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use netra_ws::{
     MessageId, RunId, ThreadId, UserId,
-    log::LogError,
+    log::{LogError, PageLimit},
     model::{Message, Run},
     payload::ThreadSnapshot,
 };
@@ -61,6 +61,27 @@ impl HistoryStore for SqliteStore {
             .fetch_all(&self.readers)
             .await?;
         Ok(rows.into_iter().rev().map(|MessageRow(message)| message).collect())
+    }
+
+    async fn messages_within(
+        &self,
+        thread: ThreadId,
+        before_seq: Option<u64>,
+        limit: PageLimit,
+    ) -> Result<Vec<Message>, StoreError> {
+        let mut rows = query_as::<_, MessageRow>(NEWEST_MESSAGES)
+            .bind(thread.uuid())
+            .bind(before_seq.map_or(i64::MAX, to_i64))
+            .bind(to_i64(limit.events))
+            .fetch(&self.readers);
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        while bytes < limit.bytes {
+            let Some(MessageRow(message)) = rows.try_next().await? else { break };
+            bytes += message.content.len() + MESSAGE_FRAME;
+            messages.push(message);
+        }
+        messages.reverse();
+        Ok(messages)
     }
 
     async fn answered_messages(&self, thread: ThreadId, limit: usize) -> Result<HashMap<RunId, MessageId>, StoreError> {

@@ -5,7 +5,7 @@ use netra_ws::{
     Timestamp, UserId,
     model::{Role, User},
 };
-use sqlx::{query, query_as, query_scalar};
+use sqlx::{Row, SqliteConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{
@@ -16,6 +16,12 @@ use super::{
 
 const INVITATION: &str = "invitation";
 const PASSWORD: &str = "password";
+
+/// Whoever set a password by one link, or by knowing the old one, means the others no more.
+pub(super) async fn forget_password_links(tx: &mut SqliteConnection, user: Uuid) -> Result<(), StoreError> {
+    query("DELETE FROM links WHERE user_id = ? AND purpose = ?").bind(user).bind(PASSWORD).execute(tx).await?;
+    Ok(())
+}
 
 #[async_trait]
 impl LinkStore for SqliteStore {
@@ -45,6 +51,20 @@ impl LinkStore for SqliteStore {
         .execute(&mut *tx)
         .await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn link_purpose(&self, digest: &[u8]) -> Result<Option<Purpose>, StoreError> {
+        let row = query("SELECT purpose, user_id, role FROM links WHERE id = ? AND expires_at > ?")
+            .bind(digest)
+            .bind(now())
+            .fetch_optional(&self.checkers)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(match (row.try_get::<&str, _>("purpose")?, row.try_get::<Option<Uuid>, _>("user_id")?) {
+            (INVITATION, _) => Some(Purpose::Invitation { role: Role::from(row.try_get::<&str, _>("role")?) }),
+            (PASSWORD, Some(user)) => Some(Purpose::Password { user: user.into() }),
+            _ => None,
+        })
     }
 
     async fn add_invited(&self, user: NewUser, invitation: &[u8]) -> Result<InvitationUse, StoreError> {
@@ -99,7 +119,10 @@ impl LinkStore for SqliteStore {
                 .bind(user)
                 .fetch_optional(&mut *tx)
                 .await?;
+        // Whoever had got in has nothing left: no sign-in, no token, and no other link.
         query("DELETE FROM sessions WHERE user_id = ?").bind(user).execute(&mut *tx).await?;
+        query("DELETE FROM api_tokens WHERE user_id = ?").bind(user).execute(&mut *tx).await?;
+        forget_password_links(&mut tx, user).await?;
         tx.commit().await?;
         Ok(changed.map(|UserRow(user)| user))
     }

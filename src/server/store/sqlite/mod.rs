@@ -22,6 +22,7 @@ mod links;
 mod log_reads;
 mod migrations;
 mod model_turns;
+mod noting;
 mod projection;
 mod readers;
 mod rows;
@@ -73,6 +74,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     checkers: SqlitePool,
     searchers: SqlitePool,
+    /// Uses of sign-ins and tokens that are being noted.
+    noting: noting::Noting,
 }
 
 impl SqliteStore {
@@ -103,7 +106,7 @@ impl SqliteStore {
         let reading = options.read_only(true).create_if_missing(false);
         let pool = |connections| pool_of(connections).min_connections(1).connect_with(reading.clone());
         let (readers, checkers, searchers) = tokio::try_join!(pool(READERS), pool(CHECKERS), pool(SEARCHERS))?;
-        Ok(Self { writer, readers, checkers, searchers })
+        Ok(Self { writer, readers, checkers, searchers, noting: noting::Noting::default() })
     }
 
     /// Closes the pools after what is under way.

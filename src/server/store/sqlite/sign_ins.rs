@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use netra_ws::{Timestamp, UserId, model::User};
-use sqlx::{Row, query};
+use sqlx::{Row, query, query_scalar};
 
 use super::{
     super::{MAX_SESSIONS, SignIn, SignInStore, StoreError},
@@ -17,8 +17,24 @@ const USE_RESOLUTION: i64 = 60_000;
 
 #[async_trait]
 impl SignInStore for SqliteStore {
-    async fn add_session(&self, digest: &[u8], user: UserId, expires_at: Timestamp) -> Result<(), StoreError> {
+    async fn add_session(
+        &self,
+        digest: &[u8],
+        user: UserId,
+        expires_at: Timestamp,
+        shown: Option<&str>,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
+        if let Some(shown) = shown {
+            let same: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND password_hash = ?)")
+                .bind(user.uuid())
+                .bind(shown)
+                .fetch_one(&mut *tx)
+                .await?;
+            if !same {
+                return Ok(false);
+            }
+        }
         query("DELETE FROM sessions WHERE expires_at <= ?").bind(now()).execute(&mut *tx).await?;
         query("INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)")
             .bind(digest)
@@ -35,7 +51,21 @@ impl SignInStore for SqliteStore {
         .bind(to_i64(MAX_SESSIONS))
         .execute(&mut *tx)
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn signed_in_from(&self, email: &str, address: &str) -> Result<bool, StoreError> {
+        let known = query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM users AS u JOIN sessions AS s ON s.user_id = u.id
+                 WHERE u.email = ? AND s.address = ? AND s.expires_at > ?)",
+        )
+        .bind(email)
+        .bind(address)
+        .bind(now())
+        .fetch_one(&self.checkers)
+        .await?;
+        Ok(known)
     }
 
     async fn session(&self, digest: &[u8]) -> Result<Option<User>, StoreError> {
@@ -49,11 +79,14 @@ impl SignInStore for SqliteStore {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let seen: Option<i64> = row.try_get("seen_at")?;
-        if seen.is_none_or(|seen| seen < now() - USE_RESOLUTION) {
-            let (writer, digest) = (self.writer.clone(), digest.to_owned());
+        if seen.is_none_or(|seen| seen < now() - USE_RESOLUTION)
+            && let Some(note) = self.noting.begin(digest)
+        {
+            let writer = self.writer.clone();
             // Noted beside: the check does not wait for the writer.
             tokio::spawn(async move {
-                let noted = query("UPDATE sessions SET seen_at = ? WHERE id = ?").bind(now()).bind(digest);
+                let noted =
+                    query("UPDATE sessions SET seen_at = ? WHERE id = ?").bind(now()).bind(note.digest.as_slice());
                 if let Err(error) = noted.execute(&writer).await {
                     tracing::warn!(%error, "a sign-in's use could not be noted");
                 }

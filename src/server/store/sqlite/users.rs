@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use super::{
     super::{NewUser, StoreError, UserStore},
-    SqliteStore, now,
+    SqliteStore,
+    links::forget_password_links,
+    now,
     rows::UserRow,
 };
 
@@ -95,6 +97,7 @@ impl UserStore for SqliteStore {
             .bind(except)
             .execute(&mut *tx)
             .await?;
+        forget_password_links(&mut tx, user.uuid()).await?;
         Ok(tx.commit().await?)
     }
 
