@@ -145,6 +145,14 @@ pub async fn members(id: ThreadId) -> Result<Vec<Member>, ServerFnError> {
     state.threads.members(user, id).await.map_err(backend::failed)
 }
 
+/// Whether the user may do more in a thread than read.
+#[server(prefix = "/fn", endpoint = "may-write")]
+pub async fn may_write(id: ThreadId) -> Result<bool, ServerFnError> {
+    let state = backend::state()?;
+    let user = backend::user(&state).await?;
+    state.threads.may_write(user, id).await.map_err(backend::failed)
+}
+
 /// Invites somebody; who takes part then. They write unless `viewer` is set.
 #[server(prefix = "/fn", endpoint = "add-member")]
 pub async fn add_member(id: ThreadId, email: String, viewer: Option<bool>) -> Result<Vec<Member>, ServerFnError> {
@@ -322,6 +330,11 @@ pub(super) mod backend {
         let identity = identity(state).await?.ok_or_else(|| failed(ApiError::unauthenticated()))?;
         identity.require_scope(Scope::Admin).map_err(failed)?;
         if identity.user.role == Role::Admin {
+            let wanted = state.config.administrators_need_second_factor;
+            if wanted && state.security.has_second_factor(identity.user.id).await.map_err(failed)?.is_none() {
+                let problem = "administrators need a second factor here; set one up under /account";
+                return Err(failed(ApiError::new(ErrorCode::Forbidden, problem)));
+            }
             return Ok(());
         }
         Err(failed(ApiError::new(ErrorCode::Forbidden, "only administrators may do that")))

@@ -33,6 +33,9 @@ pub struct Boot {
     pub threads: ThreadPage,
     /// The thread that the page shows.
     pub thread: Option<ThreadSnapshot>,
+    /// Whether its reader may only read it.
+    #[serde(default)]
+    pub reads_only: bool,
     /// The thread that was asked for and is not there.
     pub missing: Option<ThreadId>,
 }
@@ -40,7 +43,16 @@ pub struct Boot {
 impl Boot {
     /// A page for nobody.
     pub fn new(discovery: Discovery, now: Timestamp) -> Self {
-        Self { discovery, now, user: None, token: None, threads: ThreadPage::default(), thread: None, missing: None }
+        Self {
+            discovery,
+            now,
+            user: None,
+            token: None,
+            threads: ThreadPage::default(),
+            thread: None,
+            reads_only: false,
+            missing: None,
+        }
     }
 
     /// The page's own, from the request on the server and from the document in the browser.

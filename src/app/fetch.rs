@@ -1,6 +1,7 @@
-//! Reading from `/api`, in the browser.
+//! Reading from `/api` and changing what is there, in the browser.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// What an address of the API answers, or why not, for people.
 #[cfg(feature = "hydrate")]
@@ -10,6 +11,31 @@ pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
     serde_json::from_str(&text)
         .and_then(serde_json::from_value)
         .map_err(|_| "its answer could not be read; reload the page".to_owned())
+}
+
+/// Changes something at an address of the API; what it answers, null when it answers nothing, or why it refused, for people.
+#[cfg(feature = "hydrate")]
+pub(crate) async fn send(method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+    let text = browser::send(method, path, body).await?;
+    Ok(serde_json::from_str(&text).unwrap_or_default())
+}
+
+/// Text as it stands in an address.
+#[cfg(feature = "hydrate")]
+pub(crate) fn escaped(text: &str) -> String {
+    js_sys::encode_uri_component(text).into()
+}
+
+/// Nothing is changed while a page is rendered.
+#[cfg(not(feature = "hydrate"))]
+pub(crate) async fn send(_: &str, _: &str, _: Option<&Value>) -> Result<Value, String> {
+    std::future::ready(Err(String::new())).await
+}
+
+/// Nothing is looked for while a page is rendered.
+#[cfg(not(feature = "hydrate"))]
+pub(crate) fn escaped(text: &str) -> String {
+    text.to_owned()
 }
 
 /// Pages are rendered from the store; nothing is fetched for them.
@@ -26,9 +52,10 @@ mod browser {
     use std::time::Duration;
 
     use leptos::prelude::*;
+    use serde_json::Value;
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
-    use web_sys::Response;
+    use web_sys::{RequestInit, Response};
 
     use crate::app::within::within;
 
@@ -36,8 +63,20 @@ mod browser {
     const PATIENCE: Duration = Duration::from_secs(15);
 
     pub(super) async fn get(path: &str) -> Result<String, String> {
+        send("GET", path, None).await
+    }
+
+    pub(super) async fn send(method: &str, path: &str, body: Option<&Value>) -> Result<String, String> {
+        let init = RequestInit::new();
+        init.set_method(method);
+        if let Some(body) = body {
+            let json = js_sys::Array::of2(&"content-type".into(), &"application/json".into());
+            init.set_headers(&js_sys::Array::of1(&json));
+            init.set_body(&body.to_string().into());
+        }
         let answer = async {
-            let response: Response = JsFuture::from(window().fetch_with_str(path)).await?.unchecked_into();
+            let asked = window().fetch_with_str_and_init(path, &init);
+            let response: Response = JsFuture::from(asked).await?.unchecked_into();
             let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
             Ok::<_, JsValue>((response.ok(), text))
         };

@@ -19,6 +19,7 @@ mod room_view;
 mod sentence;
 pub(crate) mod size;
 mod socket;
+mod standing;
 mod store;
 mod theme;
 mod time;
@@ -37,7 +38,7 @@ use leptos_router::{
 };
 
 use boot::Boot;
-use pages::{AccountPage, ChatLayout, HomePage, LoginPage, SettingsPage, ThreadPage, UnknownPage};
+use pages::{AccountPage, AdminPage, ChatLayout, HomePage, LoginPage, SettingsPage, ThreadPage, UnknownPage};
 use socket::provide_socket;
 use store::AppStore;
 
@@ -124,6 +125,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("t/:id") view=ThreadPage />
                     <Route path=path!("account") view=AccountPage />
                     <Route path=path!("settings") view=SettingsPage />
+                    <Route path=path!("admin") view=AdminPage />
+                    <Route path=path!("admin/:section") view=AdminPage />
                     <Route path=path!("*any") view=UnknownPage />
                 </ParentRoute>
             </Routes>

@@ -3,6 +3,7 @@
 mod attachments;
 mod audience;
 mod file;
+mod in_force;
 mod quotas;
 mod registration;
 mod source;
@@ -21,6 +22,7 @@ use super::store::Durability;
 pub use attachments::{AttachmentsConfig, AttachmentsPlace};
 pub use audience::Audience;
 pub use file::{AgentConfig, AgentKind, ModelConfig, Protocol};
+pub use in_force::Setting;
 pub use quotas::{Quota, Quotas};
 pub use registration::Registration;
 use source::Source;
@@ -55,6 +57,8 @@ pub struct Config {
     pub development: bool,
     /// Whether administrators administer only with a second factor.
     pub administrators_need_second_factor: bool,
+    /// How long after signing in, or confirming it, people may make tokens and administer.
+    pub confirmation_life: Duration,
     /// How long an account that its owner closed can be kept.
     pub account_grace: Duration,
     /// What clients may do.
@@ -85,6 +89,8 @@ pub struct Config {
     pub agents: Vec<AgentConfig>,
     /// Files that go with messages.
     pub attachments: AttachmentsConfig,
+    /// Settings as they count, and where each came from.
+    pub in_force: Vec<Setting>,
     /// Settings that were given and have no effect in this version, by the names under which they were given.
     pub unused: Vec<String>,
 }
@@ -129,7 +135,7 @@ impl Config {
             max_subscriptions: source.positive("max_subscriptions", 200)?,
             commands_per_minute: source.positive("commands_per_minute", 600)?,
         };
-        let config = Self {
+        let mut config = Self {
             addr,
             data_dir: source.text("data_dir").unwrap_or_else(|| "./data".to_owned()).into(),
             database_url: database_url(&source)?,
@@ -145,6 +151,7 @@ impl Config {
                 "false",
                 "true or false",
             )?,
+            confirmation_life: Duration::from_secs(source.between("confirmation_s", 600, 1, 86_400)?),
             account_grace: Duration::from_secs(source.between("account_grace_s", 7 * 86_400, 1, 365 * 86_400)?),
             jwt_secret: jwt_secret(&source)?,
             development: is_development(&source)?,
@@ -163,7 +170,9 @@ impl Config {
             agents: file::agents(&source)?,
             attachments: attachments::attachments(&source)?,
             unused: source.unused(),
+            in_force: Vec::new(),
         };
+        config.in_force = source.in_force();
         config.check(&source)?;
         Ok(config)
     }

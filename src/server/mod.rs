@@ -21,6 +21,7 @@ mod serve;
 pub mod site;
 pub mod specification;
 mod state;
+mod stopping;
 pub mod store;
 pub mod telemetry;
 mod thread_service;
@@ -170,6 +171,7 @@ pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
     let database = open_database(&config).await?;
     let store: SharedStore = Arc::new(database.clone());
     let security = SecurityService::new(store.clone(), &config, &data_dir).map_err(in_data_dir)?;
+    security.seal_second_factors().await.map_err(|error| ServerError::Refused(error.message))?;
     security.end_developer().await.map_err(|error| ServerError::Refused(error.message))?;
     let http = agent::model::client()?;
     let synced = config.durability == Durability::Power;

@@ -1,7 +1,7 @@
 //! The sidebar: a search, conversations by day, and the account.
 
 use leptos::{prelude::*, task::spawn_local};
-use netra_ws::session::Link;
+use netra_ws::{model::Role, session::Link};
 
 use super::{Icon, Mark, ThemeSwitch, invitations::Invitations, thread_list::ThreadList};
 use crate::app::{
@@ -91,6 +91,7 @@ fn Account() -> impl IntoView {
     let socket = use_socket();
     let name = store.user().map(|user| user.name.clone()).unwrap_or_default();
     let role = store.user().and_then(|user| user.email.clone());
+    let administers = store.user().is_some_and(|user| user.role == Role::Admin);
     let sign_out = move |_| {
         let socket = socket.clone();
         spawn_local(async move {
@@ -118,6 +119,7 @@ fn Account() -> impl IntoView {
                 <a class="button quiet" href="/settings">
                     "Settings"
                 </a>
+                {administers.then(|| view! { <a class="button quiet" href="/admin">"Administration"</a> }.erase())}
                 <button type="button" class="button quiet" on:click=sign_out>
                     "Sign out"
                 </button>

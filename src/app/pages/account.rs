@@ -78,6 +78,7 @@ pub(crate) fn AccountPage() -> impl IntoView {
     };
     effect(move || page.read());
     let has_password = move || page.account.with(|account| !account.email.is_empty());
+    let must_confirm = move || page.account.with(|account| !account.email.is_empty() && !account.confirmed);
     let shown = move || {
         let row = |code: String| {
             let key = Key::Name(code.clone());
@@ -105,6 +106,7 @@ pub(crate) fn AccountPage() -> impl IntoView {
             {when(has_password, move || view! { <Password page /> }.erase())}
             {when(has_password, move || view! { <Factor page /> }.erase())}
             <SignIns page />
+            {when(must_confirm, move || view! { <Confirm page /> }.erase())}
             <Tokens page />
             <section class="account-part">
                 <h2>"What is yours"</h2>
@@ -115,6 +117,35 @@ pub(crate) fn AccountPage() -> impl IntoView {
             </section>
             {when(has_password, move || view! { <Close page /> }.erase())}
         </div>
+    }
+    .erase()
+}
+
+/// Asks again who holds the sign-in, before tokens are made.
+#[component]
+fn Confirm(page: Page) -> impl IntoView {
+    let shown = NodeRef::<html::Input>::new();
+    let confirm =
+        move || page.act(account::confirm(take(shown)), "Thank you; you can make and revoke tokens now.", |()| {});
+    view! {
+        <section class="account-part">
+            <h2>"Is it still you?"</h2>
+            <p>"You signed in a while ago. Tokens are made and revoked after your password, or a code of your app."</p>
+            <form
+                on:submit=move |event| {
+                    event.prevent_default();
+                    confirm();
+                }
+            >
+                <label class="field">
+                    <span class="field-label">"Password or code"</span>
+                    <input type="password" autocomplete="current-password" required node_ref=shown />
+                </label>
+                <button type="submit" class="button" disabled=live(move || page.busy.get())>
+                    "Confirm"
+                </button>
+            </form>
+        </section>
     }
     .erase()
 }

@@ -4,10 +4,12 @@ mod accounts;
 mod api_token;
 mod closing;
 mod common;
+mod confirmation;
 mod developer;
 mod limits;
 mod names;
 mod password;
+mod sealing;
 mod second_factor;
 mod secret;
 mod throttle;
@@ -26,9 +28,11 @@ use super::{
 };
 pub use accounts::{OneTimeLink, SignInInfo};
 pub use api_token::{NewApiToken, WantedToken};
+pub use confirmation::Shown;
 pub use developer::DirectVisit;
 pub(crate) use limits::KeyedLimit;
 pub(crate) use names::is_hidden;
+use sealing::Sealer;
 use second_factor::{GUESSES_PER_HOUR, SecondStep, WRONG_CODE};
 pub use second_factor::{NewSecondFactor, RecoveryCodes};
 use throttle::Throttle;
@@ -138,8 +142,11 @@ pub struct WsToken {
 pub struct SecurityService {
     store: Arc<dyn AccountStore>,
     keys: TokenKeys,
+    sealer: Sealer,
     modes: Vec<AuthMode>,
     token_ttl: Duration,
+    /// How long a sign-in may do what matters before it is asked again.
+    confirmation_life: Duration,
     /// Names that are the system's or an agent's, in small letters.
     reserved_names: Vec<String>,
     registration: Registration,
@@ -168,8 +175,10 @@ impl SecurityService {
         Ok(Self {
             store,
             keys: TokenKeys::new(&secret),
+            sealer: Sealer::new(&secret)?,
             modes: config.auth.clone(),
             token_ttl: config.ws_token_ttl,
+            confirmation_life: config.confirmation_life,
             reserved_names: reserved_names(config),
             registration: config.registration,
             first_administers: config.first_administers(),

@@ -1,6 +1,8 @@
 //! Where a setting's text comes from, and what is said when it is wrong.
 
-use std::{env, fmt::Display, fs, path::PathBuf, str::FromStr};
+use std::{cell::RefCell, collections::BTreeMap, env, fmt::Display, fs, path::PathBuf, str::FromStr};
+
+use super::in_force::Setting;
 
 /// Command-line settings.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -72,6 +74,7 @@ keys! {
     "registration" "NETRA_REGISTRATION" "auth.registration";
     "registrations_per_hour" "NETRA_REGISTRATIONS_PER_HOUR" "limits.registrations_per_hour";
     "administrators_need_second_factor" "NETRA_ADMINISTRATORS_NEED_SECOND_FACTOR" "auth.administrators_need_second_factor";
+    "confirmation_s" "NETRA_CONFIRMATION_S" "auth.confirmation_s";
     "account_grace_s" "NETRA_ACCOUNT_GRACE_S" "auth.account_grace_s";
     "jwt_secret" "NETRA_JWT_SECRET" "";
     "env" "NETRA_ENV" "env";
@@ -114,6 +117,8 @@ const UNUSED: &[&str] = &["nats_url", "mcp_config", "agents_config"];
 pub(super) struct Source {
     flags: Vec<(&'static str, String)>,
     pub(super) file: toml::Table,
+    /// Defaults of settings that were asked for and not given.
+    defaults: RefCell<BTreeMap<&'static str, String>>,
 }
 
 impl Source {
@@ -136,7 +141,7 @@ impl Source {
         }
         let flags = [("addr", &flags.addr), ("data_dir", &flags.data_dir)];
         let flags = flags.into_iter().filter_map(|(name, value)| value.clone().map(|value| (name, value))).collect();
-        Ok(Self { flags, file })
+        Ok(Self { flags, file, defaults: RefCell::default() })
     }
 
     fn key(name: &str) -> &'static Key {
@@ -179,6 +184,16 @@ impl Source {
         self.raw(name).map_or_else(|| name.to_owned(), |(_, given)| given)
     }
 
+    /// Every setting as it counts.
+    pub(super) fn in_force(&self) -> Vec<Setting> {
+        let defaults = self.defaults.borrow();
+        let setting = |key: &Key| {
+            let (value, source) = self.raw(key.name).unzip();
+            Setting::new(key.name, key.variable, value.or_else(|| defaults.get(key.name).cloned()), source)
+        };
+        KEYS.iter().map(setting).collect()
+    }
+
     /// What was given and has no effect, by the name under which it was given.
     pub(super) fn unused(&self) -> Vec<String> {
         UNUSED.iter().filter_map(|name| self.raw(name)).map(|(_, given)| given).collect()
@@ -194,7 +209,10 @@ impl Source {
     }
 
     pub(super) fn parse<T: FromStr>(&self, name: &str, default: &str, wanted: &str) -> Result<T, ConfigError> {
-        let (text, given) = self.raw(name).unwrap_or_else(|| (default.to_owned(), name.to_owned()));
+        let (text, given) = self.raw(name).unwrap_or_else(|| {
+            self.defaults.borrow_mut().insert(Self::key(name).name, default.to_owned());
+            (default.to_owned(), name.to_owned())
+        });
         text.parse().map_err(|_| ConfigError::new(given, format!("{text:?} is not {wanted}")))
     }
 

@@ -109,6 +109,9 @@ fn close(state: &AppState, identity: &Identity) {
 pub struct Account {
     /// The account.
     account: AccountInfo,
+    /// Until when the sign-in may make tokens and administer without being asked again; absent where it is asked first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_until: Option<Timestamp>,
     /// Recovery codes that are left, where signing in takes a second factor.
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery_codes_left: Option<u64>,
@@ -139,8 +142,9 @@ pub struct Closed {
 pub async fn account(State(state): State<AppState>, identity: Identity) -> Result<Json<Account>, ApiError> {
     identity.require_person()?;
     let account = state.security.account(identity.user.id).await?;
+    let confirmed_until = state.security.confirmed_until(&identity).await?;
     let recovery_codes_left = state.security.has_second_factor(identity.user.id).await?;
-    Ok(Json(Account { account, recovery_codes_left }))
+    Ok(Json(Account { account, confirmed_until, recovery_codes_left }))
 }
 
 /// Begins to set up a second factor.

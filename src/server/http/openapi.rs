@@ -48,6 +48,10 @@ impl Operation {
             let (what, schema) = match self.path.split('/').nth(2) {
                 Some("tokens") => ("The token.", json!({ "type": "string", "format": "uuid" })),
                 Some("blocks") => ("The person.", json!({ "type": "string", "format": "uuid" })),
+                Some("admin") if self.path.contains("/links/") => ("The link.", json!({ "type": "string" })),
+                Some("admin") if self.path.contains("/runs/") => {
+                    ("The run.", json!({ "type": "string", "format": "uuid" }))
+                }
                 Some("admin") => ("The person.", json!({ "type": "string", "format": "uuid" })),
                 Some("attachments") => ("The file.", json!({ "type": "string", "format": "uuid" })),
                 Some("sessions") => ("The sign-in.", json!({ "type": "string" })),
@@ -212,6 +216,11 @@ fn account(types: &mut Types) -> Vec<Operation> {
             .signed_in()
             .answers(200, "A JWT with audience `netra:ws`", types.written::<WsToken>())
             .fails(&[ErrorCode::OriginNotAllowed]),
+        Operation::new(Method::POST, "/api/auth/confirm", "confirm", "auth", "Shows that it is still the same person")
+            .signed_in()
+            .body(types.read::<auth::Confirmation>())
+            .done("For the next ten minutes, unless the settings say otherwise")
+            .fails(&[ErrorCode::Forbidden, ErrorCode::Conflict, ErrorCode::RateLimited, ErrorCode::OriginNotAllowed]),
         Operation::new(Method::GET, "/api/me", "me", "auth", "Who is signed in").signed_in().answers(
             200,
             "The user",
@@ -289,6 +298,7 @@ fn own_account(types: &mut Types) -> Vec<Operation> {
 
 fn administration(types: &mut Types) -> Vec<Operation> {
     use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};
+    use admin::overview;
     let on = |method, path, id, summary| {
         Operation::new(method, path, id, "operation", summary).signed_in().fails(&[Forbidden])
     };
@@ -308,6 +318,46 @@ fn administration(types: &mut Types) -> Vec<Operation> {
             .body(types.read::<admin::UserChange>())
             .answers(200, "The account", types.written::<AccountInfo>())
             .fails(&[NotFound, Conflict, OriginNotAllowed]),
+        on(Method::DELETE, "/api/admin/users/{id}/sign-ins", "endSignInsOf", "Ends all sign-ins of somebody")
+            .done("Ended, on open sockets too")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/admin/sign-ins", "allSignIns", "Sign-ins of everybody")
+            .query(types.query::<overview::Looked>())
+            .answers(200, "Those that were used last first", types.written::<overview::AllSignIns>()),
+        on(Method::GET, "/api/admin/links", "openLinks", "Invitations and other links that can be used").answers(
+            200,
+            "The links, without their secrets",
+            types.written::<admin::links::Links>(),
+        ),
+        on(Method::DELETE, "/api/admin/links/{id}", "takeLinkBack", "Makes a link good for nothing")
+            .done("Taken back")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/admin/connections", "connections", "Open sockets").answers(
+            200,
+            "The newest first",
+            types.written::<overview::Connections>(),
+        ),
+        on(Method::GET, "/api/admin/runs", "unfinishedRuns", "Runs that have yet to end").answers(
+            200,
+            "The oldest first",
+            types.written::<overview::Runs>(),
+        ),
+        on(Method::DELETE, "/api/admin/runs/{id}", "stopAnyRun", "Stops a run, whosever it is")
+            .done("It ends")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/admin/usage", "usage", "Quotas, and what people use today")
+            .query(types.query::<overview::Looked>())
+            .answers(200, "Those first who used most", types.written::<overview::Usage>()),
+        on(Method::GET, "/api/admin/agents", "overseenAgents", "Agents, and who may use them").answers(
+            200,
+            "The default first",
+            types.written::<admin::settings::OverseenAgents>(),
+        ),
+        on(Method::GET, "/api/admin/settings", "settings", "Settings in force, and where each came from").answers(
+            200,
+            "The settings; secrets are not shown",
+            types.written::<admin::settings::Settings>(),
+        ),
         on(Method::GET, "/api/admin/audit.jsonl", "auditLines", "The audit log as JSON lines")
             .query(types.query::<admin::AuditQuery>())
             .lines("One line of the log a line, oldest first"),

@@ -122,7 +122,10 @@ async fn prepare(state: &AppState, parts: &Parts) -> Result<Prepared, ApiError> 
     if let Some(thread) = path.strip_prefix("/t/") {
         match thread.parse::<ThreadId>() {
             Ok(id) => match state.threads.snapshot(user, id).await {
-                Ok(snapshot) => boot.thread = page_size::fit(snapshot),
+                Ok(snapshot) => {
+                    boot.reads_only = !state.threads.may_write(user, id).await?;
+                    boot.thread = page_size::fit(snapshot);
+                }
                 Err(error) if error.code == ErrorCode::NotFound => {
                     boot.missing = Some(id);
                     status = StatusCode::NOT_FOUND;

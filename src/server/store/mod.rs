@@ -4,17 +4,20 @@ mod attachment_store;
 mod audit_log;
 pub mod closing;
 mod command_ledger;
+pub mod confirmation;
 mod durability;
 mod error;
 mod finder;
 mod history_store;
 mod link_store;
 mod member_store;
+pub mod oversight;
 mod place;
 mod run_queue;
 pub mod second_factor;
 mod sign_in_store;
 pub mod sqlite;
+pub mod stopping;
 pub mod taking_part;
 mod thread_catalog;
 mod token_store;
@@ -44,12 +47,26 @@ pub use user_store::{NewUser, UserStore};
 
 /// Everything about who somebody is.
 pub trait AccountStore:
-    UserStore + SignInStore + TokenStore + LinkStore + AuditLog + closing::Closing + second_factor::SecondFactors
+    UserStore
+    + SignInStore
+    + TokenStore
+    + LinkStore
+    + AuditLog
+    + closing::Closing
+    + confirmation::Confirmations
+    + second_factor::SecondFactors
 {
 }
 
 impl<T> AccountStore for T where
-    T: UserStore + SignInStore + TokenStore + LinkStore + AuditLog + closing::Closing + second_factor::SecondFactors
+    T: UserStore
+        + SignInStore
+        + TokenStore
+        + LinkStore
+        + AuditLog
+        + closing::Closing
+        + confirmation::Confirmations
+        + second_factor::SecondFactors
 {
 }
 
@@ -61,10 +78,12 @@ pub trait Store:
     + MemberStore
     + taking_part::TakingPart
     + RunQueue
+    + stopping::Stopping
     + HistoryStore
     + AttachmentStore
     + Finder
     + CommandLedger
+    + oversight::Oversight
     + Upkeep
 {
 }
@@ -76,10 +95,12 @@ impl<T> Store for T where
         + MemberStore
         + taking_part::TakingPart
         + RunQueue
+        + stopping::Stopping
         + HistoryStore
         + AttachmentStore
         + Finder
         + CommandLedger
+        + oversight::Oversight
         + Upkeep
 {
 }

@@ -62,6 +62,13 @@ pub struct Standing {
     pub unfinished: u64,
 }
 
+impl Standing {
+    /// Whether the user may do more in the thread than read. Guests never do.
+    pub fn may_write(&self) -> bool {
+        self.writes && self.role != Role::Guest
+    }
+}
+
 /// What models have used for a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
@@ -95,6 +102,8 @@ pub trait TakingPart: Send + Sync {
     /// What the user may do; `None` for a thread that the user may not read.
     async fn standing(&self, user: UserId, thread: Option<ThreadId>) -> Result<Option<Standing>, StoreError>;
 
+    /// Threads of the owner's in which the other takes part or is invited.
+    async fn shared_with(&self, owner: UserId, other: UserId) -> Result<Vec<ThreadId>, StoreError>;
     /// The user wants no more invitations from another; those that wait go. `false` when [`MAX_BLOCKS`] are blocked already.
     async fn block(&self, user: UserId, blocked: UserId) -> Result<bool, StoreError>;
     /// Takes that back; `false` when there was nothing to take back.

@@ -171,6 +171,18 @@ impl TakingPart for SqliteStore {
         }))
     }
 
+    async fn shared_with(&self, owner: UserId, other: UserId) -> Result<Vec<ThreadId>, StoreError> {
+        let threads: Vec<Uuid> = query_scalar(
+            "SELECT m.thread_id FROM members AS m JOIN threads AS t ON t.id = m.thread_id
+             WHERE m.user_id = ? AND t.user_id = ?",
+        )
+        .bind(other.uuid())
+        .bind(owner.uuid())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(threads.into_iter().map(Into::into).collect())
+    }
+
     async fn block(&self, user: UserId, blocked: UserId) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let count: i64 =
