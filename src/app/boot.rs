@@ -33,6 +33,9 @@ pub struct Boot {
     pub threads: ThreadPage,
     /// The thread that the page shows.
     pub thread: Option<ThreadSnapshot>,
+    /// Whether the server sends mail, with which a forgotten password is set anew.
+    #[serde(default)]
+    pub mail: bool,
     /// Whether its reader may only read it.
     #[serde(default)]
     pub reads_only: bool,
@@ -50,6 +53,7 @@ impl Boot {
             token: None,
             threads: ThreadPage::default(),
             thread: None,
+            mail: false,
             reads_only: false,
             missing: None,
         }

@@ -122,6 +122,11 @@ impl AppStore {
         self.shared.boot.user.as_ref()
     }
 
+    /// Whether the server sends mail.
+    pub(crate) fn sends_mail(&self) -> bool {
+        self.shared.boot.mail
+    }
+
     /// Whether the page came with this thread for somebody who may only read it.
     pub(crate) fn reads_only(&self, thread: ThreadId) -> bool {
         self.shared.read_only == Some(thread)

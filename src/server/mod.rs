@@ -10,6 +10,7 @@ pub mod config;
 mod disk;
 pub mod error;
 pub mod http;
+pub mod mail;
 mod membership;
 pub mod metrics;
 mod private;

@@ -85,6 +85,10 @@ impl Admissions {
         } else if !standing.may_write() {
             return Err(ApiError::new(ErrorCode::Forbidden, "you may read this conversation and not write in it"));
         }
+        if standing.address_due {
+            let problem = "show first that your e-mail address is yours: open the link that was sent there; /account sends another";
+            return Err(ApiError::new(ErrorCode::Forbidden, problem));
+        }
         let quota = self.quotas.of(standing.role);
         match self.met(user, &standing, quota).await? {
             None => Ok(standing),

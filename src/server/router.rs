@@ -19,7 +19,7 @@ use super::{
     error::ApiError,
     http::{
         account, admin, attachments, auth, discovery, drain, export, guard, health, invitations, members, metrics,
-        page, socket, threads, tokens, unread,
+        oidc, page, socket, threads, tokens, unread,
     },
     reference,
     site::Site,
@@ -42,9 +42,15 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/auth/login", post(auth::login))
         .route("/api/auth/logout", post(auth::logout))
         .route("/api/auth/confirm", post(auth::confirm))
+        .route("/api/auth/oidc/start", get(oidc::start))
+        .route("/api/auth/oidc/callback", get(oidc::callback))
+        .route("/api/auth/oidc/logout", post(oidc::logout))
         .route("/api/auth/ws-token", post(auth::ws_token))
         .route("/api/auth/password", post(account::change_password))
         .route("/api/auth/reset", post(account::reset_password))
+        .route("/api/auth/forgot", post(account::forgot))
+        .route("/api/auth/confirm-address", post(account::confirm_address))
+        .route("/api/account/address", post(account::ask_for_address))
         .route("/api/account", get(account::account))
         .route("/api/account/export", get(export::export))
         .route("/api/account/close", post(account::close_account))

@@ -96,13 +96,16 @@ fn Account() -> impl IntoView {
         let socket = socket.clone();
         spawn_local(async move {
             signs_out(true);
-            if let Err(error) = api::logout().await {
-                signs_out(false);
-                leptos::logging::error!("signing out failed: {error}");
-                return;
-            }
+            let elsewhere = match api::logout().await {
+                Ok(elsewhere) => elsewhere,
+                Err(error) => {
+                    signs_out(false);
+                    leptos::logging::error!("signing out failed: {error}");
+                    return;
+                }
+            };
             socket.sign_out();
-            if window().location().assign("/login").is_err() {
+            if window().location().assign(elsewhere.as_deref().unwrap_or("/login")).is_err() {
                 leptos::logging::error!("the sign-in page cannot be opened");
             }
         });

@@ -103,6 +103,20 @@ pub(crate) fn AccountPage() -> impl IntoView {
                     .erase()
                 },
             )}
+            {when(
+                move || page.account.with(|account| account.address_due),
+                move || {
+                    let send = move |_| page.act(account::ask_for_address(), "The letter is on its way.", |()| {});
+                    view! {
+                        <section class="account-part">
+                            <h2>"Is this address yours?"</h2>
+                            <p>"A link was sent there. Agents work for you once you have opened it."</p>
+                            <button type="button" class="button" on:click=send>"Send it again"</button>
+                        </section>
+                    }
+                    .erase()
+                },
+            )}
             {when(has_password, move || view! { <Password page /> }.erase())}
             {when(has_password, move || view! { <Factor page /> }.erase())}
             <SignIns page />

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
+use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
 use crate::app::{
-    api::{DevLogin, Login, Register, ResetPassword, reason},
+    api::{ConfirmAddress, DevLogin, Forgot, Login, Register, ResetPassword, reason},
     components::Mark,
     next,
     store::use_store,
@@ -17,14 +17,15 @@ use crate::app::{
 pub(crate) fn LoginPage() -> impl IntoView {
     let modes = use_store().discovery.get_untracked().auth.modes;
     let has = |name: &str| modes.iter().any(|mode| mode == name);
-    let (dev, password) = (has("dev"), has("password"));
+    let (dev, password, provider) = (has("dev"), has("password"), has("oidc"));
     let query = use_query_map();
-    let registering = memo(move || query.with(|query| query.get("mode").as_deref() == Some("register")));
-    let resetting = memo(move || query.with(|query| query.get("mode").as_deref() == Some("reset")));
-    let title = move || match (registering.get(), resetting.get()) {
-        (true, _) => "Create an account",
-        (_, true) => "Set a new password",
-        (false, false) => "Sign in",
+    let mode = memo(move || query.with(|query| query.get("mode")).unwrap_or_default());
+    let title = move || match mode.get().as_str() {
+        "register" => "Create an account",
+        "reset" => "Set a new password",
+        "forgot" => "Forgotten password",
+        "confirm" => "Confirm your address",
+        _ => "Sign in",
     };
     view! {
         <Title text=title />
@@ -35,16 +36,19 @@ pub(crate) fn LoginPage() -> impl IntoView {
                     <span>"Netra"</span>
                 </span>
                 <h1 class="auth-title">{live(title)}</h1>
-                {part(move || match query.with(|query| query.get("refused").as_deref().and_then(sentence)) {
+                {part(move || match query.with(refusal) {
                     Some(words) => view! { <p class="form-error" role="alert">{words}</p> }.erase(),
                     None => ().erase(),
                 })}
-                {part(move || match (password, registering.get(), resetting.get()) {
-                    (true, true, _) => view! { <RegisterForm /> }.erase(),
-                    (true, _, true) => view! { <ResetForm /> }.erase(),
-                    (true, false, false) => view! { <LoginForm /> }.erase(),
-                    (false, ..) => ().erase(),
+                {part(move || match (password, mode.get().as_str()) {
+                    (true, "register") => view! { <RegisterForm /> }.erase(),
+                    (true, "reset") => view! { <ResetForm /> }.erase(),
+                    (true, "forgot") => view! { <ForgotForm /> }.erase(),
+                    (true, "confirm") => view! { <ConfirmForm /> }.erase(),
+                    (true, _) => view! { <LoginForm /> }.erase(),
+                    (false, _) => ().erase(),
                 })}
+                {when(move || provider, || view! { <ProviderLink /> }.erase())}
                 {when(move || dev, || view! { <DevForm /> }.erase())}
             </div>
         </main>
@@ -76,6 +80,29 @@ fn sentence(status: &str) -> Option<&'static str> {
     }
 }
 
+/// The same for somebody who comes back from the provider of identities.
+fn provider_sentence(status: &str) -> &'static str {
+    match status {
+        "401" => "the sign-in service said nothing that can be believed; sign in again",
+        "403" => {
+            "you are not let in here: your address is not verified, your groups are others, or your account is disabled"
+        }
+        "409" => "there is an account with this e-mail address already; sign in again",
+        "429" => "too many tries; wait a little",
+        "503" => "the sign-in service does not answer; try again",
+        _ => "something broke on the server; try again",
+    }
+}
+
+/// What the address says of the last try.
+fn refusal(query: &ParamsMap) -> Option<&'static str> {
+    let status = query.get("refused")?;
+    match query.get("by").as_deref() {
+        Some("provider") => Some(provider_sentence(&status)),
+        Some(_) | None => sentence(&status),
+    }
+}
+
 /// Where the user was on the way to.
 fn wanted() -> impl Fn() -> String {
     let query = use_query_map();
@@ -104,6 +131,7 @@ fn FormError<T: Send + Sync + 'static>(done: Signal<Option<Result<T, ServerFnErr
 
 #[component]
 fn LoginForm() -> impl IntoView {
+    let mail = use_store().sends_mail();
     let registration = use_store().discovery.get_untracked().auth.registration;
     let open = registration.is_none_or(|mode| mode == "open");
     let action = ServerAction::<Login>::new();
@@ -132,6 +160,17 @@ fn LoginForm() -> impl IntoView {
             </button>
         </ActionForm>
         <FormError done />
+        {when(
+            move || mail,
+            move || {
+                view! {
+                    <div class="auth-alt">
+                        <a href="/login?mode=forgot">"Forgotten password"</a>
+                    </div>
+                }
+                .erase()
+            },
+        )}
         {when(
             move || open,
             move || {
@@ -201,6 +240,77 @@ fn ResetForm() -> impl IntoView {
         {when(move || changed.get(), || view! { <p role="status">"Your password is set. Sign in with it."</p> }.erase())}
         <div class="auth-alt">
             <a href="/login">"Sign in"</a>
+        </div>
+    }
+    .erase()
+}
+
+#[component]
+fn ForgotForm() -> impl IntoView {
+    let action = ServerAction::<Forgot>::new();
+    let done = Signal::from(action.value());
+    let sent = memo(move || done.with(|done| matches!(done, Some(Ok(())))));
+    view! {
+        <ActionForm action attr:class="auth-form">
+            <label class="field">
+                <span class="field-label">"Email"</span>
+                <input type="email" name="email" autocomplete="username" required />
+            </label>
+            <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
+                "Send a link"
+            </button>
+        </ActionForm>
+        <FormError done />
+        {when(
+            move || sent.get(),
+            || view! { <p role="status">"If there is an account with this address, a link is on its way."</p> }.erase(),
+        )}
+        <div class="auth-alt">
+            <a href="/login">"Sign in"</a>
+        </div>
+    }
+    .erase()
+}
+
+/// A link that is opened changes nothing by itself: mail programs open links, too.
+#[component]
+fn ConfirmForm() -> impl IntoView {
+    let link = use_query_map().with_untracked(|query| query.get("link")).unwrap_or_default();
+    let action = ServerAction::<ConfirmAddress>::new();
+    let done = Signal::from(action.value());
+    let confirmed = memo(move || done.with(|done| matches!(done, Some(Ok(())))));
+    view! {
+        <ActionForm action attr:class="auth-form">
+            <input type="hidden" name="link" value=link />
+            <button type="submit" class="button primary" disabled=live(move || action.pending().get())>
+                "This address is mine"
+            </button>
+        </ActionForm>
+        <FormError done />
+        {when(
+            move || confirmed.get(),
+            || view! { <p role="status">"Your address is confirmed."</p> }.erase(),
+        )}
+        <div class="auth-alt">
+            <a href="/">"To the chat"</a>
+        </div>
+    }
+    .erase()
+}
+
+/// To the provider of identities: an address of the server that leads there.
+#[component]
+fn ProviderLink() -> impl IntoView {
+    let query = use_query_map();
+    let address = move || {
+        let wanted = query.with(|query| query.get(next::NAME)).unwrap_or_default();
+        next::login("", &wanted).replacen("/login", "/api/auth/oidc/start", 1)
+    };
+    view! {
+        <div class="auth-alt">
+            <a class="button" href=live(address) rel="external">
+                "Sign in with your organisation"
+            </a>
         </div>
     }
     .erase()

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{Identity, SecurityService, SessionSecret, Visitor, guess_line, password, secret, too_many};
 use crate::server::{
     error::ApiError,
+    mail::Letter,
     store::{AuditLine, Deed, Purpose},
 };
 
@@ -57,11 +58,11 @@ fn handle(digest: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&digest[..digest.len().min(HANDLE)])
 }
 
-fn digest(secret: &str) -> Vec<u8> {
+pub(super) fn digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
-fn bad_link() -> ApiError {
+pub(super) fn bad_link() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "this link was used already, or its time is over; ask for a new one")
 }
 
@@ -127,11 +128,10 @@ impl SecurityService {
     ) -> Result<(), ApiError> {
         identity.require_person()?;
         let user = &identity.user;
-        let hash = self
-            .store
-            .password_hash(user.id)
-            .await?
-            .ok_or_else(|| ApiError::new(ErrorCode::Conflict, "this account has no password"))?;
+        let hash =
+            self.store.password_hash(user.id).await?.ok_or_else(|| {
+                ApiError::new(ErrorCode::Conflict, "this account has no password; sign in again instead")
+            })?;
         let line = guess_line(visitor, user.email.as_deref().unwrap_or_default());
         let attempt = self.guesses.begin(&line).await.map_err(|_| too_many(self.guesses.retry_after_ms(&line)))?;
         if !password::verify(password.to_owned(), Some(hash)).await? {
@@ -161,6 +161,7 @@ impl SecurityService {
         let hash = password::hash(new.to_owned()).await?;
         self.store.set_password(user.id, &hash, Some(&identity.session.0)).await?;
         self.note(Some(user.id), "password.changed", None, Some(visitor)).await;
+        self.tell(user, Letter::PasswordChanged);
         Ok(())
     }
 
@@ -174,6 +175,7 @@ impl SecurityService {
         let hash = password::hash(new.to_owned()).await?;
         let user = self.store.reset_password(&digest(link), &hash).await?.ok_or_else(bad_link)?;
         self.note(Some(user.id), "password.reset", None, Some(visitor)).await;
+        self.tell(&user, Letter::PasswordChanged);
         Ok(user)
     }
 
@@ -204,7 +206,7 @@ impl SecurityService {
         self.invite(None, Role::Admin).await.map(Some)
     }
 
-    async fn link(
+    pub(super) async fn link(
         &self,
         purpose: Purpose,
         by: Option<UserId>,

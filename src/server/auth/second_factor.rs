@@ -7,8 +7,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use super::{Identity, SecurityService, Visitor, secret, too_many};
-use crate::server::error::ApiError;
+use super::{Identity, SecurityService, Visitor, sealing::Sealer, secret, too_many};
+use crate::server::{error::ApiError, mail::Letter};
 
 /// What every authenticator app takes.
 const DIGITS: usize = 6;
@@ -149,6 +149,7 @@ impl SecurityService {
         self.confirm_password(identity, visitor, password).await?;
         self.store.end_second_factor(identity.user.id).await?;
         self.note(Some(identity.user.id), "second_factor.ended", None, Some(visitor)).await;
+        self.tell(&identity.user, Letter::SecondFactorEnded);
         Ok(())
     }
 
@@ -163,7 +164,7 @@ impl SecurityService {
     }
 
     fn open(&self, user: UserId, kept: &[u8]) -> Result<Vec<u8>, ApiError> {
-        if !self.sealer.is_sealed(kept) {
+        if !Sealer::is_sealed(kept) {
             return Ok(kept.to_vec());
         }
         self.sealer.open(user.uuid().as_bytes(), kept).map_err(|error| ApiError::internal(&error))

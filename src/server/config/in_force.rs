@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Settings that are secrets, by their names inside the program.
-const SECRETS: &[&str] = &["jwt_secret", "metrics_token", "llm_api_key", "smtp_password"];
+const SECRETS: &[&str] = &["jwt_secret", "metrics_token", "llm_api_key", "oidc_client_secret", "smtp_password"];
 
 /// A setting in force.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]

@@ -68,6 +68,17 @@ keys! {
     "mcp_config" "NETRA_MCP_CONFIG" "";
     "agents_config" "NETRA_AGENTS_CONFIG" "";
     "auth" "NETRA_AUTH" "auth.modes";
+    "oidc_issuer" "NETRA_OIDC_ISSUER" "oidc.issuer";
+    "oidc_client_id" "NETRA_OIDC_CLIENT_ID" "oidc.client_id";
+    "oidc_client_secret" "NETRA_OIDC_CLIENT_SECRET" "";
+    "oidc_scopes" "NETRA_OIDC_SCOPES" "oidc.scopes";
+    "oidc_groups_claim" "NETRA_OIDC_GROUPS_CLAIM" "oidc.groups_claim";
+    "oidc_admin_groups" "NETRA_OIDC_ADMIN_GROUPS" "oidc.admin_groups";
+    "oidc_member_groups" "NETRA_OIDC_MEMBER_GROUPS" "oidc.member_groups";
+    "oidc_guest_groups" "NETRA_OIDC_GUEST_GROUPS" "oidc.guest_groups";
+    "smtp_url" "NETRA_SMTP_URL" "mail.url";
+    "smtp_password" "NETRA_SMTP_PASSWORD" "";
+    "mail_from" "NETRA_MAIL_FROM" "mail.from";
     "public_url" "NETRA_PUBLIC_URL" "public_url";
     "allowed_origins" "NETRA_ALLOWED_ORIGINS" "allowed_origins";
     "trusted_proxies" "NETRA_TRUSTED_PROXIES" "trusted_proxies";

@@ -15,9 +15,9 @@ use netra_ws::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{account, admin, attachments, auth, discovery, invitations, members, threads, tokens, unread};
+use super::{account, admin, attachments, auth, discovery, invitations, members, oidc, threads, tokens, unread};
 use crate::server::{
-    auth::{NewApiToken, NewSecondFactor, OneTimeLink, RecoveryCodes, WsToken},
+    auth::{NewApiToken, NewSecondFactor, OneTimeLink, ProviderAnswer, RecoveryCodes, WsToken},
     error::ErrorBody,
     state::VERSION,
     store::closing::AccountInfo,
@@ -97,6 +97,19 @@ impl Operation {
         let content = json!({ "application/json": { "schema": schema } });
         self.value["requestBody"] = json!({ "required": true, "content": content });
         self.fails(&[ErrorCode::InvalidPayload, ErrorCode::MalformedJson])
+    }
+
+    /// The body is a form.
+    fn form(mut self, schema: Schema) -> Self {
+        let content = json!({ "application/x-www-form-urlencoded": { "schema": schema } });
+        self.value["requestBody"] = json!({ "required": true, "content": content });
+        self
+    }
+
+    /// Answers with the address of another page.
+    fn leads(mut self, description: &str) -> Self {
+        self.value["responses"]["303"] = json!({ "description": description });
+        self
     }
 
     fn may_carry(mut self, schema: Schema) -> Self {
@@ -216,6 +229,28 @@ fn account(types: &mut Types) -> Vec<Operation> {
             .signed_in()
             .answers(200, "A JWT with audience `netra:ws`", types.written::<WsToken>())
             .fails(&[ErrorCode::OriginNotAllowed]),
+        Operation::new(
+            Method::GET,
+            "/api/auth/oidc/start",
+            "beginWithProvider",
+            "auth",
+            "To the provider of identities",
+        )
+        .query(types.query::<oidc::Start>())
+        .leads("To the provider, with a cookie for the way back; to the sign-in page when that cannot be"),
+        Operation::new(Method::GET, "/api/auth/oidc/callback", "finishWithProvider", "auth", "Back from the provider")
+            .query(types.query::<ProviderAnswer>())
+            .leads("To the page that was asked for, with the cookie; to the sign-in page when nobody signed in"),
+        Operation::new(
+            Method::POST,
+            "/api/auth/oidc/logout",
+            "endByProvider",
+            "auth",
+            "Sign-outs by the provider's word",
+        )
+        .form(types.read::<oidc::SignedOut>())
+        .text(200, "The sign-ins have ended")
+        .fails(&[ErrorCode::InvalidPayload, ErrorCode::Forbidden, ErrorCode::RateLimited]),
         Operation::new(Method::POST, "/api/auth/confirm", "confirm", "auth", "Shows that it is still the same person")
             .signed_in()
             .body(types.read::<auth::Confirmation>())
@@ -289,6 +324,18 @@ fn own_account(types: &mut Types) -> Vec<Operation> {
             .body(types.read::<account::PasswordChange>())
             .done("Changed")
             .fails(&[Conflict, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/auth/forgot", "forgotPassword", "Sends a link for a new password, where mail is sent")
+            .body(types.read::<account::Forgotten>())
+            .done("Sent, if the address has an account here")
+            .fails(&[ErrorCode::Forbidden, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/auth/confirm-address", "confirmAddress", "Takes the link that was sent to an address")
+            .body(types.read::<account::AddressLink>())
+            .done("Confirmed")
+            .fails(&[NotFound, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/account/address", "askForAddress", "Sends that link again")
+            .signed_in()
+            .done("Sent")
+            .fails(&[ErrorCode::Forbidden, Conflict, RateLimited, OriginNotAllowed]),
         on(Method::POST, "/api/auth/reset", "resetPassword", "Sets a password with a link and ends all sign-ins")
             .body(types.read::<account::PasswordReset>())
             .done("Set")

@@ -1,5 +1,6 @@
 //! The store: a trait for each concern, with what each promises, and the one that is all of them.
 
+pub mod addresses;
 mod attachment_store;
 mod audit_log;
 pub mod closing;
@@ -9,6 +10,7 @@ mod durability;
 mod error;
 mod finder;
 mod history_store;
+pub mod identities;
 mod link_store;
 mod member_store;
 pub mod oversight;
@@ -52,8 +54,10 @@ pub trait AccountStore:
     + TokenStore
     + LinkStore
     + AuditLog
+    + addresses::Addresses
     + closing::Closing
     + confirmation::Confirmations
+    + identities::Identities
     + second_factor::SecondFactors
 {
 }
@@ -64,8 +68,10 @@ impl<T> AccountStore for T where
         + TokenStore
         + LinkStore
         + AuditLog
+        + addresses::Addresses
         + closing::Closing
         + confirmation::Confirmations
+        + identities::Identities
         + second_factor::SecondFactors
 {
 }

@@ -48,10 +48,14 @@ pub struct ThreadInvitation {
 }
 
 /// What a user may do in a thread, and what waits for them.
+// Each is a fact of its own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     /// What the user is on this server.
     pub role: Role,
+    /// Whether the user has yet to show that the address is theirs.
+    pub address_due: bool,
     /// Whether the user may write in the thread; in a new one everybody may.
     pub writes: bool,
     /// Whether the user was invited to the thread and has yet to accept.

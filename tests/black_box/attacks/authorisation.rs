@@ -62,6 +62,12 @@ fn rows() -> Vec<Row> {
         Row("DELETE", "/api/threads/{id}", "", [401, 404, 403, 204, 404, 403, 204]),
         Row("POST", "/api/auth/ws-token", "{}", [401, 200, 200, 200, 200, 403, 200]),
         Row("POST", "/api/auth/confirm", r#"{"password":"wrong words"}"#, [401, 403, 403, 403, 403, 403, 403]),
+        Row("GET", "/api/auth/oidc/start", "", [303; 7]),
+        Row("GET", "/api/auth/oidc/callback", "", [303; 7]),
+        Row("POST", "/api/auth/oidc/logout", "{}", [400, 400, 400, 400, 400, 403, 400]),
+        Row("POST", "/api/auth/forgot", r#"{"email":"{nobody}"}"#, [403; 7]),
+        Row("POST", "/api/auth/confirm-address", r#"{"link":"x"}"#, [404, 404, 404, 404, 404, 403, 404]),
+        Row("POST", "/api/account/address", "{}", [401, 409, 409, 409, 409, 403, 403]),
         Row("POST", "/api/auth/dev", "{}", [403; 7]),
         Row("POST", "/api/auth/register", r#"{"email":"nobody","password":"x"}"#, [400, 400, 400, 400, 400, 403, 400]),
         Row(
@@ -221,7 +227,7 @@ async fn every_route_lets_in_whom_it_should() {
 #[tokio::test]
 async fn every_server_function_lets_in_whom_it_should() {
     // Function, form, and the status for nobody, a stranger, a member and the owner.
-    let rows: [(&str, &str, [u16; 4]); 29] = [
+    let rows: [(&str, &str, [u16; 4]); 32] = [
         ("discovery", "", [200; 4]),
         ("ws-token", "", [200; 4]),
         ("list-threads", "", [401, 200, 200, 200]),
@@ -249,6 +255,9 @@ async fn every_server_function_lets_in_whom_it_should() {
         ("login", "email={nobody}&password=wrong", [401; 4]),
         ("register", "name=n&email=nobody&password=x", [400; 4]),
         ("reset", "link=x&password=a+new+long+password", [404; 4]),
+        ("forgot", "email={nobody}", [403; 4]),
+        ("confirm-address", "link=x", [404; 4]),
+        ("ask-for-address", "", [401, 409, 409, 409]),
         ("dev-login", "", [403; 4]),
         ("logout", "", [200; 4]),
     ];

@@ -1,5 +1,6 @@
 //! SQLite: one file, one writer, many readers (WAL).
 
+mod addresses;
 mod api_tokens;
 mod attachments;
 mod audit;
@@ -18,6 +19,7 @@ mod full_text;
 mod histories;
 mod history;
 mod holds;
+mod identities;
 mod leases;
 mod links;
 mod log_reads;
