@@ -4,12 +4,14 @@ use leptos::prelude::*;
 use netra_ws::Timestamp;
 use serde_json::Value;
 
-use crate::app::{components::stamp, view::Erase};
+use crate::app::{components::stamp, time::moment, view::Erase};
 
 /// What a column shows of a row.
 pub(super) enum Cell {
     Words(String),
     Time(Timestamp),
+    /// A time that may be yet to come: with its date.
+    End(Timestamp),
     Nothing,
 }
 
@@ -18,6 +20,7 @@ impl Cell {
         match self {
             Self::Words(words) => words.erase(),
             Self::Time(at) => stamp(at),
+            Self::End(at) => end(at),
             Self::Nothing => view! { <span class="admin-nothing">"–"</span> }.erase(),
         }
     }
@@ -42,6 +45,28 @@ pub(super) fn words(row: &Value, field: &str) -> Cell {
 pub(super) fn time(row: &Value, field: &str) -> Cell {
     let at = row.pointer(field).cloned().and_then(|at| serde_json::from_value(at).ok());
     at.map_or(Cell::Nothing, Cell::Time)
+}
+
+/// A field as a time that may be yet to come.
+pub(super) fn until(row: &Value, field: &str) -> Cell {
+    match time(row, field) {
+        Cell::Time(at) => Cell::End(at),
+        other => other,
+    }
+}
+
+/// Rows are drawn in the browser alone, which knows the reader's zone.
+fn end(at: Timestamp) -> AnyView {
+    #[cfg(feature = "hydrate")]
+    let offset = crate::app::time::zone_offset_at(at);
+    #[cfg(not(feature = "hydrate"))]
+    let offset = 0;
+    view! {
+        <time class="stamp" datetime=at.to_string()>
+            {moment(at, Timestamp::default(), offset)}
+        </time>
+    }
+    .erase()
 }
 
 /// Whether a field is there.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     board::{Board, Deed},
-    cell::{Cell, text, time, words},
+    cell::{Cell, text, time, until, words},
     table::{Offer, Table, outcome},
 };
 use crate::app::view::{Erase, live};
@@ -16,7 +16,7 @@ const TABLE: Table = Table {
         ("What for", purpose),
         ("Made by", |row| words(row, "/made_by")),
         ("Made", |row| time(row, "/created_at")),
-        ("Ends", |row| time(row, "/expires_at")),
+        ("Ends", |row| until(row, "/expires_at")),
     ],
     offers: Some(offers),
     empty: "No link waits to be used.",
