@@ -18,6 +18,10 @@ pub struct AccountView {
     pub email: String,
     /// Recovery codes that are left, where signing in takes a second factor.
     pub codes_left: Option<u64>,
+    /// Whether the owner has yet to show that the address is theirs.
+    pub address_due: bool,
+    /// Whether it was shown lately that it is still the person who signed in.
+    pub confirmed: bool,
     /// The newest first.
     pub sign_ins: Vec<SignInView>,
     /// The oldest first.
@@ -65,6 +69,8 @@ pub async fn account() -> Result<AccountView, ServerFnError> {
     let tokens = security.api_tokens(&identity).await.map_err(backend::failed)?;
     Ok(AccountView {
         email: identity.user.email.clone().unwrap_or_default(),
+        address_due: security.address_is_due(identity.user.id).await.map_err(backend::failed)?,
+        confirmed: security.confirmed_until(&identity).await.map_err(backend::failed)?.is_some(),
         codes_left: security.has_second_factor(identity.user.id).await.map_err(backend::failed)?,
         sign_ins: sign_ins
             .into_iter()
@@ -113,6 +119,29 @@ pub async fn end_sign_in(id: Option<String>) -> Result<(), ServerFnError> {
     .map_err(backend::failed)?;
     backend::close_sockets(&state, &identity);
     Ok(())
+}
+
+/// Sends the link to one's own address again.
+#[server(protocol = Call, prefix = "/fn", endpoint = "ask-for-address")]
+pub async fn ask_for_address() -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    state.security.ask_for_address_again(&identity).await.map_err(backend::failed)
+}
+
+/// Shows that it is still the person who signed in: by the password, or a code of the second factor.
+#[server(protocol = Call, prefix = "/fn", endpoint = "confirm")]
+pub async fn confirm(shown: String) -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    let identity = backend::person(&state).await?;
+    let visitor = backend::visitor(&state)?;
+    // Six digits are no password here: those have eight characters.
+    let is_code = shown.len() == 6 && shown.bytes().all(|byte| byte.is_ascii_digit());
+    let shown = crate::server::auth::Shown {
+        password: (!is_code).then_some(shown.as_str()),
+        code: is_code.then_some(shown.as_str()),
+    };
+    state.security.confirm(&identity, &visitor, shown).await.map_err(backend::failed)
 }
 
 /// Begins to set up a second factor.

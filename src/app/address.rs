@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 /// The pages that there are, as the server's routes name them.
 #[cfg(feature = "ssr")]
-pub const PATHS: [&str; 5] = ["/", "/login", "/t/{id}", "/account", "/settings"];
+pub const PATHS: [&str; 7] =
+    ["/", "/login", "/t/{id}", "/account", "/settings", "/admin", "/admin/{section}"];
 
 /// A page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,7 @@ pub(crate) enum Page {
     Thread,
     Account,
     Settings,
+    Admin,
     Unknown,
 }
 
@@ -25,10 +27,17 @@ impl Page {
             "/" => Self::Home,
             "/account" => Self::Account,
             "/settings" => Self::Settings,
-            path if path.strip_prefix("/t/").is_some_and(|id| !id.is_empty() && !id.contains('/')) => Self::Thread,
+            "/admin" => Self::Admin,
+            path if names_one(path, "/t/") => Self::Thread,
+            path if names_one(path, "/admin/") => Self::Admin,
             _ => Self::Unknown,
         }
     }
+}
+
+/// Whether a path is this one and a name.
+fn names_one(path: &str, under: &str) -> bool {
+    path.strip_prefix(under).is_some_and(|name| !name.is_empty() && !name.contains('/'))
 }
 
 /// The address of what is shown.
@@ -187,6 +196,10 @@ mod tests {
             ("/t/0199", Page::Thread),
             ("/account", Page::Account),
             ("/settings", Page::Settings),
+            ("/admin", Page::Admin),
+            ("/admin/sign-ins", Page::Admin),
+            ("/admin/", Page::Unknown),
+            ("/admin/users/1", Page::Unknown),
             ("/t/", Page::Unknown),
             ("/t/1/2", Page::Unknown),
             ("/nothing", Page::Unknown),

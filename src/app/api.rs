@@ -66,6 +66,20 @@ pub async fn reset_password(link: String, password: String) -> Result<(), Server
     crate::server::http::account::reset_with(&state, &visitor, &link, &password).await.map_err(backend::failed)
 }
 
+/// Sends a link for a new password, if the address has an account.
+#[server(protocol = Call, prefix = "/fn", endpoint = "forgot")]
+pub async fn forgot(email: String) -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    state.security.forgot(&backend::visitor(&state)?, &email).await.map_err(backend::failed)
+}
+
+/// Takes the link that was sent to an address.
+#[server(protocol = Call, prefix = "/fn", endpoint = "confirm-address")]
+pub async fn confirm_address(link: String) -> Result<(), ServerFnError> {
+    let state = backend::state()?;
+    state.security.confirm_address(&backend::visitor(&state)?, &link).await.map_err(backend::failed)
+}
+
 /// Signs the developer in.
 #[server(protocol = Call, prefix = "/fn", endpoint = "dev-login")]
 pub async fn dev_login() -> Result<(), ServerFnError> {
@@ -74,16 +88,18 @@ pub async fn dev_login() -> Result<(), ServerFnError> {
     backend::sign_in(&state, state.security.dev_login(&backend::visitor(&state)?, visit).await).await
 }
 
-/// Signs out, here and on the user's sockets.
+/// Signs out, here and on the user's sockets; where to go to sign out at the provider too, if the sign-in came from one.
 #[server(protocol = Call, prefix = "/fn", endpoint = "logout")]
-pub async fn logout() -> Result<(), ServerFnError> {
+pub async fn logout() -> Result<Option<String>, ServerFnError> {
     let state = backend::state()?;
+    let mut elsewhere = None;
     if let Some(identity) = backend::identity(&state).await? {
+        elsewhere = state.security.provider_sign_out(&identity.session).await.map(String::from);
         crate::server::http::auth::end_session(&state, &identity).await.map_err(backend::failed)?;
     }
     backend::set_cookies(crate::server::http::signed_out_cookie(state.config.secure_cookies()));
     backend::clear_site_data();
-    Ok(())
+    Ok(elsewhere)
 }
 
 /// Renames a thread, keeps it on top, or puts it away.
@@ -143,6 +159,14 @@ pub async fn members(id: ThreadId) -> Result<Vec<Member>, ServerFnError> {
     let state = backend::state()?;
     let user = backend::user(&state).await?;
     state.threads.members(user, id).await.map_err(backend::failed)
+}
+
+/// Whether the user may do more in a thread than read.
+#[server(protocol = Call, prefix = "/fn", endpoint = "may-write")]
+pub async fn may_write(id: ThreadId) -> Result<bool, ServerFnError> {
+    let state = backend::state()?;
+    let user = backend::user(&state).await?;
+    state.threads.may_write(user, id).await.map_err(backend::failed)
 }
 
 /// Invites somebody; who takes part then. They write unless `viewer` is set.
@@ -322,6 +346,11 @@ pub(super) mod backend {
         let identity = identity(state).await?.ok_or_else(|| failed(ApiError::unauthenticated()))?;
         identity.require_scope(Scope::Admin).map_err(failed)?;
         if identity.user.role == Role::Admin {
+            let wanted = state.config.administrators_need_second_factor;
+            if wanted && state.security.has_second_factor(identity.user.id).await.map_err(failed)?.is_none() {
+                let problem = "administrators need a second factor here; set one up under /account";
+                return Err(failed(ApiError::new(ErrorCode::Forbidden, problem)));
+            }
             return Ok(());
         }
         Err(failed(ApiError::new(ErrorCode::Forbidden, "only administrators may do that")))

@@ -33,6 +33,12 @@ pub struct Boot {
     pub threads: ThreadPage,
     /// The thread that the page shows.
     pub thread: Option<ThreadSnapshot>,
+    /// Whether the server sends mail, with which a forgotten password is set anew.
+    #[serde(default)]
+    pub mail: bool,
+    /// Whether its reader may only read it.
+    #[serde(default)]
+    pub reads_only: bool,
     /// The thread that was asked for and is not there.
     pub missing: Option<ThreadId>,
 }
@@ -40,7 +46,17 @@ pub struct Boot {
 impl Boot {
     /// A page for nobody.
     pub fn new(discovery: Discovery, now: Timestamp) -> Self {
-        Self { discovery, now, user: None, token: None, threads: ThreadPage::default(), thread: None, missing: None }
+        Self {
+            discovery,
+            now,
+            user: None,
+            token: None,
+            threads: ThreadPage::default(),
+            thread: None,
+            mail: false,
+            reads_only: false,
+            missing: None,
+        }
     }
 
     /// The page's own, from the request on the server and from the document in the browser.

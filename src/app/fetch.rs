@@ -1,6 +1,7 @@
-//! Requests, in the browser.
+//! Requests, in the browser: reading from `/api`, and changing what is there.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// What an address of the API answers, or why not, for people.
 #[cfg(feature = "hydrate")]
@@ -10,6 +11,31 @@ pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
     serde_json::from_str(&text)
         .and_then(serde_json::from_value)
         .map_err(|_| "its answer could not be read; reload the page".to_owned())
+}
+
+/// Changes something at an address of the API; what it answers, null when it answers nothing, or why it refused, for people.
+#[cfg(feature = "hydrate")]
+pub(crate) async fn send(method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+    let text = browser::send(method, path, body).await?;
+    Ok(serde_json::from_str(&text).unwrap_or_default())
+}
+
+/// Text as it stands in an address.
+#[cfg(feature = "hydrate")]
+pub(crate) fn escaped(text: &str) -> String {
+    js_sys::encode_uri_component(text).into()
+}
+
+/// Nothing is changed while a page is rendered.
+#[cfg(not(feature = "hydrate"))]
+pub(crate) async fn send(_: &str, _: &str, _: Option<&Value>) -> Result<Value, String> {
+    std::future::ready(Err(String::new())).await
+}
+
+/// Nothing is looked for while a page is rendered.
+#[cfg(not(feature = "hydrate"))]
+pub(crate) fn escaped(text: &str) -> String {
+    text.to_owned()
 }
 
 /// Pages are rendered from the store; nothing is fetched for them.
@@ -27,6 +53,7 @@ mod browser {
 
     use js_sys::Promise;
     use leptos::prelude::*;
+    use serde_json::Value;
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
     use web_sys::{RequestInit, Response, UrlSearchParams};
@@ -37,7 +64,18 @@ mod browser {
     const PATIENCE: Duration = Duration::from_secs(15);
 
     pub(super) async fn get(path: &str) -> Result<String, String> {
-        match within(PATIENCE, read(window().fetch_with_str(path))).await {
+        send("GET", path, None).await
+    }
+
+    pub(super) async fn send(method: &str, path: &str, body: Option<&Value>) -> Result<String, String> {
+        let init = RequestInit::new();
+        init.set_method(method);
+        if let Some(body) = body {
+            let json = js_sys::Array::of2(&"content-type".into(), &"application/json".into());
+            init.set_headers(&js_sys::Array::of1(&json));
+            init.set_body(&body.to_string().into());
+        }
+        match within(PATIENCE, read(window().fetch_with_str_and_init(path, &init))).await {
             Some(Ok((true, text))) => Ok(text),
             Some(Ok((false, text))) => Err(reason(&text)),
             Some(Err(_)) | None => Err("the server does not answer".to_owned()),

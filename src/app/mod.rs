@@ -23,6 +23,7 @@ mod room_view;
 mod sentence;
 pub(crate) mod size;
 mod socket;
+mod standing;
 mod store;
 mod theme;
 mod time;

@@ -76,6 +76,8 @@ pub(crate) enum Storage {
 
 struct Shared {
     boot: Boot,
+    /// The thread that the page came with, where its reader may only read it.
+    read_only: Option<ThreadId>,
     /// How far commands are on their way to the disk; what is not in here is at its beginning.
     kept: Mutex<HashMap<FrameId, Kept>>,
     /// Counts what events did to the list of threads.
@@ -87,6 +89,7 @@ impl AppStore {
     pub(crate) fn new(mut boot: Boot) -> Self {
         // Taken, so that a conversation that is let go is nowhere.
         let shown = boot.thread.take();
+        let read_only = shown.as_ref().filter(|_| boot.reads_only).map(|shown| shown.thread.id);
         let shown = shown.map(|shown| (shown.thread.id, ThreadStore::new(ThreadState::from_snapshot(shown))));
         let missing = boot.missing.iter().map(|id| {
             let thread = ThreadStore::new(ThreadState::default());
@@ -109,6 +112,7 @@ impl AppStore {
                 open: Mutex::new(OpenThreads::new(open)),
                 kept: Mutex::default(),
                 threads_version: AtomicU64::new(0),
+                read_only,
                 boot,
             }),
         }
@@ -116,6 +120,16 @@ impl AppStore {
 
     pub(crate) fn user(&self) -> Option<&User> {
         self.shared.boot.user.as_ref()
+    }
+
+    /// Whether the server sends mail.
+    pub(crate) fn sends_mail(&self) -> bool {
+        self.shared.boot.mail
+    }
+
+    /// Whether the page came with this thread for somebody who may only read it.
+    pub(crate) fn reads_only(&self, thread: ThreadId) -> bool {
+        self.shared.read_only == Some(thread)
     }
 
     /// The token that the page came with.

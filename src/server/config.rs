@@ -3,6 +3,9 @@
 mod attachments;
 mod audience;
 mod file;
+mod in_force;
+mod mail;
+mod oidc;
 mod quotas;
 mod registration;
 mod source;
@@ -21,6 +24,9 @@ use super::store::Durability;
 pub use attachments::{AttachmentsConfig, AttachmentsPlace};
 pub use audience::Audience;
 pub use file::{AgentConfig, AgentKind, ModelConfig, Protocol};
+pub use in_force::Setting;
+pub use mail::MailConfig;
+pub use oidc::OidcConfig;
 pub use quotas::{Quota, Quotas};
 pub use registration::Registration;
 use source::Source;
@@ -39,6 +45,10 @@ pub struct Config {
     pub durability: Durability,
     /// Ways to sign in.
     pub auth: Vec<AuthMode>,
+    /// The provider of identities, where people sign in with one.
+    pub oidc: Option<OidcConfig>,
+    /// Where mail goes, where it is sent.
+    pub mail: Option<MailConfig>,
     /// The address that browsers use, when it is not `http://<addr>`.
     pub public_url: Option<url::Url>,
     /// Further origins whose pages may connect and write.
@@ -55,6 +65,8 @@ pub struct Config {
     pub development: bool,
     /// Whether administrators administer only with a second factor.
     pub administrators_need_second_factor: bool,
+    /// How long after signing in, or confirming it, people may make tokens and administer.
+    pub confirmation_life: Duration,
     /// How long an account that its owner closed can be kept.
     pub account_grace: Duration,
     /// What clients may do.
@@ -85,6 +97,8 @@ pub struct Config {
     pub agents: Vec<AgentConfig>,
     /// Files that go with messages.
     pub attachments: AttachmentsConfig,
+    /// Settings as they count, and where each came from.
+    pub in_force: Vec<Setting>,
     /// Settings that were given and have no effect in this version, by the names under which they were given.
     pub unused: Vec<String>,
 }
@@ -96,6 +110,8 @@ pub enum AuthMode {
     Dev,
     /// E-mail and password.
     Password,
+    /// A provider of identities.
+    Oidc,
 }
 
 impl AuthMode {
@@ -104,6 +120,7 @@ impl AuthMode {
         match self {
             Self::Dev => "dev",
             Self::Password => "password",
+            Self::Oidc => "oidc",
         }
     }
 }
@@ -129,12 +146,15 @@ impl Config {
             max_subscriptions: source.positive("max_subscriptions", 200)?,
             commands_per_minute: source.positive("commands_per_minute", 600)?,
         };
-        let config = Self {
+        let auth = auth_modes(&source)?;
+        let mut config = Self {
             addr,
             data_dir: source.text("data_dir").unwrap_or_else(|| "./data".to_owned()).into(),
             database_url: database_url(&source)?,
             durability: source.parse("durability", Durability::default().as_str(), "power or process")?,
-            auth: auth_modes(&source)?,
+            oidc: oidc::oidc(&source, auth.contains(&AuthMode::Oidc))?,
+            auth,
+            mail: mail::mail(&source)?,
             public_url: public_url(&source)?,
             allowed_origins: origins(&source)?,
             trusted_proxies: trusted_proxies(&source)?,
@@ -145,6 +165,7 @@ impl Config {
                 "false",
                 "true or false",
             )?,
+            confirmation_life: Duration::from_secs(source.between("confirmation_s", 600, 1, 86_400)?),
             account_grace: Duration::from_secs(source.between("account_grace_s", 7 * 86_400, 1, 365 * 86_400)?),
             jwt_secret: jwt_secret(&source)?,
             development: is_development(&source)?,
@@ -163,7 +184,9 @@ impl Config {
             agents: file::agents(&source)?,
             attachments: attachments::attachments(&source)?,
             unused: source.unused(),
+            in_force: Vec::new(),
         };
+        config.in_force = source.in_force();
         config.check(&source)?;
         Ok(config)
     }
@@ -276,10 +299,11 @@ fn auth_modes(source: &Source) -> Result<Vec<AuthMode>, ConfigError> {
         let mode = match name.as_str() {
             "dev" => AuthMode::Dev,
             "password" => AuthMode::Password,
+            "oidc" => AuthMode::Oidc,
             other => {
                 return Err(ConfigError::new(
                     source.given("auth"),
-                    format!("{other:?} is no way to sign in; there are dev and password"),
+                    format!("{other:?} is no way to sign in; there are dev, password and oidc"),
                 ));
             }
         };
@@ -288,7 +312,7 @@ fn auth_modes(source: &Source) -> Result<Vec<AuthMode>, ConfigError> {
         }
     }
     if modes.is_empty() {
-        return Err(ConfigError::new(source.given("auth"), "name at least one of dev and password"));
+        return Err(ConfigError::new(source.given("auth"), "name at least one of dev, password and oidc"));
     }
     Ok(modes)
 }

@@ -41,6 +41,12 @@ impl ThreadService {
         Ok(members)
     }
 
+    /// Whether the user may do more in the thread than read.
+    pub async fn may_write(&self, user: UserId, id: ThreadId) -> Result<bool, ApiError> {
+        let standing = self.store.standing(user, Some(id)).await?.ok_or_else(ApiError::not_found)?;
+        Ok(standing.may_write())
+    }
+
     /// Invites the user with this address. The invitation lets them read the thread; among their conversations it is once they
     /// accept, or write in it.
     pub async fn add_member(
@@ -98,6 +104,8 @@ impl ThreadService {
             return Err(ApiError::new(ErrorCode::NotFound, "that person is no member"));
         }
         self.note(owner, "member.role_changed", id, user.id).await;
+        // Its version grew: pages ask anew what their reader may do.
+        self.announcer.thread_as_stored(id).await;
         let members = self.store.members(id).await?;
         members.into_iter().find(|member| member.id == user.id).ok_or_else(ApiError::not_found)
     }
@@ -132,7 +140,7 @@ impl ThreadService {
         Ok(())
     }
 
-    /// Takes no more invitations from somebody.
+    /// Takes no more invitations from somebody, and takes them out of the user's own conversations.
     pub async fn block(&self, user: UserId, blocked: UserId) -> Result<(), ApiError> {
         if user == blocked {
             return Err(ApiError::new(ErrorCode::Conflict, "nobody blocks themselves"));
@@ -143,6 +151,18 @@ impl ThreadService {
         if !self.store.block(user, blocked).await? {
             let message = format!("at most {MAX_BLOCKS} people can be blocked");
             return Err(ApiError::new(ErrorCode::Conflict, message));
+        }
+        // Who is blocked hears nothing more of the user's own conversations.
+        for id in self.store.shared_with(user, blocked).await? {
+            let thread = self.get(user, id).await?;
+            let members = self.store.members(id).await?;
+            if let Some(member) = members.into_iter().find(|member| member.id == blocked) {
+                match self.take_out(user, &thread, member).await {
+                    // Left or removed meanwhile.
+                    Err(error) if error.code == ErrorCode::NotFound => {}
+                    taken => taken?,
+                }
+            }
         }
         Ok(())
     }
@@ -173,12 +193,18 @@ impl ThreadService {
         if member.owner {
             return Err(ApiError::new(ErrorCode::Conflict, "the owner cannot leave; delete the thread instead"));
         }
+        self.take_out(user, &thread, member).await
+    }
+
+    /// Ends a membership, on open sockets too, and tells whom it concerns.
+    async fn take_out(&self, by: UserId, thread: &Thread, member: Member) -> Result<(), ApiError> {
+        let id = thread.id;
         if !self.store.remove_member(id, member.id).await? {
             return Err(ApiError::new(ErrorCode::NotFound, "that person is no member"));
         }
         tracing::info!(thread_id = %id, user_id = %member.id, "member removed");
         self.bus.publish(Delivery::Revoked { thread_id: id, user_id: member.id });
-        self.note(user, "member.removed", id, member.id).await;
+        self.note(by, "member.removed", id, member.id).await;
         self.announcer.gone(&[member.id], id);
         let from = User { id: member.id, name: member.name, role: Role::User, email: None };
         self.announcer.to_room(id, heard(id, from, Presence::Left.to_body()));

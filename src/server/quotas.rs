@@ -82,8 +82,12 @@ impl Admissions {
         let standing = self.store.standing(user, thread).await?.ok_or_else(ApiError::not_found)?;
         if thread.is_none() {
             may_begin(standing.role)?;
-        } else if !standing.writes || standing.role == Role::Guest {
+        } else if !standing.may_write() {
             return Err(ApiError::new(ErrorCode::Forbidden, "you may read this conversation and not write in it"));
+        }
+        if standing.address_due {
+            let problem = "show first that your e-mail address is yours: open the link that was sent there; /account sends another";
+            return Err(ApiError::new(ErrorCode::Forbidden, problem));
         }
         let quota = self.quotas.of(standing.role);
         match self.met(user, &standing, quota).await? {
@@ -111,8 +115,7 @@ impl Admissions {
         if quota.tokens_a_day.is_none() && quota.cost_a_day.is_none() {
             return Ok(None);
         }
-        let today = Timestamp::from_millis(Timestamp::now().as_millis() / DAY_MS * DAY_MS);
-        let spent = self.store.spent(user, today).await?;
+        let spent = self.store.spent(user, today()).await?;
         if let Some(most) = quota.tokens_a_day
             && spent.tokens >= most
         {
@@ -121,6 +124,11 @@ impl Admissions {
         let over = quota.cost_a_day.is_some_and(|most| spent.cost >= most);
         Ok(over.then_some(Met::Cost))
     }
+}
+
+/// When the day began, in UTC.
+pub(crate) fn today() -> Timestamp {
+    Timestamp::from_millis(Timestamp::now().as_millis() / DAY_MS * DAY_MS)
 }
 
 /// Guests take part where they were invited, and begin nothing of their own.

@@ -19,7 +19,7 @@ use super::{
     error::ApiError,
     http::{
         account, admin, attachments, auth, discovery, drain, export, guard, health, invitations, members, metrics,
-        page, socket, threads, tokens, unread,
+        oidc, page, socket, threads, tokens, unread,
     },
     reference,
     site::Site,
@@ -41,9 +41,16 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/auth/register", post(auth::register))
         .route("/api/auth/login", post(auth::login))
         .route("/api/auth/logout", post(auth::logout))
+        .route("/api/auth/confirm", post(auth::confirm))
+        .route("/api/auth/oidc/start", get(oidc::start))
+        .route("/api/auth/oidc/callback", get(oidc::callback))
+        .route("/api/auth/oidc/logout", post(oidc::logout))
         .route("/api/auth/ws-token", post(auth::ws_token))
         .route("/api/auth/password", post(account::change_password))
         .route("/api/auth/reset", post(account::reset_password))
+        .route("/api/auth/forgot", post(account::forgot))
+        .route("/api/auth/confirm-address", post(account::confirm_address))
+        .route("/api/account/address", post(account::ask_for_address))
         .route("/api/account", get(account::account))
         .route("/api/account/export", get(export::export))
         .route("/api/account/close", post(account::close_account))
@@ -74,6 +81,16 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/admin/password-links", post(admin::password_link))
         .route("/api/admin/users", get(admin::users))
         .route("/api/admin/users/{id}", patch(admin::change_user))
+        .route("/api/admin/users/{id}/sign-ins", delete(admin::overview::end_sign_ins))
+        .route("/api/admin/sign-ins", get(admin::overview::sign_ins))
+        .route("/api/admin/links", get(admin::links::list))
+        .route("/api/admin/links/{id}", delete(admin::links::take_back))
+        .route("/api/admin/connections", get(admin::overview::connections))
+        .route("/api/admin/runs", get(admin::overview::runs))
+        .route("/api/admin/runs/{id}", delete(admin::overview::stop_run))
+        .route("/api/admin/usage", get(admin::overview::usage))
+        .route("/api/admin/agents", get(admin::settings::agents))
+        .route("/api/admin/settings", get(admin::settings::settings))
         .route("/api/admin/audit", get(admin::audit))
         .route("/api/admin/audit.jsonl", get(admin::audit_lines))
         .layer(map_response(no_store));

@@ -24,7 +24,7 @@ pub struct ThreadService {
     pub(super) store: SharedStore,
     searches: Arc<Searches>,
     registry: Arc<Registry>,
-    engine: Engine,
+    pub(super) engine: Engine,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) announcer: Announcer,
     admissions: Admissions,

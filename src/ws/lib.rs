@@ -77,6 +77,8 @@ pub mod room_registry;
 #[cfg(feature = "schema")]
 pub mod schema;
 #[cfg(feature = "native")]
+pub mod seat;
+#[cfg(feature = "native")]
 pub mod simulation;
 #[cfg(feature = "native")]
 pub mod subscription;

@@ -17,6 +17,7 @@ use crate::{
     id::{ConnectionId, ThreadId, UserId},
     model::User,
     room_registry::Rooms,
+    seat::Seat,
     subscription::Subscription,
     time::Timestamp,
 };
@@ -269,6 +270,15 @@ impl Manager {
             peer.outbound.close(CloseCode::ServiceRestart);
         }
         peers.len()
+    }
+
+    /// Connections, the newest first.
+    pub fn newest(&self, count: usize) -> Vec<Seat> {
+        let mut peers: Vec<_> = self.state().connections.values().cloned().collect();
+        // Their ids sort by the time they were made.
+        peers.sort_by_key(|peer| std::cmp::Reverse(peer.id));
+        peers.truncate(count);
+        peers.iter().map(Seat::of).collect()
     }
 
     /// Counts.

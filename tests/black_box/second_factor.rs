@@ -125,6 +125,30 @@ async fn guesses_of_codes_are_counted_for_the_account() {
     assert_eq!(guess(300, &codes[0]).await.status, 200, "the owner gets in");
 }
 
+/// Whoever gets hold of the database makes no codes with it; the server's secret is elsewhere.
+#[tokio::test]
+async fn the_secret_is_sealed_in_the_database() {
+    let server = Setup::new().start().await;
+    let ada = User::register(&server).await;
+    let begun = ada.post("/api/account/second-factor", json!({ "password": PASSWORD })).await.json();
+    let secret = Secret::Encoded(begun["secret"].as_str().expect("a secret").to_owned()).to_bytes().expect("Base32");
+    let app = App::with(begun["secret"].as_str().expect("a secret"));
+    let now = early_in_a_step().await;
+    ada.post("/api/account/second-factor/confirm", json!({ "code": app.code(now) })).await.ok();
+    let data = server.home().path().join("data");
+    let files = std::fs::read_dir(&data).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut looked_at = 0;
+    for file in files.filter(|path| path.to_string_lossy().contains("db") || path.to_string_lossy().contains("sqlite"))
+    {
+        let bytes = std::fs::read(&file).expect("a file");
+        assert!(!bytes.windows(secret.len()).any(|part| part == secret), "in {}", file.display());
+        looked_at += 1;
+    }
+    assert!(looked_at > 0, "no database in {}", data.display());
+    let confirmed = ada.post("/api/auth/confirm", json!({ "code": app.code(now + 1) })).await;
+    assert_eq!(confirmed.status, 204, "a code confirms, too: {}", confirmed.body);
+}
+
 #[tokio::test]
 async fn administrators_may_be_asked_for_one() {
     let server =

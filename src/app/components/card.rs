@@ -13,6 +13,7 @@ use crate::app::{
     keyboard::{self, is_first},
     sentence::sentence,
     socket::use_socket,
+    standing::ReadsOnly,
     store::{ThreadStore, use_store},
     time::duration,
     view::{Erase, Key, Row, list, live, memo, part, view, when, words},
@@ -97,7 +98,8 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         view! { <div class="card-steps">{list(rows)}</div> }.erase()
     };
     // What works is stopped from the composer, which does not scroll away; what waits its turn is taken back here.
-    let waits = memo(move || status.get() == RunStatus::Queued);
+    let reads_only = use_context::<ReadsOnly>();
+    let waits = memo(move || status.get() == RunStatus::Queued && !reads_only.is_some_and(|only| only.0.get()));
     let cancel = move || {
         view! {
             <button type="button" class="button quiet" title="Do not answer this message" on:click=stop.clone()>

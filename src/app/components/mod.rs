@@ -34,6 +34,7 @@ mod waiting;
 mod window;
 
 pub(crate) use composer::{Composer, Work};
+pub(crate) use copying::copy_button;
 pub(crate) use icon::{Icon, Mark};
 pub(crate) use looked_for::LookedFor;
 pub(crate) use message_list::MessageList;
@@ -42,6 +43,7 @@ pub(crate) use reading::watch_history;
 pub(crate) use sharing::Sharing;
 pub(crate) use sidebar::Sidebar;
 pub(crate) use spoken::Spoken;
+pub(crate) use stamp::stamp;
 pub(crate) use theme_switch::ThemeSwitch;
 pub(crate) use topbar::Topbar;
 pub(crate) use typing::Typing;

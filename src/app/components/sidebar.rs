@@ -1,7 +1,7 @@
 //! The sidebar: a search, conversations by day, and the account.
 
 use leptos::{prelude::*, task::spawn_local};
-use netra_ws::session::Link;
+use netra_ws::{model::Role, session::Link};
 
 use super::{Icon, Mark, ThemeSwitch, invitations::Invitations, thread_list::ThreadList};
 use crate::app::{
@@ -91,17 +91,21 @@ fn Account() -> impl IntoView {
     let socket = use_socket();
     let name = store.user().map(|user| user.name.clone()).unwrap_or_default();
     let role = store.user().and_then(|user| user.email.clone());
+    let administers = store.user().is_some_and(|user| user.role == Role::Admin);
     let sign_out = move |_| {
         let socket = socket.clone();
         spawn_local(async move {
             signs_out(true);
-            if let Err(error) = api::logout().await {
-                signs_out(false);
-                leptos::logging::error!("signing out failed: {error}");
-                return;
-            }
+            let elsewhere = match api::logout().await {
+                Ok(elsewhere) => elsewhere,
+                Err(error) => {
+                    signs_out(false);
+                    leptos::logging::error!("signing out failed: {error}");
+                    return;
+                }
+            };
             socket.sign_out();
-            if window().location().assign("/login").is_err() {
+            if window().location().assign(elsewhere.as_deref().unwrap_or("/login")).is_err() {
                 leptos::logging::error!("the sign-in page cannot be opened");
             }
         });
@@ -118,6 +122,7 @@ fn Account() -> impl IntoView {
                 <a class="button quiet" href="/settings">
                     "Settings"
                 </a>
+                {administers.then(|| view! { <a class="button quiet" href="/admin">"Administration"</a> }.erase())}
                 <button type="button" class="button quiet" on:click=sign_out>
                     "Sign out"
                 </button>

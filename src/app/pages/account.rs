@@ -150,6 +150,7 @@ pub(crate) fn AccountPage() -> impl IntoView {
     };
     effect(move || page.read());
     let has_password = move || page.account.with(|account| !account.email.is_empty());
+    let must_confirm = move || page.account.with(|account| !account.email.is_empty() && !account.confirmed);
     let shown = move || {
         let row = |code: String| {
             let key = Key::Name(code.clone());
@@ -174,9 +175,24 @@ pub(crate) fn AccountPage() -> impl IntoView {
                     .erase()
                 },
             )}
+            {when(
+                move || page.account.with(|account| account.address_due),
+                move || {
+                    let send = move |_| page.act(account::ask_for_address(), "The letter is on its way.", |()| {});
+                    view! {
+                        <section class="account-part">
+                            <h2>"Is this address yours?"</h2>
+                            <p>"A link was sent there. Agents work for you once you have opened it."</p>
+                            <button type="button" class="button" on:click=send>"Send it again"</button>
+                        </section>
+                    }
+                    .erase()
+                },
+            )}
             {when(has_password, move || view! { <Password page /> }.erase())}
             {when(has_password, move || view! { <Factor page /> }.erase())}
             <SignIns page />
+            {when(must_confirm, move || view! { <Confirm page /> }.erase())}
             <Tokens page />
             <section class="account-part">
                 <h2>"What is yours"</h2>
@@ -187,6 +203,22 @@ pub(crate) fn AccountPage() -> impl IntoView {
             </section>
             {when(has_password, move || view! { <Close page /> }.erase())}
         </div>
+    }
+    .erase()
+}
+
+/// Asks again who holds the sign-in, before tokens are made.
+#[component]
+fn Confirm(page: Page) -> impl IntoView {
+    let confirm = move |[shown]: [String; 1]| {
+        page.act(account::confirm(shown), "Thank you; you can make and revoke tokens now.", |()| {});
+    };
+    view! {
+        <section class="account-part">
+            <h2>"Is it still you?"</h2>
+            <p>"You signed in a while ago. Tokens are made and revoked after your password, or a code of your app."</p>
+            {form(page, [Field::password("Password or code")], "button", || "Confirm".to_owned(), confirm)}
+        </section>
     }
     .erase()
 }

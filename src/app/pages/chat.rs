@@ -2,7 +2,7 @@
 
 use leptos::{ev, prelude::*};
 
-use super::{AccountPage, HomePage, SettingsPage, ThreadPage, UnknownPage};
+use super::{AccountPage, AdminPage, HomePage, SettingsPage, ThreadPage, UnknownPage};
 use crate::app::{
     address::{Page, use_address},
     components::{LookedFor, Sidebar},
@@ -129,6 +129,7 @@ fn page() -> AnyView {
         Page::Thread => view! { <ThreadPage /> }.erase(),
         Page::Account => view! { <AccountPage /> }.erase(),
         Page::Settings => view! { <SettingsPage /> }.erase(),
+        Page::Admin => view! { <AdminPage /> }.erase(),
         // Signing in has no frame around it, and is on its way.
         Page::Login | Page::Unknown => view! { <UnknownPage /> }.erase(),
     })

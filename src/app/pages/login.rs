@@ -4,7 +4,7 @@ use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 
 use crate::app::{
-    address::use_address,
+    address::{Address, use_address},
     api::reason,
     call,
     components::Mark,
@@ -18,14 +18,15 @@ use crate::app::{
 pub(crate) fn LoginPage() -> impl IntoView {
     let modes = use_store().discovery.get_untracked().auth.modes;
     let has = |name: &str| modes.iter().any(|mode| mode == name);
-    let (dev, password) = (has("dev"), has("password"));
+    let (dev, password, provider) = (has("dev"), has("password"), has("oidc"));
     let address = use_address();
-    let registering = memo(move || address.parameter("mode").as_deref() == Some("register"));
-    let resetting = memo(move || address.parameter("mode").as_deref() == Some("reset"));
-    let title = move || match (registering.get(), resetting.get()) {
-        (true, _) => "Create an account",
-        (_, true) => "Set a new password",
-        (false, false) => "Sign in",
+    let mode = memo(move || address.parameter("mode").unwrap_or_default());
+    let title = move || match mode.get().as_str() {
+        "register" => "Create an account",
+        "reset" => "Set a new password",
+        "forgot" => "Forgotten password",
+        "confirm" => "Confirm your address",
+        _ => "Sign in",
     };
     view! {
         <Title text=title />
@@ -36,16 +37,19 @@ pub(crate) fn LoginPage() -> impl IntoView {
                     <span>"Netra"</span>
                 </span>
                 <h1 class="auth-title">{live(title)}</h1>
-                {part(move || match address.parameter("refused").as_deref().and_then(sentence) {
+                {part(move || match refusal(address) {
                     Some(words) => view! { <p class="form-error" role="alert">{words}</p> }.erase(),
                     None => ().erase(),
                 })}
-                {part(move || match (password, registering.get(), resetting.get()) {
-                    (true, true, _) => view! { <RegisterForm /> }.erase(),
-                    (true, _, true) => view! { <ResetForm /> }.erase(),
-                    (true, false, false) => view! { <LoginForm /> }.erase(),
-                    (false, ..) => ().erase(),
+                {part(move || match (password, mode.get().as_str()) {
+                    (true, "register") => view! { <RegisterForm /> }.erase(),
+                    (true, "reset") => view! { <ResetForm /> }.erase(),
+                    (true, "forgot") => view! { <ForgotForm /> }.erase(),
+                    (true, "confirm") => view! { <ConfirmForm /> }.erase(),
+                    (true, _) => view! { <LoginForm /> }.erase(),
+                    (false, _) => ().erase(),
                 })}
+                {when(move || provider, || view! { <ProviderLink /> }.erase())}
                 {when(move || dev, || view! { <DevForm /> }.erase())}
             </div>
         </main>
@@ -117,6 +121,29 @@ fn sentence(status: &str) -> Option<&'static str> {
     }
 }
 
+/// The same for somebody who comes back from the provider of identities.
+fn provider_sentence(status: &str) -> &'static str {
+    match status {
+        "401" => "the sign-in service said nothing that can be believed; sign in again",
+        "403" => {
+            "you are not let in here: your address is not verified, your groups are others, or your account is disabled"
+        }
+        "409" => "there is an account with this e-mail address already; sign in again",
+        "429" => "too many tries; wait a little",
+        "503" => "the sign-in service does not answer; try again",
+        _ => "something broke on the server; try again",
+    }
+}
+
+/// What the address says of the last try.
+fn refusal(address: Address) -> Option<&'static str> {
+    let status = address.parameter("refused")?;
+    match address.parameter("by").as_deref() {
+        Some("provider") => Some(provider_sentence(&status)),
+        Some(_) | None => sentence(&status),
+    }
+}
+
 /// Where the user was on the way to.
 fn wanted() -> impl Fn() -> String {
     let address = use_address();
@@ -131,6 +158,7 @@ fn other_form(mode: &'static str) -> Live<String> {
 
 #[component]
 fn LoginForm() -> impl IntoView {
+    let mail = use_store().sends_mail();
     let registration = use_store().discovery.get_untracked().auth.registration;
     let open = registration.is_none_or(|mode| mode == "open");
     let sent = Sent::new();
@@ -158,6 +186,17 @@ fn LoginForm() -> impl IntoView {
             </button>
         </form>
         {sent.failure()}
+        {when(
+            move || mail,
+            || {
+                view! {
+                    <div class="auth-alt">
+                        <a href="/login?mode=forgot">"Forgotten password"</a>
+                    </div>
+                }
+                .erase()
+            },
+        )}
         {when(
             move || open,
             move || {
@@ -225,6 +264,72 @@ fn ResetForm() -> impl IntoView {
         {when(move || changed.get(), || view! { <p role="status">"Your password is set. Sign in with it."</p> }.erase())}
         <div class="auth-alt">
             <a href="/login">"Sign in"</a>
+        </div>
+    }
+    .erase()
+}
+
+#[component]
+fn ForgotForm() -> impl IntoView {
+    let sent = Sent::new();
+    let asked = memo(move || sent.succeeded());
+    view! {
+        <form class="auth-form" method="post" action="/fn/forgot" on:submit=move |event| sent.send(&event)>
+            <label class="field">
+                <span class="field-label">"Email"</span>
+                <input type="email" name="email" autocomplete="username" required />
+            </label>
+            <button type="submit" class="button primary" disabled=live(move || sent.busy.get())>
+                "Send a link"
+            </button>
+        </form>
+        {sent.failure()}
+        {when(
+            move || asked.get(),
+            || view! { <p role="status">"If there is an account with this address, a link is on its way."</p> }.erase(),
+        )}
+        <div class="auth-alt">
+            <a href="/login">"Sign in"</a>
+        </div>
+    }
+    .erase()
+}
+
+/// A link that is opened changes nothing by itself: mail programs open links, too.
+#[component]
+fn ConfirmForm() -> impl IntoView {
+    let link = untrack(|| use_address().parameter("link")).unwrap_or_default();
+    let sent = Sent::new();
+    let confirmed = memo(move || sent.succeeded());
+    view! {
+        <form class="auth-form" method="post" action="/fn/confirm-address" on:submit=move |event| sent.send(&event)>
+            <input type="hidden" name="link" value=link />
+            <button type="submit" class="button primary" disabled=live(move || sent.busy.get())>
+                "This address is mine"
+            </button>
+        </form>
+        {sent.failure()}
+        {when(move || confirmed.get(), || view! { <p role="status">"Your address is confirmed."</p> }.erase())}
+        <div class="auth-alt">
+            <a href="/">"To the chat"</a>
+        </div>
+    }
+    .erase()
+}
+
+/// To the provider of identities: an address of the server that leads there.
+#[component]
+fn ProviderLink() -> impl IntoView {
+    let address = use_address();
+    let start = move || {
+        let wanted = address.parameter(next::NAME).unwrap_or_default();
+        next::login("", &wanted).replacen("/login", "/api/auth/oidc/start", 1)
+    };
+    view! {
+        <div class="auth-alt">
+            <a class="button" href=live(start) rel="external">
+                "Sign in with your organisation"
+            </a>
         </div>
     }
     .erase()

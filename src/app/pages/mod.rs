@@ -1,6 +1,7 @@
 //! Pages, one a file.
 
 mod account;
+mod admin;
 mod chat;
 mod home;
 mod login;
@@ -9,6 +10,7 @@ mod settings;
 mod thread;
 
 pub(crate) use account::AccountPage;
+pub(crate) use admin::AdminPage;
 pub(crate) use chat::{ChatLayout, Layout};
 pub(crate) use home::HomePage;
 pub(crate) use login::LoginPage;

@@ -10,6 +10,7 @@ use crate::app::{
     components::{Composer, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work},
     keyboard, markdown, next,
     socket::use_socket,
+    standing::provide_standing,
     store::use_store,
     view::{Erase, effect, memo, part, view, when},
 };
@@ -81,7 +82,8 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         memo(move || link.get() == Link::SignedOut)
     };
     let chosen = RwSignal::new(None::<String>);
-    let work = work(thread);
+    let reads_only = provide_standing(thread, head).0;
+    let work = work(thread, reads_only);
     let keys = window_event_listener(ev::keydown, move |event| {
         if keyboard::escapes(&event) && work.on.get_untracked() {
             event.prevent_default();
@@ -108,7 +110,17 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
             <Spoken thread />
             <div class="dock">
                 <Typing />
-                <Composer thread=Some(thread) agent chosen typing work send />
+                {part(move || {
+                    if reads_only.get() {
+                        return view! {
+                            <p class="dock-words">
+                                "You read this conversation. Whoever owns it can let you write in it."
+                            </p>
+                        }
+                        .erase();
+                    }
+                    view! { <Composer thread=Some(thread) agent chosen typing work send /> }.erase()
+                })}
             </div>
         }
         .erase()
@@ -116,7 +128,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
 }
 
 /// What works in the thread, and how to stop it.
-fn work(thread: ThreadId) -> Work {
+fn work(thread: ThreadId, reads_only: Memo<bool>) -> Work {
     let socket = use_socket();
     let store = use_store().thread(thread);
     let run = memo(move || store.working());
@@ -125,7 +137,7 @@ fn work(thread: ThreadId) -> Work {
             socket.stop(thread, run);
         }
     });
-    Work { on: memo(move || run.get().is_some()), stop }
+    Work { on: memo(move || run.get().is_some() && !reads_only.get()), stop }
 }
 
 /// What stands in place of the conversation once the reader is no longer signed in.

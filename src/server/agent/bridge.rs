@@ -193,9 +193,14 @@ impl Bridge {
         }
     }
 
-    /// Stops a run that the user may read. Stopping one that has ended changes nothing.
+    /// Stops a run in a thread that the user may write in. Stopping one that has ended changes nothing.
     pub async fn stop_agent(&self, user_id: UserId, command_id: CommandId, run: RunId) -> Result<Ack, ApiError> {
         let (thread_id, active) = self.store.find_run(user_id, run).await?.ok_or_else(ApiError::not_found)?;
+        let standing = self.store.standing(user_id, Some(thread_id)).await?.ok_or_else(ApiError::not_found)?;
+        if !standing.may_write() {
+            let problem = "you may read this conversation and not stop what works in it";
+            return Err(ApiError::new(ErrorCode::Forbidden, problem));
+        }
         let ack = Ack { thread_id: Some(thread_id), run_id: Some(run), ..Ack::default() };
         let digest = digest(&("stop_agent", run))?;
         // In a task of its own, as in `accept`: what is recorded is to be done.

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{GuessPlace, Identity, SecurityService, SessionSecret, Visitor, guess_line, password, secret, too_many};
 use crate::server::{
     error::ApiError,
+    mail::Letter,
     store::{AuditLine, Deed, Purpose},
 };
 
@@ -57,11 +58,11 @@ fn handle(digest: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&digest[..digest.len().min(HANDLE)])
 }
 
-fn digest(secret: &str) -> Vec<u8> {
+pub(super) fn digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
-fn bad_link() -> ApiError {
+pub(super) fn bad_link() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "this link was used already, or its time is over; ask for a new one")
 }
 
@@ -153,11 +154,10 @@ impl SecurityService {
     ) -> Result<(), ApiError> {
         identity.require_person()?;
         let user = &identity.user;
-        let hash = self
-            .store
-            .password_hash(user.id)
-            .await?
-            .ok_or_else(|| ApiError::new(ErrorCode::Conflict, "this account has no password"))?;
+        let hash =
+            self.store.password_hash(user.id).await?.ok_or_else(|| {
+                ApiError::new(ErrorCode::Conflict, "this account has no password; sign in again instead")
+            })?;
         // A line that strangers are not in: whoever asks is signed in.
         let line = guess_line(visitor, user.email.as_deref().unwrap_or_default(), GuessPlace::Known);
         let attempt = self.guesses.begin(&line).await.map_err(|_| too_many(self.guesses.retry_after_ms(&line)))?;
@@ -189,6 +189,7 @@ impl SecurityService {
         let hash = self.hash(visitor, new).await?;
         self.store.set_password(user.id, &hash, Some(&identity.session.0)).await?;
         self.note(Some(user.id), "password.changed", None, Some(visitor)).await;
+        self.tell(user, Letter::PasswordChanged);
         Ok(())
     }
 
@@ -207,6 +208,7 @@ impl SecurityService {
         let hash = self.hash(visitor, new).await?;
         let user = self.store.reset_password(&link, &hash).await?.ok_or_else(bad_link)?;
         self.note(Some(user.id), "password.reset", None, Some(visitor)).await;
+        self.tell(&user, Letter::PasswordChanged);
         Ok(user)
     }
 
@@ -237,7 +239,7 @@ impl SecurityService {
         self.invite(None, Role::Admin).await.map(Some)
     }
 
-    async fn link(
+    pub(super) async fn link(
         &self,
         purpose: Purpose,
         by: Option<UserId>,

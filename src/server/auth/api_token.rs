@@ -50,6 +50,7 @@ impl SecurityService {
         wanted: WantedToken<'_>,
     ) -> Result<NewApiToken, ApiError> {
         identity.require_person()?;
+        self.require_confirmed(identity).await?;
         let made = self.make_api_token_for(identity.user.id, wanted).await?;
         self.note(Some(identity.user.id), "token.made", Some(made.kept.id.to_string()), Some(visitor)).await;
         Ok(made)
@@ -89,6 +90,7 @@ impl SecurityService {
     /// Revokes a token.
     pub async fn revoke_api_token(&self, identity: &Identity, visitor: &Visitor, id: Uuid) -> Result<(), ApiError> {
         identity.require_person()?;
+        self.require_confirmed(identity).await?;
         if !self.store.remove_api_token(identity.user.id, id).await? {
             return Err(ApiError::not_found());
         }

@@ -60,6 +60,19 @@ impl SecurityService {
         self.account(user).await
     }
 
+    /// Ends all sign-ins of somebody, on the word of an administrator.
+    pub async fn end_sign_ins_of(&self, by: Option<UserId>, user: UserId) -> Result<(), ApiError> {
+        self.account(user).await?;
+        self.store.end_sign_ins(user, None).await?;
+        self.note(by, "sign_in.all_ended", Some(user.to_string()), None).await;
+        Ok(())
+    }
+
+    /// Adds what an administrator did to the audit log.
+    pub async fn note_administration(&self, by: Option<UserId>, action: &'static str, subject: String) {
+        self.note(by, action, Some(subject), None).await;
+    }
+
     /// Closes an account for its owner, who knows the password. It is gone for good after a while; signing in before keeps it.
     pub async fn close_account(
         &self,

@@ -4,11 +4,15 @@ mod accounts;
 mod api_token;
 mod closing;
 mod common;
+mod confirmation;
 mod developer;
 mod hashing;
+mod letters;
 mod limits;
 mod names;
+mod oidc;
 mod password;
+mod sealing;
 mod second_factor;
 mod secret;
 mod throttle;
@@ -24,14 +28,19 @@ use tokio::sync::Semaphore;
 use super::{
     config::{AuthMode, Config, Registration},
     error::ApiError,
+    mail::Mailer,
     store::{AccountStore, InvitationUse, KnownToken, NewUser, Purpose, Scope},
 };
 pub use accounts::{OneTimeLink, SignInInfo};
 pub use api_token::{NewApiToken, WantedToken};
+pub use confirmation::Shown;
 pub use developer::DirectVisit;
 use hashing::Hashing;
 pub(crate) use limits::KeyedLimit;
 pub(crate) use names::is_hidden;
+use oidc::Provider;
+pub use oidc::ProviderAnswer;
+use sealing::Sealer;
 use second_factor::{GUESSES_PER_HOUR, SecondStep, WRONG_CODE};
 pub use second_factor::{NewSecondFactor, RecoveryCodes};
 use throttle::{Pace, Throttle};
@@ -143,8 +152,17 @@ pub struct WsToken {
 pub struct SecurityService {
     store: Arc<dyn AccountStore>,
     keys: TokenKeys,
+    sealer: Sealer,
+    /// Sends mail, where it is sent.
+    mailer: Option<Mailer>,
+    /// Letters with links, by account.
+    letters: KeyedLimit<UserId>,
+    /// The provider of identities, where people sign in with one.
+    provider: Option<Provider>,
     modes: Vec<AuthMode>,
     token_ttl: Duration,
+    /// How long a sign-in may do what matters before it is asked again.
+    confirmation_life: Duration,
     /// Names that are the system's or an agent's, in small letters.
     reserved_names: Vec<String>,
     registration: Registration,
@@ -174,15 +192,22 @@ impl SecurityService {
             Some(secret) => secret.clone().into_bytes(),
             None => secret::load_or_create(&data_dir.join("jwt.key"))?,
         };
+        let base = config.base();
+        let provider = config.oidc.clone().map(|oidc| Provider::new(oidc, &base)).transpose();
         Ok(Self {
             store,
             keys: TokenKeys::new(&secret),
+            sealer: Sealer::new(&secret)?,
+            provider: provider.map_err(std::io::Error::other)?,
+            mailer: config.mail.as_ref().map(Mailer::start).transpose().map_err(std::io::Error::other)?,
+            letters: KeyedLimit::steady_per_hour(letters::LETTERS_PER_HOUR),
             modes: config.auth.clone(),
             token_ttl: config.ws_token_ttl,
+            confirmation_life: config.confirmation_life,
             reserved_names: reserved_names(config),
             registration: config.registration,
             first_administers: config.first_administers(),
-            base: config.base(),
+            base,
             guesses: Throttle::new(Pace::LINE),
             strangers: Throttle::new(Pace::ACCOUNT),
             hashing: Hashing::new(),
@@ -193,6 +218,11 @@ impl SecurityService {
             registrations: KeyedLimit::steady_per_hour(config.registrations_per_hour),
             handshakes: KeyedLimit::per_minute(config.handshakes_per_minute),
         })
+    }
+
+    /// Counts something that a visitor tries.
+    pub fn count_attempt(&self, visitor: &Visitor) -> Result<(), ApiError> {
+        self.attempts.spend(&visitor.network()).map_or(Ok(()), |wait| Err(too_many(wait)))
     }
 
     /// Whether people sign in this way here.
@@ -250,6 +280,7 @@ impl SecurityService {
         };
         tracing::info!(user_id = %user.id, address = %visitor.address, "user registered");
         self.note(Some(user.id), "account.made", Some(user.id.to_string()), Some(visitor)).await;
+        self.ask_for_address(&user).await?;
         let secret = self.begin_session(user.id, visitor).await?;
         Ok((user, secret))
     }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use super::{Identity, SecurityService, Visitor, secret, too_many};
-use crate::server::error::ApiError;
+use super::{Identity, SecurityService, Visitor, sealing::Sealer, secret, too_many};
+use crate::server::{error::ApiError, mail::Letter};
 
 /// What every authenticator app takes.
 const DIGITS: usize = 6;
@@ -98,7 +98,9 @@ impl SecurityService {
         self.confirm_password(identity, visitor, password).await?;
         let random = secret::random_text().map_err(|error| ApiError::internal(&error))?;
         let bytes = Sha256::digest(random.as_bytes())[..SECRET].to_vec();
-        if !self.store.begin_second_factor(identity.user.id, &bytes).await? {
+        let user = identity.user.id;
+        let sealed = self.sealer.seal(user.uuid().as_bytes(), &bytes).map_err(|error| ApiError::internal(&error))?;
+        if !self.store.begin_second_factor(user, &sealed).await? {
             return Err(ApiError::new(ErrorCode::Conflict, "there is a second factor already; end it first"));
         }
         let Secret::Encoded(secret) = Secret::Raw(bytes).to_encoded() else {
@@ -126,7 +128,7 @@ impl SecurityService {
         let begun = self.store.second_factor(user).await?.filter(|factor| !factor.confirmed);
         let begun =
             begun.ok_or_else(|| ApiError::new(ErrorCode::Conflict, "no second factor waits to be confirmed"))?;
-        let step = step_of(&totp(begun.secret)?, &plain(code), now_s());
+        let step = step_of(&totp(self.open(user, &begun.secret)?)?, &plain(code), now_s());
         let step = step.ok_or_else(|| ApiError::new(ErrorCode::Forbidden, WRONG_CODE))?;
         let codes = (0..CODES).map(|_| recovery_code()).collect::<Result<Vec<_>, _>>()?;
         let digests: Vec<_> = codes.iter().map(|code| digest(&plain(code))).collect();
@@ -147,7 +149,25 @@ impl SecurityService {
         self.confirm_password(identity, visitor, password).await?;
         self.store.end_second_factor(identity.user.id).await?;
         self.note(Some(identity.user.id), "second_factor.ended", None, Some(visitor)).await;
+        self.tell(&identity.user, Letter::SecondFactorEnded);
         Ok(())
+    }
+
+    /// Seals secrets that an older version kept as they are.
+    pub async fn seal_second_factors(&self) -> Result<(), ApiError> {
+        for (user, plain) in self.store.plain_secrets(SECRET).await? {
+            let sealed =
+                self.sealer.seal(user.uuid().as_bytes(), &plain).map_err(|error| ApiError::internal(&error))?;
+            self.store.replace_secret(user, &plain, &sealed).await?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, user: UserId, kept: &[u8]) -> Result<Vec<u8>, ApiError> {
+        if !Sealer::is_sealed(kept) {
+            return Ok(kept.to_vec());
+        }
+        self.sealer.open(user.uuid().as_bytes(), kept).map_err(|error| ApiError::internal(&error))
     }
 
     /// Whether the user has a second factor, and how many recovery codes are left.
@@ -173,7 +193,7 @@ impl SecurityService {
             if let Some(wait) = self.code_guesses.spend(&user.id) {
                 return Err(too_many(wait));
             }
-            match step_of(&totp(factor.secret)?, &code, now_s()) {
+            match step_of(&totp(self.open(user.id, &factor.secret)?)?, &code, now_s()) {
                 Some(step) => self.store.use_step(user.id, step).await?,
                 None => false,
             }

@@ -61,10 +61,11 @@ impl TokenClaims {
 }
 
 pub(super) struct TokenKeys {
-    signing: EncodingKey,
-    verifying: DecodingKey,
+    pub(super) signing: EncodingKey,
+    pub(super) verifying: DecodingKey,
     validation: Validation,
     operator: Validation,
+    pub(super) round: Validation,
 }
 
 impl TokenKeys {
@@ -78,8 +79,12 @@ impl TokenKeys {
         operator.set_audience(&[OPERATOR]);
         operator.set_required_spec_claims(&["exp", "aud"]);
         operator.leeway = 0;
+        let mut round = Validation::new(Algorithm::HS256);
+        round.set_audience(&[super::oidc::AUDIENCE]);
+        round.set_required_spec_claims(&["exp", "aud"]);
+        round.leeway = 0;
         let (signing, verifying) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
-        Self { signing, verifying, validation, operator }
+        Self { signing, verifying, validation, operator, round }
     }
 
     pub(super) fn sign_operator(&self) -> Result<String, jsonwebtoken::errors::Error> {

@@ -38,6 +38,19 @@ impl Audience {
         })
     }
 
+    /// Roles and addresses as settings name them; none for everyone.
+    pub fn names(&self) -> Vec<String> {
+        let named = self.0.iter();
+        let role = |role: &Role| match role {
+            Role::Admin => "admin",
+            Role::User => "member",
+            Role::Guest | Role::Unknown(_) => "guest",
+        };
+        named
+            .flat_map(|named| named.roles.iter().map(|one| role(one).to_owned()).chain(named.addresses.clone()))
+            .collect()
+    }
+
     /// Whether addresses are named.
     pub fn names_addresses(&self) -> bool {
         self.0.as_ref().is_some_and(|named| !named.addresses.is_empty())

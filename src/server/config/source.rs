@@ -1,6 +1,8 @@
 //! Where a setting's text comes from, and what is said when it is wrong.
 
-use std::{env, fmt::Display, fs, path::PathBuf, str::FromStr};
+use std::{cell::RefCell, collections::BTreeMap, env, fmt::Display, fs, path::PathBuf, str::FromStr};
+
+use super::in_force::Setting;
 
 /// Command-line settings.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -66,12 +68,24 @@ keys! {
     "mcp_config" "NETRA_MCP_CONFIG" "";
     "agents_config" "NETRA_AGENTS_CONFIG" "";
     "auth" "NETRA_AUTH" "auth.modes";
+    "oidc_issuer" "NETRA_OIDC_ISSUER" "oidc.issuer";
+    "oidc_client_id" "NETRA_OIDC_CLIENT_ID" "oidc.client_id";
+    "oidc_client_secret" "NETRA_OIDC_CLIENT_SECRET" "";
+    "oidc_scopes" "NETRA_OIDC_SCOPES" "oidc.scopes";
+    "oidc_groups_claim" "NETRA_OIDC_GROUPS_CLAIM" "oidc.groups_claim";
+    "oidc_admin_groups" "NETRA_OIDC_ADMIN_GROUPS" "oidc.admin_groups";
+    "oidc_member_groups" "NETRA_OIDC_MEMBER_GROUPS" "oidc.member_groups";
+    "oidc_guest_groups" "NETRA_OIDC_GUEST_GROUPS" "oidc.guest_groups";
+    "smtp_url" "NETRA_SMTP_URL" "mail.url";
+    "smtp_password" "NETRA_SMTP_PASSWORD" "";
+    "mail_from" "NETRA_MAIL_FROM" "mail.from";
     "public_url" "NETRA_PUBLIC_URL" "public_url";
     "allowed_origins" "NETRA_ALLOWED_ORIGINS" "allowed_origins";
     "trusted_proxies" "NETRA_TRUSTED_PROXIES" "trusted_proxies";
     "registration" "NETRA_REGISTRATION" "auth.registration";
     "registrations_per_hour" "NETRA_REGISTRATIONS_PER_HOUR" "limits.registrations_per_hour";
     "administrators_need_second_factor" "NETRA_ADMINISTRATORS_NEED_SECOND_FACTOR" "auth.administrators_need_second_factor";
+    "confirmation_s" "NETRA_CONFIRMATION_S" "auth.confirmation_s";
     "account_grace_s" "NETRA_ACCOUNT_GRACE_S" "auth.account_grace_s";
     "jwt_secret" "NETRA_JWT_SECRET" "";
     "env" "NETRA_ENV" "env";
@@ -114,6 +128,8 @@ const UNUSED: &[&str] = &["nats_url", "mcp_config", "agents_config"];
 pub(super) struct Source {
     flags: Vec<(&'static str, String)>,
     pub(super) file: toml::Table,
+    /// Defaults of settings that were asked for and not given.
+    defaults: RefCell<BTreeMap<&'static str, String>>,
 }
 
 impl Source {
@@ -136,7 +152,7 @@ impl Source {
         }
         let flags = [("addr", &flags.addr), ("data_dir", &flags.data_dir)];
         let flags = flags.into_iter().filter_map(|(name, value)| value.clone().map(|value| (name, value))).collect();
-        Ok(Self { flags, file })
+        Ok(Self { flags, file, defaults: RefCell::default() })
     }
 
     fn key(name: &str) -> &'static Key {
@@ -179,6 +195,16 @@ impl Source {
         self.raw(name).map_or_else(|| name.to_owned(), |(_, given)| given)
     }
 
+    /// Every setting as it counts.
+    pub(super) fn in_force(&self) -> Vec<Setting> {
+        let defaults = self.defaults.borrow();
+        let setting = |key: &Key| {
+            let (value, source) = self.raw(key.name).unzip();
+            Setting::new(key.name, key.variable, value.or_else(|| defaults.get(key.name).cloned()), source)
+        };
+        KEYS.iter().map(setting).collect()
+    }
+
     /// What was given and has no effect, by the name under which it was given.
     pub(super) fn unused(&self) -> Vec<String> {
         UNUSED.iter().filter_map(|name| self.raw(name)).map(|(_, given)| given).collect()
@@ -194,7 +220,10 @@ impl Source {
     }
 
     pub(super) fn parse<T: FromStr>(&self, name: &str, default: &str, wanted: &str) -> Result<T, ConfigError> {
-        let (text, given) = self.raw(name).unwrap_or_else(|| (default.to_owned(), name.to_owned()));
+        let (text, given) = self.raw(name).unwrap_or_else(|| {
+            self.defaults.borrow_mut().insert(Self::key(name).name, default.to_owned());
+            (default.to_owned(), name.to_owned())
+        });
         text.parse().map_err(|_| ConfigError::new(given, format!("{text:?} is not {wanted}")))
     }
 

@@ -38,6 +38,46 @@ pub struct PasswordReset {
     password: String,
 }
 
+/// `POST /api/auth/forgot`
+#[derive(Deserialize, JsonSchema)]
+pub struct Forgotten {
+    /// The address of the account.
+    email: String,
+}
+
+/// `POST /api/auth/confirm-address`
+#[derive(Deserialize, JsonSchema)]
+pub struct AddressLink {
+    /// What the link carries.
+    link: String,
+}
+
+/// Sends a link for a new password, if the address has an account.
+pub async fn forgot(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    ApiJson(forgotten): ApiJson<Forgotten>,
+) -> Result<StatusCode, ApiError> {
+    state.security.forgot(&visitor, &forgotten.email).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the link that was sent to an address.
+pub async fn confirm_address(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    ApiJson(shown): ApiJson<AddressLink>,
+) -> Result<StatusCode, ApiError> {
+    state.security.confirm_address(&visitor, &shown.link).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sends that link again.
+pub async fn ask_for_address(State(state): State<AppState>, identity: Identity) -> Result<StatusCode, ApiError> {
+    state.security.ask_for_address_again(&identity).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Lists the sign-ins.
 pub async fn sessions(State(state): State<AppState>, identity: Identity) -> Result<Json<Sessions>, ApiError> {
     Ok(Json(Sessions { sessions: state.security.sign_ins(&identity).await? }))
@@ -109,6 +149,11 @@ fn close(state: &AppState, identity: &Identity) {
 pub struct Account {
     /// The account.
     account: AccountInfo,
+    /// Whether the owner has yet to show that the address is theirs.
+    address_due: bool,
+    /// Until when the sign-in may make tokens and administer without being asked again; absent where it is asked first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_until: Option<Timestamp>,
     /// Recovery codes that are left, where signing in takes a second factor.
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery_codes_left: Option<u64>,
@@ -139,8 +184,10 @@ pub struct Closed {
 pub async fn account(State(state): State<AppState>, identity: Identity) -> Result<Json<Account>, ApiError> {
     identity.require_person()?;
     let account = state.security.account(identity.user.id).await?;
+    let address_due = state.security.address_is_due(identity.user.id).await?;
+    let confirmed_until = state.security.confirmed_until(&identity).await?;
     let recovery_codes_left = state.security.has_second_factor(identity.user.id).await?;
-    Ok(Json(Account { account, recovery_codes_left }))
+    Ok(Json(Account { account, address_due, confirmed_until, recovery_codes_left }))
 }
 
 /// Begins to set up a second factor.

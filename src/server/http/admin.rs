@@ -1,10 +1,14 @@
 //! `/api/admin/*`: what administrators do.
 
+pub mod links;
+pub mod overview;
+pub mod settings;
+
 use axum::{
     Json,
     body::Body,
     extract::{FromRequestParts, State},
-    http::{StatusCode, header::CONTENT_TYPE, request::Parts},
+    http::{Method, StatusCode, header::CONTENT_TYPE, request::Parts},
     response::IntoResponse,
 };
 use futures::stream;
@@ -50,6 +54,9 @@ impl FromRequestParts<AppState> for Administrator {
                     let problem = "administrators need a second factor here; set one up under /account";
                     return Err(ApiError::new(ErrorCode::Forbidden, problem));
                 }
+                if parts.method != Method::GET {
+                    state.security.require_confirmed(&identity).await?;
+                }
                 Ok(Self(Some(identity.user.id)))
             }
             Role::User | Role::Guest | Role::Unknown(_) => {
@@ -58,6 +65,9 @@ impl FromRequestParts<AppState> for Administrator {
         }
     }
 }
+
+/// How much is listed at most.
+const LISTED: usize = 500;
 
 /// The longest notice, in characters.
 const MAX_NOTICE: usize = 2_000;
@@ -204,6 +214,9 @@ pub async fn change_user(
 ) -> Result<Json<AccountInfo>, ApiError> {
     let change = AccountChange { role: change.role, disabled: change.disabled };
     let account = state.security.change_account(administrator.0, id, change).await?;
+    if account.disabled_at.is_some() {
+        state.threads.stop_all_of(id).await?;
+    }
     state.bus.publish(Delivery::Close { user_id: id, code: CloseCode::Unauthenticated });
     Ok(Json(account))
 }
@@ -219,6 +232,9 @@ pub struct AuditQuery {
     after: i64,
     /// How many; 100 unless asked otherwise, 1,000 at most.
     limit: Option<usize>,
+    /// Whether the newest come first; `after` is then passed over.
+    #[serde(default)]
+    newest: bool,
     /// Only lines that hold this in their action, subject or address.
     query: Option<String>,
 }
@@ -226,7 +242,7 @@ pub struct AuditQuery {
 /// A part of the audit log.
 #[derive(JsonSchema, Serialize)]
 pub struct Audit {
-    /// Oldest first.
+    /// Oldest first, unless asked otherwise.
     lines: Vec<AuditLine>,
 }
 
@@ -237,7 +253,13 @@ pub async fn audit(
     ApiQuery(asked): ApiQuery<AuditQuery>,
 ) -> Result<Json<Audit>, ApiError> {
     let limit = asked.limit.unwrap_or(AUDIT.0).clamp(1, AUDIT.1);
-    Ok(Json(Audit { lines: state.security.audit(asked.after, limit, asked.query.as_deref()).await? }))
+    let query = asked.query.as_deref();
+    let lines = if asked.newest {
+        state.store.newest_audit(limit, query).await?
+    } else {
+        state.security.audit(asked.after, limit, query).await?
+    };
+    Ok(Json(Audit { lines }))
 }
 
 /// The audit log after a line as JSON lines, for other programs.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApiJson, guard::CLEAR_SITE_DATA, session_cookie, session_secret, signed_out_cookie};
 use crate::server::{
-    auth::{DirectVisit, Identity, NewAccount, SessionSecret, Visitor, WsToken},
+    auth::{DirectVisit, Identity, NewAccount, SessionSecret, Shown, Visitor, WsToken},
     error::ApiError,
     state::AppState,
     store::Scope,
@@ -110,6 +110,27 @@ pub async fn login(
 ) -> Result<impl IntoResponse, ApiError> {
     let made = state.security.login(&visitor, &form.email, &form.password, form.code.as_deref()).await?;
     signed_in(&state, &headers, made).await
+}
+
+/// `POST /api/auth/confirm`
+#[derive(Deserialize, JsonSchema)]
+pub struct Confirmation {
+    /// The password of the account.
+    password: Option<String>,
+    /// A code of the second factor, or a recovery code, in its place.
+    code: Option<String>,
+}
+
+/// Shows that it is still the person who signed in, before what matters.
+pub async fn confirm(
+    State(state): State<AppState>,
+    identity: Identity,
+    visitor: Visitor,
+    ApiJson(form): ApiJson<Confirmation>,
+) -> Result<StatusCode, ApiError> {
+    let shown = Shown { password: form.password.as_deref(), code: form.code.as_deref() };
+    state.security.confirm(&identity, &visitor, shown).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Signs out here, and closes the user's sockets everywhere.

@@ -14,6 +14,7 @@ pub mod health;
 pub mod invitations;
 pub mod members;
 pub mod metrics;
+pub mod oidc;
 pub mod openapi;
 pub mod page;
 mod page_size;

@@ -15,9 +15,9 @@ use netra_ws::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{account, admin, attachments, auth, discovery, invitations, members, threads, tokens, unread};
+use super::{account, admin, attachments, auth, discovery, invitations, members, oidc, threads, tokens, unread};
 use crate::server::{
-    auth::{NewApiToken, NewSecondFactor, OneTimeLink, RecoveryCodes, WsToken},
+    auth::{NewApiToken, NewSecondFactor, OneTimeLink, ProviderAnswer, RecoveryCodes, WsToken},
     error::ErrorBody,
     state::VERSION,
     store::closing::AccountInfo,
@@ -48,6 +48,10 @@ impl Operation {
             let (what, schema) = match self.path.split('/').nth(2) {
                 Some("tokens") => ("The token.", json!({ "type": "string", "format": "uuid" })),
                 Some("blocks") => ("The person.", json!({ "type": "string", "format": "uuid" })),
+                Some("admin") if self.path.contains("/links/") => ("The link.", json!({ "type": "string" })),
+                Some("admin") if self.path.contains("/runs/") => {
+                    ("The run.", json!({ "type": "string", "format": "uuid" }))
+                }
                 Some("admin") => ("The person.", json!({ "type": "string", "format": "uuid" })),
                 Some("attachments") => ("The file.", json!({ "type": "string", "format": "uuid" })),
                 Some("sessions") => ("The sign-in.", json!({ "type": "string" })),
@@ -93,6 +97,19 @@ impl Operation {
         let content = json!({ "application/json": { "schema": schema } });
         self.value["requestBody"] = json!({ "required": true, "content": content });
         self.fails(&[ErrorCode::InvalidPayload, ErrorCode::MalformedJson])
+    }
+
+    /// The body is a form.
+    fn form(mut self, schema: Schema) -> Self {
+        let content = json!({ "application/x-www-form-urlencoded": { "schema": schema } });
+        self.value["requestBody"] = json!({ "required": true, "content": content });
+        self
+    }
+
+    /// Answers with the address of another page.
+    fn leads(mut self, description: &str) -> Self {
+        self.value["responses"]["303"] = json!({ "description": description });
+        self
     }
 
     fn may_carry(mut self, schema: Schema) -> Self {
@@ -212,6 +229,33 @@ fn account(types: &mut Types) -> Vec<Operation> {
             .signed_in()
             .answers(200, "A JWT with audience `netra:ws`", types.written::<WsToken>())
             .fails(&[ErrorCode::OriginNotAllowed]),
+        Operation::new(
+            Method::GET,
+            "/api/auth/oidc/start",
+            "beginWithProvider",
+            "auth",
+            "To the provider of identities",
+        )
+        .query(types.query::<oidc::Start>())
+        .leads("To the provider, with a cookie for the way back; to the sign-in page when that cannot be"),
+        Operation::new(Method::GET, "/api/auth/oidc/callback", "finishWithProvider", "auth", "Back from the provider")
+            .query(types.query::<ProviderAnswer>())
+            .leads("To the page that was asked for, with the cookie; to the sign-in page when nobody signed in"),
+        Operation::new(
+            Method::POST,
+            "/api/auth/oidc/logout",
+            "endByProvider",
+            "auth",
+            "Sign-outs by the provider's word",
+        )
+        .form(types.read::<oidc::SignedOut>())
+        .text(200, "The sign-ins have ended")
+        .fails(&[ErrorCode::InvalidPayload, ErrorCode::Forbidden, ErrorCode::RateLimited]),
+        Operation::new(Method::POST, "/api/auth/confirm", "confirm", "auth", "Shows that it is still the same person")
+            .signed_in()
+            .body(types.read::<auth::Confirmation>())
+            .done("For the next ten minutes, unless the settings say otherwise")
+            .fails(&[ErrorCode::Forbidden, ErrorCode::Conflict, ErrorCode::RateLimited, ErrorCode::OriginNotAllowed]),
         Operation::new(Method::GET, "/api/me", "me", "auth", "Who is signed in").signed_in().answers(
             200,
             "The user",
@@ -280,6 +324,18 @@ fn own_account(types: &mut Types) -> Vec<Operation> {
             .body(types.read::<account::PasswordChange>())
             .done("Changed")
             .fails(&[Conflict, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/auth/forgot", "forgotPassword", "Sends a link for a new password, where mail is sent")
+            .body(types.read::<account::Forgotten>())
+            .done("Sent, if the address has an account here")
+            .fails(&[ErrorCode::Forbidden, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/auth/confirm-address", "confirmAddress", "Takes the link that was sent to an address")
+            .body(types.read::<account::AddressLink>())
+            .done("Confirmed")
+            .fails(&[NotFound, RateLimited, OriginNotAllowed]),
+        on(Method::POST, "/api/account/address", "askForAddress", "Sends that link again")
+            .signed_in()
+            .done("Sent")
+            .fails(&[ErrorCode::Forbidden, Conflict, RateLimited, OriginNotAllowed]),
         on(Method::POST, "/api/auth/reset", "resetPassword", "Sets a password with a link and ends all sign-ins")
             .body(types.read::<account::PasswordReset>())
             .done("Set")
@@ -289,6 +345,7 @@ fn own_account(types: &mut Types) -> Vec<Operation> {
 
 fn administration(types: &mut Types) -> Vec<Operation> {
     use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};
+    use admin::overview;
     let on = |method, path, id, summary| {
         Operation::new(method, path, id, "operation", summary).signed_in().fails(&[Forbidden])
     };
@@ -308,6 +365,46 @@ fn administration(types: &mut Types) -> Vec<Operation> {
             .body(types.read::<admin::UserChange>())
             .answers(200, "The account", types.written::<AccountInfo>())
             .fails(&[NotFound, Conflict, OriginNotAllowed]),
+        on(Method::DELETE, "/api/admin/users/{id}/sign-ins", "endSignInsOf", "Ends all sign-ins of somebody")
+            .done("Ended, on open sockets too")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/admin/sign-ins", "allSignIns", "Sign-ins of everybody")
+            .query(types.query::<overview::Looked>())
+            .answers(200, "Those that were used last first", types.written::<overview::AllSignIns>()),
+        on(Method::GET, "/api/admin/links", "openLinks", "Invitations and other links that can be used").answers(
+            200,
+            "The links, without their secrets",
+            types.written::<admin::links::Links>(),
+        ),
+        on(Method::DELETE, "/api/admin/links/{id}", "takeLinkBack", "Makes a link good for nothing")
+            .done("Taken back")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/admin/connections", "connections", "Open sockets").answers(
+            200,
+            "The newest first",
+            types.written::<overview::Connections>(),
+        ),
+        on(Method::GET, "/api/admin/runs", "unfinishedRuns", "Runs that have yet to end").answers(
+            200,
+            "The oldest first",
+            types.written::<overview::Runs>(),
+        ),
+        on(Method::DELETE, "/api/admin/runs/{id}", "stopAnyRun", "Stops a run, whosever it is")
+            .done("It ends")
+            .fails(&[NotFound, OriginNotAllowed]),
+        on(Method::GET, "/api/admin/usage", "usage", "Quotas, and what people use today")
+            .query(types.query::<overview::Looked>())
+            .answers(200, "Those first who used most", types.written::<overview::Usage>()),
+        on(Method::GET, "/api/admin/agents", "overseenAgents", "Agents, and who may use them").answers(
+            200,
+            "The default first",
+            types.written::<admin::settings::OverseenAgents>(),
+        ),
+        on(Method::GET, "/api/admin/settings", "settings", "Settings in force, and where each came from").answers(
+            200,
+            "The settings; secrets are not shown",
+            types.written::<admin::settings::Settings>(),
+        ),
         on(Method::GET, "/api/admin/audit.jsonl", "auditLines", "The audit log as JSON lines")
             .query(types.query::<admin::AuditQuery>())
             .lines("One line of the log a line, oldest first"),

@@ -101,6 +101,7 @@ async fn prepare(state: &AppState, parts: &Parts) -> Result<Prepared, ApiError> 
         cookies.extend(cookie);
     }
     let mut boot = Boot::new(state.discovery(identity.as_ref().map(|identity| &identity.user)), Timestamp::now());
+    boot.mail = state.security.sends_mail();
     let Some(identity) = identity else {
         return Ok(if path == "/login" {
             Prepared::Page { boot: Box::new(boot), cookies, status: StatusCode::OK }
@@ -109,9 +110,14 @@ async fn prepare(state: &AppState, parts: &Parts) -> Result<Prepared, ApiError> 
             Prepared::Elsewhere(next::login("", wanted))
         });
     };
+    // Links that were sent or handed over are used by whoever is signed in, too.
+    let with_link =
+        |query: &HashMap<String, String>| matches!(query.get("mode").map(String::as_str), Some("confirm" | "reset"));
     if path == "/login" {
         let query: HashMap<String, String> = Query::try_from_uri(uri).map(|Query(query)| query).unwrap_or_default();
-        return Ok(Prepared::Elsewhere(next::accept(query.get(next::NAME).map(String::as_str)).to_owned()));
+        if !with_link(&query) {
+            return Ok(Prepared::Elsewhere(next::accept(query.get(next::NAME).map(String::as_str)).to_owned()));
+        }
     }
     let user = identity.user.id;
     // A program asks for one itself, where its scope is looked at.
@@ -125,7 +131,10 @@ async fn prepare(state: &AppState, parts: &Parts) -> Result<Prepared, ApiError> 
     if let Some(thread) = path.strip_prefix("/t/") {
         match thread.parse::<ThreadId>() {
             Ok(id) => match state.threads.snapshot(user, id).await {
-                Ok(snapshot) => boot.thread = page_size::fit(snapshot),
+                Ok(snapshot) => {
+                    boot.reads_only = !state.threads.may_write(user, id).await?;
+                    boot.thread = page_size::fit(snapshot);
+                }
                 Err(error) if error.code == ErrorCode::NotFound => {
                     boot.missing = Some(id);
                     status = StatusCode::NOT_FOUND;

@@ -1,21 +1,26 @@
 //! The store: a trait for each concern, with what each promises, and the one that is all of them.
 
+pub mod addresses;
 mod attachment_store;
 mod audit_log;
 pub mod closing;
 mod command_ledger;
+pub mod confirmation;
 mod durability;
 mod error;
 mod finder;
 mod history_store;
+pub mod identities;
 mod link_store;
 mod member_store;
 pub mod model_turns;
+pub mod oversight;
 mod place;
 mod run_queue;
 pub mod second_factor;
 mod sign_in_store;
 pub mod sqlite;
+pub mod stopping;
 pub mod taking_part;
 mod thread_catalog;
 mod token_store;
@@ -45,12 +50,30 @@ pub use user_store::{NewUser, UserStore};
 
 /// Everything about who somebody is.
 pub trait AccountStore:
-    UserStore + SignInStore + TokenStore + LinkStore + AuditLog + closing::Closing + second_factor::SecondFactors
+    UserStore
+    + SignInStore
+    + TokenStore
+    + LinkStore
+    + AuditLog
+    + addresses::Addresses
+    + closing::Closing
+    + confirmation::Confirmations
+    + identities::Identities
+    + second_factor::SecondFactors
 {
 }
 
 impl<T> AccountStore for T where
-    T: UserStore + SignInStore + TokenStore + LinkStore + AuditLog + closing::Closing + second_factor::SecondFactors
+    T: UserStore
+        + SignInStore
+        + TokenStore
+        + LinkStore
+        + AuditLog
+        + addresses::Addresses
+        + closing::Closing
+        + confirmation::Confirmations
+        + identities::Identities
+        + second_factor::SecondFactors
 {
 }
 
@@ -62,11 +85,13 @@ pub trait Store:
     + MemberStore
     + taking_part::TakingPart
     + RunQueue
+    + stopping::Stopping
     + HistoryStore
     + AttachmentStore
     + model_turns::ModelTurns
     + Finder
     + CommandLedger
+    + oversight::Oversight
     + Upkeep
 {
 }
@@ -78,11 +103,13 @@ impl<T> Store for T where
         + MemberStore
         + taking_part::TakingPart
         + RunQueue
+        + stopping::Stopping
         + HistoryStore
         + AttachmentStore
         + model_turns::ModelTurns
         + Finder
         + CommandLedger
+        + oversight::Oversight
         + Upkeep
 {
 }

@@ -8,7 +8,7 @@ use super::StoreError;
 /// A TOTP secret, and how far it was used.
 #[derive(Clone)]
 pub struct SecondFactor {
-    /// The secret that the user's app has, too.
+    /// The secret that the user's app has, too, in the form in which it was given to be kept.
     pub secret: Vec<u8>,
     /// Whether the user has shown that the app has it.
     pub confirmed: bool,
@@ -29,6 +29,10 @@ pub trait SecondFactors: Send + Sync {
     async fn use_step(&self, user: UserId, step: u64) -> Result<bool, StoreError>;
     /// Uses a recovery code up; `false` when there is none like it.
     async fn use_recovery_code(&self, user: UserId, digest: &[u8]) -> Result<bool, StoreError>;
+    /// Secrets that an older version kept as they are: those of this length.
+    async fn plain_secrets(&self, length: usize) -> Result<Vec<(UserId, Vec<u8>)>, StoreError>;
+    /// Keeps a secret in another form, unless it changed meanwhile.
+    async fn replace_secret(&self, user: UserId, old: &[u8], new: &[u8]) -> Result<(), StoreError>;
     /// Ends the second factor.
     async fn end_second_factor(&self, user: UserId) -> Result<(), StoreError>;
 }

@@ -48,10 +48,14 @@ pub struct ThreadInvitation {
 }
 
 /// What a user may do in a thread, and what waits for them.
+// Each is a fact of its own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     /// What the user is on this server.
     pub role: Role,
+    /// Whether the user has yet to show that the address is theirs.
+    pub address_due: bool,
     /// Whether the user may write in the thread; in a new one everybody may.
     pub writes: bool,
     /// Whether the user was invited to the thread and has yet to accept.
@@ -60,6 +64,13 @@ pub struct Standing {
     pub unfinished_here: u64,
     /// The same in all threads.
     pub unfinished: u64,
+}
+
+impl Standing {
+    /// Whether the user may do more in the thread than read. Guests never do.
+    pub fn may_write(&self) -> bool {
+        self.writes && self.role != Role::Guest
+    }
 }
 
 /// What models have used for a user.
@@ -95,6 +106,8 @@ pub trait TakingPart: Send + Sync {
     /// What the user may do; `None` for a thread that the user may not read.
     async fn standing(&self, user: UserId, thread: Option<ThreadId>) -> Result<Option<Standing>, StoreError>;
 
+    /// Threads of the owner's in which the other takes part or is invited.
+    async fn shared_with(&self, owner: UserId, other: UserId) -> Result<Vec<ThreadId>, StoreError>;
     /// The user wants no more invitations from another; those that wait go. `false` when [`MAX_BLOCKS`] are blocked already.
     async fn block(&self, user: UserId, blocked: UserId) -> Result<bool, StoreError>;
     /// Takes that back; `false` when there was nothing to take back.

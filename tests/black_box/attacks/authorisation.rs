@@ -61,6 +61,13 @@ fn rows() -> Vec<Row> {
         Row("DELETE", "/api/threads/{id}/members", r#"{"email":"{member}"}"#, [401, 404, 204, 204, 404, 403, 204]),
         Row("DELETE", "/api/threads/{id}", "", [401, 404, 403, 204, 404, 403, 204]),
         Row("POST", "/api/auth/ws-token", "{}", [401, 200, 200, 200, 200, 403, 200]),
+        Row("POST", "/api/auth/confirm", r#"{"password":"wrong words"}"#, [401, 403, 403, 403, 403, 403, 403]),
+        Row("GET", "/api/auth/oidc/start", "", [303; 7]),
+        Row("GET", "/api/auth/oidc/callback", "", [303; 7]),
+        Row("POST", "/api/auth/oidc/logout", "{}", [400, 400, 400, 400, 400, 403, 400]),
+        Row("POST", "/api/auth/forgot", r#"{"email":"{nobody}"}"#, [403; 7]),
+        Row("POST", "/api/auth/confirm-address", r#"{"link":"x"}"#, [404, 404, 404, 404, 404, 403, 404]),
+        Row("POST", "/api/account/address", "{}", [401, 409, 409, 409, 409, 403, 403]),
         Row("POST", "/api/auth/dev", "{}", [403; 7]),
         Row("POST", "/api/auth/register", r#"{"email":"nobody","password":"x"}"#, [400, 400, 400, 400, 400, 403, 400]),
         Row(
@@ -107,6 +114,16 @@ fn rows() -> Vec<Row> {
         Row("POST", "/api/admin/password-links", r#"{"email":"{member}"}"#, [401, 403, 403, 403, 201, 403, 403]),
         Row("GET", "/api/admin/users", "", [401, 403, 403, 403, 200, 403, 403]),
         Row("PATCH", "/api/admin/users/{id}", "{}", [401, 403, 403, 403, 404, 403, 403]),
+        Row("DELETE", "/api/admin/users/{id}/sign-ins", "", [401, 403, 403, 403, 404, 403, 403]),
+        Row("GET", "/api/admin/sign-ins", "", [401, 403, 403, 403, 200, 403, 403]),
+        Row("GET", "/api/admin/links", "", [401, 403, 403, 403, 200, 403, 403]),
+        Row("DELETE", "/api/admin/links/{id}", "", [401, 403, 403, 403, 404, 403, 403]),
+        Row("GET", "/api/admin/connections", "", [401, 403, 403, 403, 200, 403, 403]),
+        Row("GET", "/api/admin/runs", "", [401, 403, 403, 403, 200, 403, 403]),
+        Row("DELETE", "/api/admin/runs/{id}", "", [401, 403, 403, 403, 404, 403, 403]),
+        Row("GET", "/api/admin/usage", "", [401, 403, 403, 403, 200, 403, 403]),
+        Row("GET", "/api/admin/agents", "", [401, 403, 403, 403, 200, 403, 403]),
+        Row("GET", "/api/admin/settings", "", [401, 403, 403, 403, 200, 403, 403]),
         Row("GET", "/api/admin/audit.jsonl", "", [401, 403, 403, 403, 200, 403, 403]),
         Row("GET", "/api/admin/audit", "", [401, 403, 403, 403, 200, 403, 403]),
         // Last, because it ends the sign-ins that ask.
@@ -210,17 +227,19 @@ async fn every_route_lets_in_whom_it_should() {
 #[tokio::test]
 async fn every_server_function_lets_in_whom_it_should() {
     // Function, form, and the status for nobody, a stranger, a member and the owner.
-    let rows: [(&str, &str, [u16; 4]); 27] = [
+    let rows: [(&str, &str, [u16; 4]); 32] = [
         ("discovery", "", [200; 4]),
         ("ws-token", "", [200; 4]),
         ("list-threads", "", [401, 200, 200, 200]),
         ("search-threads", "query=words&archived=false", [401, 200, 200, 200]),
+        ("may-write", "id={id}", [401, 404, 200, 200]),
         ("members", "id={id}", [401, 404, 200, 200]),
         ("invitations", "", [401, 200, 200, 200]),
         ("answer-invitation", "id={id}&accept=true", [401, 404, 200, 200]),
         ("account", "", [401, 200, 200, 200]),
         ("change-password", "current=wrong&new=a+new+long+password", [401, 403, 403, 403]),
         ("end-sign-in", "id=x", [401, 404, 404, 404]),
+        ("confirm", "shown=wrong+words", [401, 403, 403, 403]),
         ("begin-second-factor", "password=wrong", [401, 403, 403, 403]),
         ("confirm-second-factor", "code=x", [401, 409, 409, 409]),
         ("end-second-factor", "password=wrong", [401, 403, 403, 403]),
@@ -236,6 +255,9 @@ async fn every_server_function_lets_in_whom_it_should() {
         ("login", "email={nobody}&password=wrong", [401; 4]),
         ("register", "name=n&email=nobody&password=x", [400; 4]),
         ("reset", "link=x&password=a+new+long+password", [404; 4]),
+        ("forgot", "email={nobody}", [403; 4]),
+        ("confirm-address", "link=x", [404; 4]),
+        ("ask-for-address", "", [401, 409, 409, 409]),
         ("dev-login", "", [403; 4]),
         ("logout", "", [200; 4]),
     ];

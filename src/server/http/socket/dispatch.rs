@@ -52,7 +52,7 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
         ClientMessage::Ping(ping) => Ok(Some(Frame::new(ServerMessage::Pong(ping)))),
         ClientMessage::JoinRoom(room) => presence::join(state, peer, id, &room.room).await.map(Some),
         ClientMessage::LeaveRoom(room) => presence::leave_named(state, peer, id, &room.room).await.map(Some),
-        ClientMessage::RoomMessage(say) => presence::say(state, peer, &say.room, say.body).map(|()| None),
+        ClientMessage::RoomMessage(say) => presence::say(state, peer, &say.room, say.body).await.map(|()| None),
         ClientMessage::JsonrpcRequest(request) => Ok(Some(jsonrpc(&request))),
         ClientMessage::JsonrpcNotification(_) => Ok(None),
     };

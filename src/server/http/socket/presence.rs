@@ -66,8 +66,8 @@ fn leave(state: &AppState, peer: &Arc<Peer>, thread: ThreadId) {
     });
 }
 
-/// Says something to everyone in the room, the speaker included.
-pub(super) fn say(state: &AppState, peer: &Arc<Peer>, room: &str, body: Object) -> Result<(), ApiError> {
+/// Says something to everyone in the room, the speaker included. Viewers are there and hear; they say nothing.
+pub(super) async fn say(state: &AppState, peer: &Arc<Peer>, room: &str, body: Object) -> Result<(), ApiError> {
     let thread = thread_of(room)?;
     if !state.manager.is_in(peer, thread) {
         return Err(ApiError::new(ErrorCode::NotFound, "join the room first"));
@@ -75,6 +75,11 @@ pub(super) fn say(state: &AppState, peer: &Arc<Peer>, room: &str, body: Object) 
     if body.contains_key(PRESENCE) {
         let problem = format!("`{PRESENCE}` in a body is the server's own word");
         return Err(ApiError::new(ErrorCode::InvalidPayload, problem));
+    }
+    // Asked each time: a role that is taken away counts at once.
+    let standing = state.store.standing(peer.user.id, Some(thread)).await?.ok_or_else(|| no_room(room))?;
+    if !standing.may_write() {
+        return Err(ApiError::new(ErrorCode::Forbidden, "you may read this conversation and say nothing in it"));
     }
     state.announcer.to_room(thread, heard(thread, peer.user.clone(), body));
     Ok(())

@@ -2,13 +2,25 @@
 
 use async_trait::async_trait;
 use netra_ws::UserId;
-use sqlx::{Row, query};
+use sqlx::{Row, query, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
     super::{AuditLine, AuditLog, Deed, StoreError},
     SqliteStore, now, timestamp, to_i64,
 };
+
+/// A row of the table.
+pub(super) fn line(row: &SqliteRow) -> Result<AuditLine, StoreError> {
+    Ok(AuditLine {
+        id: row.try_get("id")?,
+        at: timestamp(row.try_get("at")?),
+        actor: row.try_get::<Option<Uuid>, _>("actor")?.map(Into::into),
+        action: row.try_get("action")?,
+        subject: row.try_get("subject")?,
+        address: row.try_get("address")?,
+    })
+}
 
 #[async_trait]
 impl AuditLog for SqliteStore {
@@ -36,16 +48,6 @@ impl AuditLog for SqliteStore {
         .bind(text)
         .fetch_all(&self.readers)
         .await?;
-        let line = |row: &sqlx::sqlite::SqliteRow| {
-            Ok(AuditLine {
-                id: row.try_get("id")?,
-                at: timestamp(row.try_get("at")?),
-                actor: row.try_get::<Option<Uuid>, _>("actor")?.map(Into::into),
-                action: row.try_get("action")?,
-                subject: row.try_get("subject")?,
-                address: row.try_get("address")?,
-            })
-        };
         rows.iter().map(line).collect()
     }
 }

@@ -37,7 +37,8 @@ fn account(row: &SqliteRow) -> Result<AccountInfo, StoreError> {
 /// Whether somebody who can sign in administers the server, apart from this user.
 async fn others_administer(tx: &mut SqliteConnection, user: UserId) -> Result<bool, StoreError> {
     let others = query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND id <> ? AND password_hash IS NOT NULL
+        "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND id <> ?
+             AND (password_hash IS NOT NULL OR id IN (SELECT user_id FROM identities))
              AND disabled_at IS NULL AND delete_at IS NULL)",
     )
     .bind(user.uuid())

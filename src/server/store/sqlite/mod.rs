@@ -1,5 +1,6 @@
 //! SQLite: one file, one writer, many readers (WAL).
 
+mod addresses;
 mod api_tokens;
 mod attachments;
 mod audit;
@@ -9,6 +10,7 @@ mod cleaning;
 mod closing;
 mod commands;
 mod commit;
+mod confirmation;
 mod continuity;
 mod excerpt;
 mod failure;
@@ -17,18 +19,21 @@ mod full_text;
 mod histories;
 mod history;
 mod holds;
+mod identities;
 mod leases;
 mod links;
 mod log_reads;
 mod migrations;
 mod model_turns;
 mod noting;
+mod oversight;
 mod projection;
 mod readers;
 mod rows;
 mod second_factor;
 mod section_index;
 mod sign_ins;
+mod stopping;
 mod taking_part;
 #[cfg(test)]
 mod torn_wal;

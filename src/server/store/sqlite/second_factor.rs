@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use netra_ws::UserId;
-use sqlx::{Row, query};
+use sqlx::{Row, query, query_as};
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -84,6 +85,25 @@ impl SecondFactors for SqliteStore {
             .execute(&self.writer)
             .await?;
         Ok(used.rows_affected() > 0)
+    }
+
+    async fn plain_secrets(&self, length: usize) -> Result<Vec<(UserId, Vec<u8>)>, StoreError> {
+        let rows: Vec<(Uuid, Vec<u8>)> =
+            query_as("SELECT id, totp_secret FROM users WHERE totp_secret IS NOT NULL AND length(totp_secret) = ?")
+                .bind(to_i64(length))
+                .fetch_all(&self.readers)
+                .await?;
+        Ok(rows.into_iter().map(|(id, secret)| (id.into(), secret)).collect())
+    }
+
+    async fn replace_secret(&self, user: UserId, old: &[u8], new: &[u8]) -> Result<(), StoreError> {
+        query("UPDATE users SET totp_secret = ? WHERE id = ? AND totp_secret = ?")
+            .bind(new)
+            .bind(user.uuid())
+            .bind(old)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
     }
 
     async fn end_second_factor(&self, user: UserId) -> Result<(), StoreError> {

@@ -144,7 +144,7 @@ impl TakingPart for SqliteStore {
 
     async fn standing(&self, user: UserId, thread: Option<ThreadId>) -> Result<Option<Standing>, StoreError> {
         let row = query(
-            "SELECT u.role, ?2 IS NULL OR t.user_id = ?1 AS owns, m.role AS member, m.accepted_at,
+            "SELECT u.role, u.address_due, ?2 IS NULL OR t.user_id = ?1 AS owns, m.role AS member, m.accepted_at,
                  (SELECT COUNT(*) FROM runs WHERE asked_by = ?1 AND thread_id = ?2 AND status IN ('queued', 'running'))
                      AS unfinished_here,
                  (SELECT COUNT(*) FROM runs WHERE asked_by = ?1 AND status IN ('queued', 'running')) AS unfinished
@@ -164,11 +164,24 @@ impl TakingPart for SqliteStore {
         }
         Ok(Some(Standing {
             role: Role::from(row.try_get::<&str, _>("role")?),
+            address_due: row.try_get("address_due")?,
             writes: owns || member == Some(MemberRole::Writer),
             invited: !owns && row.try_get::<Option<i64>, _>("accepted_at")?.is_none(),
             unfinished_here: seq(row.try_get("unfinished_here")?),
             unfinished: seq(row.try_get("unfinished")?),
         }))
+    }
+
+    async fn shared_with(&self, owner: UserId, other: UserId) -> Result<Vec<ThreadId>, StoreError> {
+        let threads: Vec<Uuid> = query_scalar(
+            "SELECT m.thread_id FROM members AS m JOIN threads AS t ON t.id = m.thread_id
+             WHERE m.user_id = ? AND t.user_id = ?",
+        )
+        .bind(other.uuid())
+        .bind(owner.uuid())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(threads.into_iter().map(Into::into).collect())
     }
 
     async fn block(&self, user: UserId, blocked: UserId) -> Result<bool, StoreError> {

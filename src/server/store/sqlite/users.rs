@@ -102,7 +102,8 @@ impl UserStore for SqliteStore {
     }
 
     async fn has_administrator(&self) -> Result<bool, StoreError> {
-        let there_is = "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND password_hash IS NOT NULL)";
+        let there_is = "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND email IS NOT NULL
+                 AND (password_hash IS NOT NULL OR id IN (SELECT user_id FROM identities)))";
         Ok(query_scalar(there_is).fetch_one(&self.checkers).await?)
     }
 }

@@ -1,0 +1,15 @@
+//! When whoever holds a sign-in showed last that it is them.
+
+use async_trait::async_trait;
+use netra_ws::Timestamp;
+
+use super::StoreError;
+
+/// What a store does for what is asked again before it matters. Each call is one transaction.
+#[async_trait]
+pub trait Confirmations: Send + Sync {
+    /// When the sign-in was made, or confirmed after that; `None` when it has ended.
+    async fn confirmed_at(&self, digest: &[u8]) -> Result<Option<Timestamp>, StoreError>;
+    /// Notes that it was confirmed now.
+    async fn confirm_sign_in(&self, digest: &[u8]) -> Result<(), StoreError>;
+}

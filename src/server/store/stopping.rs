@@ -1,0 +1,15 @@
+//! Runs that are ended by somebody else than a reader of their conversation.
+
+use async_trait::async_trait;
+use netra_ws::{RunId, UserId};
+
+use super::StoreError;
+
+/// What a store does for them. Each call is one transaction.
+#[async_trait]
+pub trait Stopping: Send + Sync {
+    /// Keeps that every run that a user asked for and that has yet to end is to stop; which those are.
+    async fn stop_runs_of(&self, user: UserId) -> Result<Vec<RunId>, StoreError>;
+    /// Keeps that a run is to stop; `false` when there is none that has yet to end.
+    async fn stop_run(&self, run: RunId) -> Result<bool, StoreError>;
+}
