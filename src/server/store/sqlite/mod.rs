@@ -20,6 +20,7 @@ mod holds;
 mod leases;
 mod links;
 mod log_reads;
+mod merging;
 mod migrations;
 mod projection;
 mod readers;
@@ -43,6 +44,8 @@ use sqlx::{
     Connection as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use tokio::sync::watch;
 
 use super::{Durability, StoreError};
 use crate::server::private;
@@ -72,6 +75,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     checkers: SqlitePool,
     searchers: SqlitePool,
+    /// Told when messages came or went: their indexes are to be merged.
+    indexed: watch::Sender<()>,
 }
 
 impl SqliteStore {
@@ -102,7 +107,8 @@ impl SqliteStore {
         let reading = options.read_only(true).create_if_missing(false);
         let pool = |connections| pool_of(connections).min_connections(1).connect_with(reading.clone());
         let (readers, checkers, searchers) = tokio::try_join!(pool(READERS), pool(CHECKERS), pool(SEARCHERS))?;
-        Ok(Self { writer, readers, checkers, searchers })
+        let indexed = merging::begin(writer.clone());
+        Ok(Self { writer, readers, checkers, searchers, indexed })
     }
 
     /// Closes the pools after what is under way.
