@@ -13,7 +13,7 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-use crate::server::turns::{LineIsFull, Turn, Turns};
+use crate::server::turns::{LineIsFull, TurnPermit, Turns};
 
 /// Failures before the first pause.
 const FREE: u32 = 5;
@@ -51,7 +51,7 @@ pub(super) struct Try {
     /// Whether failures came before, so many that a further one is answered with a pause.
     pub(super) slowed: bool,
     /// The line's: the next try waits for this one.
-    _turn: Turn,
+    _turn: TurnPermit,
 }
 
 impl<K: Hash + Eq + Clone> Throttle<K> {
