@@ -33,7 +33,7 @@ use crate::server::{
     quotas::Admissions,
     store::{ClaimedRun, SharedStore, StoreError},
     tool::ToolEngine,
-    turns::{Turn, Turns},
+    turns::{TurnPermit, Turns},
 };
 
 /// How long a stop is remembered for a run that is not worked on.
@@ -332,7 +332,7 @@ impl Shared {
     }
 
     /// Waits until fewer of the user's runs are worked on than may be.
-    async fn turn(&self, user: UserId) -> Option<Turn> {
+    async fn turn(&self, user: UserId) -> Option<TurnPermit> {
         match self.admissions.quota_of(user).await {
             Ok(quota) => self.turns.take_of(user, quota.runs_at_once).await.ok(),
             Err(error) => {
