@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use netra_ws::{RunId, ThreadId, UserId, emitter::Emitter};
+use netra_ws::{RunId, ThreadId, UserId, emitter::Emitter, log::Fence};
 use tokio::{sync::watch, time::Instant};
 
-use super::{Listed, model::Takes};
+use super::Listed;
 
 /// Why a run ends before its agent is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Halt {
 pub struct RunContext {
     pub(super) user_id: UserId,
     pub(super) thread_id: ThreadId,
-    pub(super) run_id: RunId,
+    pub(super) fence: Fence,
     pub(super) listed: Arc<Listed>,
     pub(super) emitter: Emitter,
     pub(super) halt: watch::Receiver<Option<Halt>>,
@@ -35,11 +35,6 @@ impl RunContext {
         self.user_id
     }
 
-    /// What the model takes that answers; nothing where a program reads each message for itself.
-    pub(super) fn takes(&self) -> Option<Takes> {
-        self.listed.agent.takes()
-    }
-
     /// In which thread.
     pub fn thread_id(&self) -> ThreadId {
         self.thread_id
@@ -47,7 +42,7 @@ impl RunContext {
 
     /// Which run.
     pub fn run_id(&self) -> RunId {
-        self.run_id
+        self.fence.run_id
     }
 
     /// The agent's name.

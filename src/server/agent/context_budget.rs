@@ -1,6 +1,6 @@
 //! How much of a conversation fits into one request. Tokens are estimated: counting them takes each model's own vocabulary.
 
-use super::model::{ChatMessage, GivenFile};
+use super::model::{ChatMessage, GivenFile, exchange};
 use crate::server::tool::ToolSpec;
 
 /// What a message costs beside its words.
@@ -12,7 +12,7 @@ pub(super) struct ContextBudget {
     /// What every request carries beside messages.
     tools: u64,
     most: Option<u64>,
-    /// Messages left out: questions with their answers.
+    /// Messages left out, as people count them: questions and their answers.
     left_out: usize,
 }
 
@@ -25,18 +25,26 @@ impl ContextBudget {
 
     /// What is left of the conversation.
     pub(super) fn conversation(&self) -> &[ChatMessage] {
-        &self.conversation[self.left_out..]
+        &self.conversation
     }
 
-    /// Leaves out what does not fit beside the finished steps, and says so when that is more than before. The message to answer
-    /// always stays: if it is too long, the server says so.
+    /// Leaves out what does not fit beside the finished steps, and says so when that is more than before: what earlier runs called
+    /// first, then the oldest exchanges. The message to answer always stays: if it is too long, the server says so.
     pub(super) fn trim(&mut self, done: &[ChatMessage]) -> Option<String> {
         let most = self.most?;
-        let fixed: u64 = self.tools + done.iter().map(size).sum::<u64>();
-        let mut whole = fixed + self.conversation().iter().map(size).sum::<u64>();
+        let fixed: u64 = self.tools + sizes(done);
+        let mut whole = fixed + sizes(&self.conversation);
         let before = self.left_out;
-        while whole > most && self.left_out + 2 < self.conversation.len() {
-            whole -= self.conversation[self.left_out..self.left_out + 2].iter().map(size).sum::<u64>();
+        while whole > most
+            && let Some(saved) = self.tell_in_words()
+        {
+            whole = whole.saturating_sub(saved);
+        }
+        while whole > most
+            && let Some(next) = self.question_after(0)
+        {
+            whole -= sizes(&self.conversation[..next]);
+            self.conversation.drain(..next);
             self.left_out += 2;
         }
         (self.left_out > before).then(|| {
@@ -46,6 +54,27 @@ impl ContextBudget {
             )
         })
     }
+
+    /// Where the exchange after this place begins.
+    fn question_after(&self, place: usize) -> Option<usize> {
+        let next = self.conversation.get(place + 1..)?.iter().position(exchange::is_question)?;
+        Some(place + 1 + next)
+    }
+
+    /// Tells the oldest exchange with calls as its words; gives how many tokens that saves.
+    fn tell_in_words(&mut self) -> Option<u64> {
+        let called = self.conversation.iter().position(exchange::calls)?;
+        let from = self.conversation[..called].iter().rposition(exchange::is_question)?;
+        let upto = self.question_after(called)?;
+        let told = exchange::in_words(&self.conversation[from..upto]);
+        let saved = sizes(&self.conversation[from..upto]).saturating_sub(sizes(&told));
+        self.conversation.splice(from..upto, told);
+        Some(saved)
+    }
+}
+
+fn sizes(messages: &[ChatMessage]) -> u64 {
+    messages.iter().map(size).sum()
 }
 
 fn size(message: &ChatMessage) -> u64 {
@@ -120,6 +149,24 @@ mod tests {
         let note = budget.trim(std::slice::from_ref(&result)).expect("a note");
         assert!(note.contains("oldest 2 messages") && note.contains("1000 tokens"), "{note}");
         assert_eq!(budget.trim(&[result]), None, "it is said once");
+    }
+
+    #[test]
+    fn what_earlier_runs_called_goes_before_what_was_said() {
+        let mut long = conversation(2);
+        let called = vec![crate::server::tool::ToolRequest {
+            id: "a".into(),
+            tool: "x".into(),
+            arguments: Ok(netra_ws::model::Object::default()),
+        }];
+        let call = ChatMessage::Assistant { text: "Let me see.".into(), calls: called, replay: Replay::default() };
+        let result = ChatMessage::Tool { id: "a".into(), name: "x".into(), result: "r".repeat(4_000) };
+        long.splice(1..1, [call, result]);
+        let mut budget = ContextBudget::new(&long, &[], Some(600));
+        assert_eq!(budget.trim(&[]), None, "every message is there");
+        let ChatMessage::Assistant { text, calls, .. } = &budget.conversation()[1] else { panic!("no answer") };
+        assert!(text.starts_with("Let me see.\n\naaa") && calls.is_empty(), "{text}");
+        assert_eq!(budget.conversation().len(), 5);
     }
 
     #[test]

@@ -7,10 +7,14 @@ use netra_ws::{
     model::{Message, MessageRole},
 };
 
-use super::model::{ChatMessage, Replay, Takes};
+use super::{
+    Agent,
+    kept::KeptTurns,
+    model::{ChatMessage, Replay, Source},
+};
 use crate::server::{
     attachments::{Attachments, Given},
-    store::{ClaimedRun, HistoryStore, StoreError},
+    store::{ClaimedRun, HistoryStore, StoreError, model_turns::ModelTurns},
 };
 
 /// Messages of the thread that a model is shown.
@@ -19,16 +23,21 @@ const CONTEXT_MESSAGES: usize = 60;
 /// How many messages behind the newest one the message to answer may be.
 const MAX_BEHIND: usize = 2_000;
 
+/// Bytes of JSON that the calls of earlier runs may have in a conversation, with their results and what goes back to the model.
+/// Exchanges before that are told as their words alone.
+const EARLIER_CALLS: usize = 256 << 10;
+
 /// Stands for the answer to a message that got none: many models take only questions and answers in turn.
 const UNANSWERED: &str = "(This message was not answered.)";
 
 /// What the agent is shown: the thread's messages up to the one to answer. A model is given what it `takes` of their files, and
-/// told in front of each message whose it is where several people wrote: one member's words are not another's.
-pub(super) async fn read(
-    store: &dyn HistoryStore,
+/// told in front of each message whose it is where several people wrote: one member's words are not another's. What it called in
+/// earlier runs is there as it sent it.
+pub(super) async fn read<S: HistoryStore + ModelTurns + ?Sized>(
+    store: &S,
     attachments: &Attachments,
     run: &ClaimedRun,
-    takes: Option<Takes>,
+    agent: &dyn Agent,
 ) -> Result<Vec<ChatMessage>, StoreError> {
     let mut messages = store.messages(run.thread_id, None, CONTEXT_MESSAGES).await?;
     let place = |messages: &[Message]| messages.iter().position(|message| Some(message.message_id) == run.message_id);
@@ -42,12 +51,64 @@ pub(super) async fn read(
         messages = earlier;
     }
     let answers = store.answered_messages(run.thread_id, MAX_BEHIND).await?;
+    let takes = agent.takes();
     if takes.is_some() {
         tell_authors(&mut messages);
     }
     let upto = place(&messages).map_or(messages.len(), |at| at + 1);
     let files = attachments.give(&messages[upto.saturating_sub(CONTEXT_MESSAGES)..upto], takes).await;
-    Ok(in_turn(&messages, run.message_id, &answers, &files))
+    let called = match agent.source() {
+        Some(source) => earlier_calls(store, run, source, &messages[..upto], &answers).await?,
+        None => HashMap::new(),
+    };
+    Ok(in_turn(&messages, run.message_id, &answers, &called, &files))
+}
+
+/// What followed each message before the one to answer, where its model called something and all of that was kept: the newest
+/// ones, as far as they fit.
+async fn earlier_calls<S: HistoryStore + ModelTurns + ?Sized>(
+    store: &S,
+    run: &ClaimedRun,
+    source: &Source,
+    messages: &[Message],
+    answers: &HashMap<RunId, MessageId>,
+) -> Result<HashMap<MessageId, Vec<ChatMessage>>, StoreError> {
+    let mut runs: HashMap<MessageId, Vec<RunId>> = HashMap::new();
+    for (run, message) in answers {
+        runs.entry(*message).or_default().push(*run);
+    }
+    let (mut called, mut bytes) = (HashMap::new(), 0);
+    let questions = messages.iter().rev().filter(|message| message.role == MessageRole::User);
+    for question in questions.filter(|message| Some(message.message_id) != run.message_id).take(CONTEXT_MESSAGES / 2) {
+        // Where several runs answered, their words are one answer.
+        let Some([answered_by]) = runs.get(&question.message_id).map(Vec::as_slice) else { continue };
+        let kept = KeptTurns::read(store, *answered_by, source).await?;
+        if kept.is_empty() {
+            continue;
+        }
+        let Some(answered) = store.run(run.user_id, run.thread_id, *answered_by).await? else { continue };
+        let Some(exchange) = kept.exchange(&answered, UNANSWERED) else { continue };
+        bytes += exchange.iter().map(length).sum::<usize>();
+        if bytes > EARLIER_CALLS {
+            tracing::debug!(bytes, most = EARLIER_CALLS, "earlier calls are told in words");
+            break;
+        }
+        called.insert(question.message_id, exchange);
+    }
+    Ok(called)
+}
+
+/// About how many bytes a message has.
+fn length(message: &ChatMessage) -> usize {
+    match message {
+        ChatMessage::User { text, .. } => text.len(),
+        ChatMessage::Tool { result, .. } => result.len(),
+        ChatMessage::Assistant { text, calls, replay } => {
+            let arguments = calls.iter().filter_map(|call| call.arguments.as_ref().ok());
+            let arguments = arguments.map(|arguments| serde_json::json!(arguments).to_string().len());
+            text.len() + replay.0.to_string().len() + arguments.sum::<usize>()
+        }
+    }
 }
 
 fn tell_authors(messages: &mut [Message]) {
@@ -68,6 +129,7 @@ fn in_turn(
     messages: &[Message],
     asked: Option<MessageId>,
     answers: &HashMap<RunId, MessageId>,
+    called: &HashMap<MessageId, Vec<ChatMessage>>,
     files: &HashMap<MessageId, Given>,
 ) -> Vec<ChatMessage> {
     let is_question = |message: &&Message| message.role == MessageRole::User;
@@ -95,8 +157,11 @@ fn in_turn(
     let mut turns: Vec<ChatMessage> = before
         .iter()
         .flat_map(|asked| {
-            let text = answer_to(asked);
-            [question(asked), ChatMessage::Assistant { text, calls: Vec::new(), replay: Replay::default() }]
+            let answer = called.get(&asked.message_id).cloned().unwrap_or_else(|| {
+                let text = answer_to(asked);
+                vec![ChatMessage::Assistant { text, calls: Vec::new(), replay: Replay::default() }]
+            });
+            [vec![question(asked)], answer].concat()
         })
         .collect();
     turns.push(question(asked));
@@ -137,7 +202,7 @@ mod tests {
             }
         }
         let answers = questions.values().map(|(message, run)| (*run, *message)).collect();
-        let turns = in_turn(&messages, Some(questions[asked].0), &answers, &HashMap::new());
+        let turns = in_turn(&messages, Some(questions[asked].0), &answers, &HashMap::new(), &HashMap::new());
         let words: Vec<&str> = turns
             .iter()
             .map(|turn| match turn {

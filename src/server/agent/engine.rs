@@ -410,7 +410,9 @@ impl Shared {
 
     async fn answer(&self, run: &ClaimedRun, halted: watch::Receiver<Option<Halt>>) -> Result<(), EmitError> {
         let started = Instant::now();
-        let progress = match Progress::read(&self.store, run).await {
+        let listed = self.registry.find(Some(&run.agent));
+        let source = listed.as_ref().and_then(|listed| listed.agent.source());
+        let progress = match Progress::read(&self.store, run, source).await {
             Ok(progress) => progress,
             Err(error) => {
                 tracing::error!(%error, "the run's events could not be read");
@@ -427,7 +429,6 @@ impl Shared {
         let emitter = self.emitters.take_up(run.thread_id, run.fence, progress.run.clone());
         // What the run took in processes before this one counts, and the time between them too: people waited for it.
         let before = progress.run.started_at.map_or(0, |at| Timestamp::now().millis_since(at));
-        let listed = self.registry.find(Some(&run.agent));
         let iteration = progress.iterations + 1;
         emitter
             .agent_started(AgentStarted {
@@ -446,7 +447,7 @@ impl Shared {
             return emitter.agent_error(&run.agent, ErrorCode::AgentUnknown, message, false).await;
         };
         let context = context_of(run, listed, emitter.clone(), halted, progress.worked);
-        let mut handle = RunHandle::new(&context, &self.tools, &progress);
+        let mut handle = RunHandle::new(&context, &self.tools, &*self.store, &progress);
         let outcome = contained(self.work_on(run, &context, &progress, &mut handle)).await;
         let answer = &handle.answer;
         let duration_ms = before.saturating_add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
@@ -536,11 +537,13 @@ impl Shared {
             handle.take_up(progress).await?;
         }
         handle.set_conversation(
-            conversation::read(&*self.store, &self.attachments, run, context.takes()).await.map_err(|error| {
-                tracing::error!(%error, "the conversation could not be read");
-                let message = "the conversation could not be read".to_owned();
-                Leave::Failed { code: ErrorCode::Internal, message, retryable: true }
-            })?,
+            conversation::read(&*self.store, &self.attachments, run, &*context.listed.agent).await.map_err(
+                |error| {
+                    tracing::error!(%error, "the conversation could not be read");
+                    let message = "the conversation could not be read".to_owned();
+                    Leave::Failed { code: ErrorCode::Internal, message, retryable: true }
+                },
+            )?,
         );
         // An agent that waits for nothing would not hear of it.
         if let Some(halt) = *context.halt.borrow() {
@@ -580,7 +583,7 @@ fn context_of(
     RunContext {
         user_id: run.user_id,
         thread_id: run.thread_id,
-        run_id: run.fence.run_id,
+        fence: run.fence,
         // Processes before this one had their part of the time.
         deadline: Instant::now() + listed.max_time.saturating_sub(worked),
         listed,

@@ -9,10 +9,14 @@ use netra_ws::{ErrorCode, emitter::EmitError, model::Usage};
 use super::{
     Halt, RunContext,
     answer::Answer,
-    model::{ChatMessage, Takes},
-    recovery::{self, Progress},
+    kept,
+    model::{ChatMessage, Replay, Source, Takes},
+    recovery::Progress,
 };
-use crate::server::tool::{ToolEngine, ToolOutcome, ToolRequest, ToolSpec, ToolStop};
+use crate::server::{
+    store::model_turns::ModelTurns,
+    tool::{ToolEngine, ToolOutcome, ToolRequest, ToolSpec, ToolStop},
+};
 
 /// Something that answers.
 #[async_trait]
@@ -22,6 +26,11 @@ pub trait Agent: Send + Sync + 'static {
 
     /// What its model is given beside text; absent where it asks none.
     fn takes(&self) -> Option<Takes> {
+        None
+    }
+
+    /// Who sends its turns; absent where it asks no model.
+    fn source(&self) -> Option<&Source> {
         None
     }
 
@@ -78,15 +87,21 @@ impl From<ToolStop> for Leave {
 pub struct RunHandle<'a> {
     context: &'a RunContext,
     tools: &'a ToolEngine,
+    turns: &'a dyn ModelTurns,
     conversation: Vec<ChatMessage>,
     finished: Vec<ChatMessage>,
     pub(super) answer: Answer,
 }
 
 impl<'a> RunHandle<'a> {
-    pub(super) fn new(context: &'a RunContext, tools: &'a ToolEngine, progress: &Progress) -> Self {
+    pub(super) fn new(
+        context: &'a RunContext,
+        tools: &'a ToolEngine,
+        turns: &'a dyn ModelTurns,
+        progress: &Progress,
+    ) -> Self {
         let answer = Answer::new(context, progress);
-        Self { context, tools, conversation: Vec::new(), finished: Vec::new(), answer }
+        Self { context, tools, turns, conversation: Vec::new(), finished: Vec::new(), answer }
     }
 
     pub(super) fn set_conversation(&mut self, conversation: Vec<ChatMessage>) {
@@ -115,10 +130,10 @@ impl<'a> RunHandle<'a> {
                 }
                 Err(stop) => return Err(stop.into()),
             };
-            let made = recovery::id_for_models(&call.tool_call_id);
+            let known = progress.id_for_model(call);
             for turn in &mut self.finished {
                 if let ChatMessage::Tool { id, result, .. } = turn
-                    && *id == made
+                    && *id == known
                 {
                     *result = outcome.result.to_string();
                 }
@@ -190,6 +205,20 @@ impl<'a> RunHandle<'a> {
     /// A word on how far the agent is, or about its model, beside the answer.
     pub async fn note(&mut self, message: String, fraction: Option<f64>) -> Result<(), Leave> {
         Ok(self.answer.note(message, fraction).await?)
+    }
+
+    /// Keeps a turn as its server wants to see it again, for whoever takes the run up and for later runs of the thread: before its
+    /// calls are made, or behind the last of them. Where that fails, the turn is told as its words alone.
+    pub(super) async fn keep_turn(&self, source: &Source, calls: &[ToolRequest], replay: &Replay) {
+        if calls.is_empty() && self.answer.calls == 0 {
+            // Words alone tell all of it.
+            return;
+        }
+        let run = self.context.run_id();
+        let turn = kept::kept(run, self.answer.calls + 1, calls, self.text().len(), replay);
+        if let Err(error) = self.turns.keep_turn(self.context.fence, source.as_bytes(), &turn).await {
+            tracing::warn!(run_id = %run, %error, "what the model wants to see again could not be kept");
+        }
     }
 
     /// Calls tools, all at the same time; gives their outcomes in the order of the requests.

@@ -15,6 +15,7 @@ mod conversation;
 mod engine;
 mod guide;
 mod handle;
+mod kept;
 pub mod model;
 mod recovery;
 mod registry;

@@ -9,13 +9,11 @@ use netra_ws::{
     model::{Run, ToolCall, Usage},
 };
 
-use sha2::{Digest, Sha256};
-
-use super::model::{ChatMessage, Replay};
-use crate::server::{
-    store::{ClaimedRun, SharedStore, StoreError},
-    tool::ToolRequest,
+use super::{
+    kept::KeptTurns,
+    model::{ChatMessage, Source},
 };
+use crate::server::store::{ClaimedRun, SharedStore, StoreError};
 
 /// Events read at a time.
 const PAGE: usize = 500;
@@ -50,6 +48,8 @@ pub(super) struct Progress {
     pub(super) answered: bool,
     /// What it has used so far.
     pub(super) usage: Option<Usage>,
+    /// What its model's server wants to see again.
+    kept_turns: KeptTurns,
 }
 
 impl Progress {
@@ -67,13 +67,22 @@ impl Progress {
             kept: String::new(),
             answered: false,
             usage: run.usage,
+            kept_turns: KeptTurns::default(),
         }
     }
 
-    /// Reads the run's events.
-    pub(super) async fn read(store: &SharedStore, claimed: &ClaimedRun) -> Result<Self, LogError> {
+    /// Reads the run's events, and what was kept of the turns that `source` sent: what another sent says nothing to it.
+    pub(super) async fn read(
+        store: &SharedStore,
+        claimed: &ClaimedRun,
+        source: Option<&Source>,
+    ) -> Result<Self, LogError> {
         let mut progress = Self::none(claimed);
         let Some(start) = claimed.start_seq else { return Ok(progress) };
+        if let Some(source) = source {
+            progress.kept_turns =
+                KeptTurns::read(&**store, claimed.fence.run_id, source).await.map_err(LogError::store)?;
+        }
         let mut after = start.saturating_sub(1);
         loop {
             let page = store.read(claimed.thread_id, after, PageLimit::events(PAGE)).await?;
@@ -130,16 +139,14 @@ impl Progress {
         self.attempts >= MAX_ATTEMPTS || self.iterations >= MAX_ITERATIONS
     }
 
-    /// The finished turns, as the model is shown them: what was said, and the call that followed.
+    /// The finished turns, as the model is shown them: what was said, and the calls that followed.
     pub(super) fn turns(&self) -> Vec<ChatMessage> {
-        let mut from = 0;
-        let turn = |call: &ToolCall| {
-            let upto = self.said_before.get(&call.tool_call_id).copied().unwrap_or(from);
-            let said = self.kept.get(from..upto).unwrap_or_default();
-            from = upto;
-            as_turn(said.trim_start_matches('\n'), call)
-        };
-        self.run.tools().flat_map(turn).collect()
+        self.kept_turns.turns(&self.run, |call| self.said_before.get(&call.tool_call_id).copied())
+    }
+
+    /// A call's id as the model is shown it.
+    pub(super) fn id_for_model(&self, call: &ToolCall) -> String {
+        self.kept_turns.id(call)
     }
 
     /// Calls that began and did not end.
@@ -155,25 +162,6 @@ pub(super) fn too_often(run: RunId) -> (ErrorCode, String) {
         ErrorCode::RunInterrupted,
         "the server stopped again and again while the agent worked; what it had said is kept".to_owned(),
     )
-}
-
-fn as_turn(said: &str, call: &ToolCall) -> [ChatMessage; 2] {
-    let id = id_for_models(&call.tool_call_id);
-    let request = ToolRequest { id: id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) };
-    [
-        ChatMessage::Assistant { text: said.to_owned(), calls: vec![request], replay: Replay::default() },
-        ChatMessage::Tool { id, name: call.tool.clone(), result: call.result.to_string() },
-    ]
-}
-
-/// A call's id as models take it: nine letters and digits, the same for the same call. The id that the model gave is not kept.
-pub(super) fn id_for_models(tool_call_id: &str) -> String {
-    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    Sha256::digest(tool_call_id)
-        .iter()
-        .take(9)
-        .map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]))
-        .collect()
 }
 
 #[cfg(test)]

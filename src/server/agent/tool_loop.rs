@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::{
     Agent, Leave, RunHandle,
     context_budget::ContextBudget,
-    model::{Again, ChatMessage, Ending, Model, ModelError, Piece, Sink, Takes, Turn, TurnEnd},
+    model::{Again, ChatMessage, Ending, Model, ModelError, Piece, Sink, Source, Takes, Turn, TurnEnd},
     title,
 };
 
@@ -74,6 +74,10 @@ impl Agent for ToolLoop {
         Some(self.takes)
     }
 
+    fn source(&self) -> Option<&Source> {
+        Some(self.model.source())
+    }
+
     async fn run(&self, run: &mut RunHandle<'_>) -> Result<(), Leave> {
         let tools = run.tools();
         let mut context = ContextBudget::new(run.conversation(), &tools, self.budget.max_context_tokens);
@@ -93,11 +97,13 @@ impl Agent for ToolLoop {
             }
             run.end_step().await?;
             check_ending(&end, run)?;
-            if end.calls.is_empty() {
+            let (text, calls, replay) = (run.step_text().to_owned(), end.calls, end.replay);
+            if calls.is_empty() {
+                run.keep_turn(self.model.source(), &calls, &replay).await;
                 return Ok(());
             }
             self.check_tokens(run)?;
-            let (text, calls, replay) = (run.step_text().to_owned(), end.calls, end.replay);
+            run.keep_turn(self.model.source(), &calls, &replay).await;
             let outcomes = run.call(calls.clone()).await?;
             let results = calls.iter().zip(outcomes).map(|(call, outcome)| ChatMessage::Tool {
                 id: call.id.clone(),

@@ -10,6 +10,7 @@ mod finder;
 mod history_store;
 mod link_store;
 mod member_store;
+pub mod model_turns;
 mod place;
 mod run_queue;
 pub mod second_factor;
@@ -63,6 +64,7 @@ pub trait Store:
     + RunQueue
     + HistoryStore
     + AttachmentStore
+    + model_turns::ModelTurns
     + Finder
     + CommandLedger
     + Upkeep
@@ -78,6 +80,7 @@ impl<T> Store for T where
         + RunQueue
         + HistoryStore
         + AttachmentStore
+        + model_turns::ModelTurns
         + Finder
         + CommandLedger
         + Upkeep

@@ -94,6 +94,7 @@ impl Provider {
             Arc::new(Shared { script: Box::new(script), requests: Mutex::default(), open: AtomicUsize::new(0) });
         let app = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route("/v1/messages", post(complete))
             .route("/v1/models", get(models))
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -101,6 +101,11 @@ impl Server {
         self
     }
 
+    /// Where requests go.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// The silence after which the server counts as gone.
     pub(super) fn stall(&self) -> Duration {
         self.stall

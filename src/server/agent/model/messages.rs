@@ -9,7 +9,8 @@ use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Replay, Server, Settings, Sink, Turn, TurnEnd, Written,
+    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Replay, Server, Settings, Sink, Source, Turn, TurnEnd,
+    Written,
     calls::{CallDelta, Calls},
     clean, extend, failed,
     json::count,
@@ -42,6 +43,10 @@ impl Messages {
 impl Model for Messages {
     fn name(&self) -> Option<&str> {
         Some(&self.0.settings.model)
+    }
+
+    fn source(&self) -> &Source {
+        self.0.source()
     }
 
     async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError> {

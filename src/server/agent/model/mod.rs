@@ -5,12 +5,14 @@
 //! - `http`, `breaker`: one server: its address, its key, what it says when it refuses, and when it is left alone;
 //! - `parts`: what a server refuses by name and can do without;
 //! - `stream`, `body`, `sse`, `json`: from bytes to events to values, held to limits;
+//! - `exchange`: a question and what followed, told as words where calls cannot go;
 //! - `calls`, `tags`, `words`: tool calls, thoughts in tags and errors, read whatever their shape.
 
 mod body;
 mod breaker;
 mod calls;
 pub mod chat;
+pub(super) mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod http;
@@ -34,6 +36,8 @@ use async_trait::async_trait;
 use netra_ws::{ErrorCode, model::Usage};
 use reqwest::header::{AUTHORIZATION, HeaderName};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use url::{Position, Url};
 
 use crate::server::{
     config::{ModelConfig, Protocol},
@@ -130,6 +134,29 @@ fn said<'a>(text: &'a str, files: &'a [GivenFile], left_out: &BTreeSet<Part>) ->
 /// that made it reads it; `null` when there is nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Replay(pub Value);
+
+/// Who sent a turn: a model behind one address. What it wants to see again goes to nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source([u8; 32]);
+
+impl Source {
+    /// The model of this name at this address, which says its protocol, too; keys in it may change.
+    fn new(url: &Url, model: &str) -> Self {
+        Self(
+            Sha256::new()
+                .chain_update(&url[Position::BeforeHost..Position::AfterPath])
+                .chain_update([0])
+                .chain_update(model)
+                .finalize()
+                .into(),
+        )
+    }
+
+    /// The SHA-256 of it.
+    pub(in crate::server) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 /// What a model is asked.
 #[derive(Clone, Copy)]
@@ -310,6 +337,9 @@ impl ModelError {
 pub trait Model: Send + Sync + 'static {
     /// Its name, if it has one.
     fn name(&self) -> Option<&str>;
+
+    /// Who sends its turns.
+    fn source(&self) -> &Source;
 
     /// Takes one turn: streams pieces into the sink and returns how it ended. Dropping the future ends the request.
     async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError>;

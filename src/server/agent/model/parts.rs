@@ -5,9 +5,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::{ChatMessage, ModelError, Piece, Server, Sink, Turn, body::Body, http::Refusal};
+use super::{ChatMessage, ModelError, Piece, Server, Sink, Turn, body::Body, exchange, http::Refusal};
 
 /// A part that a request can do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,8 @@ pub(super) enum Part {
     Include,
     /// Pictures and documents.
     Files,
+    /// Calls of earlier exchanges, which are told as their words then. Not remembered: another conversation has others.
+    EarlierCalls,
 }
 
 /// What one model's server was found to refuse.
@@ -84,6 +87,11 @@ impl Parts {
                 Err(Refusal::Failed(error)) => return Err(error),
             };
             let part = status.is_client_error().then(|| blamed(&said, &body, turn)).flatten();
+            let wrong = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
+            let part = part.filter(|part| !left_out.contains(part)).or_else(|| {
+                // A seal may have become void, or the conversation too long.
+                (wrong && exchange::any_called(turn.messages)).then_some(Part::EarlierCalls)
+            });
             let may_go = |part: &Part| *part != Part::Tools || self.tool_use != Some(true);
             // What is left out already and refused again comes from the model's `options`, where a person can take it out.
             let Some(part) = part.filter(may_go).filter(|part| left_out.insert(*part)) else { return Err(error) };
@@ -94,7 +102,9 @@ impl Parts {
     async fn remember(&self, model: &str, news: &[Part], sink: &mut dyn Sink) {
         for part in news {
             tracing::info!(model, ?part, "the model's server does without a part of the request");
-            self.refused().insert(*part);
+            if *part != Part::EarlierCalls {
+                self.refused().insert(*part);
+            }
         }
         if news.contains(&Part::Tools) {
             sink.piece(Piece::Note(format!("{model} takes no tools; it answers without them."))).await;
@@ -111,7 +121,8 @@ impl Parts {
 fn blamed(said: &str, body: &Value, turn: &Turn<'_>) -> Option<Part> {
     let said = said.to_lowercase();
     let names = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let has_calls = turn.messages.iter().any(|message| matches!(message, ChatMessage::Tool { .. }));
+    let of_this_run = turn.messages.iter().rev().take_while(|message| !exchange::is_question(message));
+    let has_calls = of_this_run.filter(|message| matches!(message, ChatMessage::Tool { .. })).count() > 0;
     if names(&["stream_options", "include_usage"]) && !body["stream_options"].is_null() {
         return Some(Part::StreamOptions);
     }

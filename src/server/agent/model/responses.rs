@@ -8,7 +8,8 @@ use netra_ws::model::Usage;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Replay, Server, Settings, Sink, Turn, TurnEnd, Written,
+    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Replay, Server, Settings, Sink, Source, Turn, TurnEnd,
+    Written,
     calls::{CallDelta, Calls},
     clean, extend, failed,
     json::count,
@@ -35,6 +36,10 @@ impl Responses {
 impl Model for Responses {
     fn name(&self) -> Option<&str> {
         Some(&self.0.settings.model)
+    }
+
+    fn source(&self) -> &Source {
+        self.0.source()
     }
 
     async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError> {

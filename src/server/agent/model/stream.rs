@@ -5,14 +5,17 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::Value;
 
 use super::{
-    ModelError, Piece, Server, Settings, Sink, Turn, TurnEnd,
+    ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd,
     body::{Body, is_done},
+    exchange,
     http::AFTER_END,
     json,
     parts::{Part, Parts},
     sse::Event,
 };
 use crate::server::metrics::metrics;
+#[cfg(debug_assertions)]
+use crate::server::tool::for_tests;
 
 /// What puts a protocol's events together.
 pub(super) trait Reader: Send {
@@ -42,12 +45,18 @@ pub(super) struct Asked {
     pub(super) server: Server,
     pub(super) settings: Settings,
     parts: Parts,
+    source: Source,
 }
 
 impl Asked {
     pub(super) fn new(server: Server, settings: Settings) -> Self {
         let parts = Parts::new(settings.tool_use);
-        Self { server, settings, parts }
+        let source = Source::new(server.url(), &settings.model);
+        Self { server, settings, parts, source }
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Takes a turn: sends what `request` makes of it, and reads the answer to its end.
@@ -57,7 +66,13 @@ impl Asked {
         sink: &mut dyn Sink,
         request: fn(&Settings, &Turn<'_>, &BTreeSet<Part>) -> Value,
     ) -> Result<TurnEnd, ModelError> {
-        let request = |left_out: &_| request(&self.settings, &turn, left_out);
+        let request = |left_out: &BTreeSet<Part>| {
+            if !left_out.contains(&Part::Tools) && !left_out.contains(&Part::EarlierCalls) {
+                return request(&self.settings, &turn, left_out);
+            }
+            let messages = exchange::earlier_in_words(turn.messages);
+            request(&self.settings, &Turn { messages: &messages, ..turn }, left_out)
+        };
         let body = self.parts.open(&self.server, &self.settings.model, &turn, sink, request).await?;
         let mut assembly = A::default();
         Reading::watch(async {
@@ -119,6 +134,8 @@ async fn read_through(
             Ok(None) => break None,
             Err(broken) => break Some(server.broken(broken)),
         };
+        #[cfg(debug_assertions)]
+        for_tests::fault(&event.kind);
         let pieces = match reader.read(&event) {
             Ok(pieces) => pieces,
             // The answer is whole without it.

@@ -26,10 +26,11 @@ const VACUUM: &str = "PRAGMA incremental_vacuum(64)";
 pub(super) const NOBODY: Uuid = Uuid::nil();
 
 /// What goes before the thread's own row does, which would take the rest along in one long transaction.
-const PARTS: [&str; 4] = [
+const PARTS: [&str; 5] = [
     "DELETE FROM events WHERE thread_id = ?1 AND seq IN (SELECT seq FROM events WHERE thread_id = ?1 LIMIT ?2)",
     // Its words leave two indexes: a long one takes a slice of its own.
     "DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages WHERE thread_id = ?1 LIMIT MIN(?2, 1))",
+    "DELETE FROM model_turns WHERE id IN (SELECT id FROM model_turns WHERE thread_id = ?1 LIMIT ?2 / 10)",
     "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE thread_id = ?1 LIMIT ?2 / 10)",
     "DELETE FROM commands WHERE (user_id, id) IN (SELECT user_id, id FROM commands WHERE thread_id = ?1 LIMIT ?2 / 10)",
 ];

@@ -21,6 +21,7 @@ mod leases;
 mod links;
 mod log_reads;
 mod migrations;
+mod model_turns;
 mod projection;
 mod readers;
 mod rows;

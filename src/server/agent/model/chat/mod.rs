@@ -5,7 +5,7 @@ mod request;
 
 use async_trait::async_trait;
 
-use super::{Model, ModelError, Server, Settings, Sink, Turn, TurnEnd, stream::Asked};
+use super::{Model, ModelError, Server, Settings, Sink, Source, Turn, TurnEnd, stream::Asked};
 use chunk::Assembly;
 
 /// A model behind an OpenAI-compatible endpoint.
@@ -25,6 +25,10 @@ impl Chat {
 impl Model for Chat {
     fn name(&self) -> Option<&str> {
         Some(&self.0.settings.model)
+    }
+
+    fn source(&self) -> &Source {
+        self.0.source()
     }
 
     async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError> {

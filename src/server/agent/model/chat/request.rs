@@ -51,8 +51,10 @@ fn message(message: &ChatMessage, left_out: &BTreeSet<Part>) -> Value {
                 json!({ "role": "user", "content": parts })
             }
         },
-        ChatMessage::Assistant { text, calls, .. } if calls.is_empty() => {
-            json!({ "role": "assistant", "content": text })
+        ChatMessage::Assistant { text, calls, replay } if calls.is_empty() => {
+            let mut message = json!({ "role": "assistant", "content": text });
+            extend(&mut message, replay.0.get("message").filter(|_| !left_out.contains(&Part::Replay)));
+            message
         }
         ChatMessage::Assistant { text, calls, replay } => {
             let extras = replay.0.get("calls").filter(|_| !left_out.contains(&Part::Replay));
