@@ -3,6 +3,7 @@ import { deflateSync } from "node:zlib";
 import { type Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { NETWORK_CUT } from "../guard.ts";
+import { kept } from "../kept.ts";
 
 function crc(bytes: Buffer): number {
   let sum = ~0;
@@ -69,6 +70,48 @@ test("files go with a message, are shown, and stay over a reload", async ({ chat
     await sent(page).locator("a.file-name").click();
     expect((await download).suggestedFilename()).toBe("notes.txt");
   }
+});
+
+/** Names of files that the browser keeps with drafts. */
+const keptFiles = async (page: Page): Promise<string[]> =>
+  Object.entries(await kept(page))
+    .filter(([key]) => key.startsWith("draft-files."))
+    .flatMap(([, lines]) => lines.split("\n").map((line) => (JSON.parse(line) as { name: string }).name));
+
+test("chosen files stay with the draft over a reload, and are sent with it", async ({ chat, page }) => {
+  await chat.open();
+  await chat.agent.selectOption("guide");
+  await chooser(page).setInputFiles([picture, notes]);
+  await expect.poll(() => keptFiles(page)).toEqual(["cat.png", "notes.txt"]);
+  await page.reload();
+  await expect(chips(page)).toHaveText([/cat\.png/, /notes\.txt/]);
+  await page.getByRole("button", { name: "Remove notes.txt" }).click();
+  await expect.poll(() => keptFiles(page)).toEqual(["cat.png"]);
+  await page.reload();
+  await expect(chips(page)).toHaveText([/cat\.png/]);
+  await chat.send.click();
+  await chat.threadId();
+  await expect(sent(page).locator("img")).toHaveAttribute("alt", "cat.png");
+  await expect.poll(() => keptFiles(page)).toEqual([]);
+  await chat.open();
+  await expect(chips(page)).toHaveCount(0);
+});
+
+test("a file of a draft that the server has forgotten is said to be gone", async ({ chat, guard, page }) => {
+  guard.allow(/status of 404/);
+  await chat.open();
+  const answered = page.waitForResponse((response) => response.url().includes("/api/attachments?name=notes.txt"));
+  await chooser(page).setInputFiles([notes]);
+  const { attachment } = (await (await answered).json()) as { attachment: { url: string } };
+  await expect.poll(() => keptFiles(page)).toEqual(["notes.txt"]);
+  const forgotten = await page.evaluate(async (url) => (await fetch(url, { method: "DELETE" })).status, attachment.url);
+  expect(forgotten).toBe(204);
+  await page.reload();
+  await expect(chips(page)).toContainText("The server no longer has it");
+  await expect(chat.send).toBeDisabled();
+  await page.getByRole("button", { name: "Remove notes.txt" }).click();
+  await expect(chips(page)).toHaveCount(0);
+  await expect.poll(() => keptFiles(page)).toEqual([]);
 });
 
 test("files are pasted and dropped, removed, and sent without a word", async ({ chat, page }) => {

@@ -1,5 +1,5 @@
 //! What the browser keeps for a user across reloads and crashes: commands without an answer, messages that were refused, and
-//! drafts.
+//! drafts with their files.
 //!
 //! One entry each, so that tabs do not overwrite each other's. Keys begin with what it is and whose it is; those of commands
 //! end in the command's id, which sorts by time.
@@ -11,7 +11,7 @@ use leptos::{prelude::*, task::spawn_local};
 use netra_ws::{ClientFrame, FrameId, UserId, payload::ErrorMessage};
 
 use super::store::{AppStore, Kept, Pending, PendingState, Storage};
-pub(super) use drafts::keep as keep_draft;
+pub(super) use drafts::{keep as keep_draft, keep_files as keep_draft_files};
 
 /// What an entry is.
 #[derive(Clone, Copy)]
@@ -22,6 +22,8 @@ enum Kind {
     Refused,
     /// What is being written: the text.
     Draft,
+    /// The files that go with it and are at the server: JSON, a line each.
+    DraftFiles,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
             Self::Outbox => "outbox",
             Self::Refused => "refused",
             Self::Draft => "draft",
+            Self::DraftFiles => "draft-files",
         };
         format!("{name}.{user}.")
     }

@@ -173,7 +173,7 @@ pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
     security.end_developer().await.map_err(|error| ServerError::Refused(error.message))?;
     let http = agent::model::client()?;
     let synced = config.durability == Durability::Power;
-    let place = Place::open(&config.attachments, &data_dir, synced, &http)?;
+    let place = Place::open(&config.attachments, &data_dir, synced)?;
     let attachments = Attachments::new(store.clone(), place, &config.attachments);
     // Each connection is an open file, and shells allow 1,024 unless asked.
     let open_files = rlimit::increase_nofile_limit(u64::MAX).ok();
@@ -202,6 +202,8 @@ pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
         serve_metrics(listener);
     }
     let trimming = tokio::spawn(trimmer::run(state.store.clone(), state.config.trim_after));
+    let files = state.attachments.clone();
+    tokio::spawn(async move { files.try_place().await });
     let sweeping = tokio::spawn(state.attachments.clone().sweep());
     let closing = tokio::spawn(closer::run(state.clone()));
 

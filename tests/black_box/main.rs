@@ -17,6 +17,7 @@ mod api_tokens;
 mod attachments;
 mod attacks;
 mod bounded;
+mod bucket;
 mod chosen_ids;
 mod clock;
 mod config;

@@ -149,41 +149,26 @@ async fn a_seal_that_became_void_does_not_end_the_conversation() {
     assert_eq!(roles, ["user", "assistant", "user"], "{:?}", asked.messages());
 }
 
-/// Anthropic's thinking blocks, without which a turn after a call is refused.
-#[tokio::test]
-async fn thinking_blocks_outlive_the_process() {
-    let stream = |events: &[Value]| {
-        let event = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default());
-        Reply::Whole {
-            status: 200,
-            headers: vec![("content-type", "text/event-stream".into())],
-            body: events.iter().map(event).collect(),
-        }
-    };
-    let thinking = json!({ "type": "thinking", "thinking": "Wait first.", "signature": "EqQBCgIYAhIM" });
-    let block =
-        |index: u32, block: Value| json!({ "type": "content_block_start", "index": index, "content_block": block });
-    let call = stream(&[
-        json!({ "type": "message_start", "message": { "usage": { "input_tokens": 1, "output_tokens": 1 } } }),
-        block(0, json!({ "type": "thinking", "thinking": "", "signature": "" })),
-        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "thinking_delta", "thinking": "Wait first." } }),
-        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "signature_delta", "signature": "EqQBCgIYAhIM" } }),
-        block(1, json!({ "type": "tool_use", "id": "toolu_01T1x1fJ34qAmk2tNTrN7Up6", "name": "wait", "input": {} })),
-        json!({ "type": "message_delta", "delta": { "stop_reason": "tool_use" }, "usage": { "output_tokens": 9 } }),
-        json!({ "type": "message_stop" }),
-    ]);
-    let answer = stream(&[
-        block(0, json!({ "type": "text", "text": "Done." })),
-        json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 9 } }),
-        json!({ "type": "message_stop" }),
-    ]);
+/// An answer of a protocol whose events name their kind.
+fn named(events: &[Value]) -> Reply {
+    let event = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default());
+    Reply::Whole {
+        status: 200,
+        headers: vec![("content-type", "text/event-stream".into())],
+        body: events.iter().map(event).collect(),
+    }
+}
+
+/// What a model of this kind is asked: at first, after a crash in the middle of its call, and in the next run.
+async fn asked_of(kind: &str, call: Reply, answer: Reply) -> Vec<Request> {
     let provider = Provider::start(move |request| {
-        let called = request.body.to_string().contains("tool_result");
+        let body = request.body.to_string();
+        let called = body.contains("tool_result") || body.contains("function_call_output");
         if called { answer.clone() } else { call.clone() }
     })
     .await;
     let agents = format!(
-        "[[agents]]\nname = \"assistant\"\nkind = \"messages\"\nbase_url = \"{}\"\nmodel = \"m\"\n",
+        "[[agents]]\nname = \"assistant\"\nkind = \"{kind}\"\nbase_url = \"{}\"\nmodel = \"m\"\n",
         provider.base
     );
     let setup = Setup::new().toml(&agents).set(LEASE.0, LEASE.1).set("NETRA_TEST_TOOLS", "/dev/null");
@@ -201,12 +186,57 @@ async fn thinking_blocks_outlive_the_process() {
     ended(&socket, &next).await;
     let requests = provider.requests();
     assert_eq!(requests.len(), 3, "a turn, a turn after the crash, and one of the next run");
-    for request in &requests[1..] {
-        let turn = &request.messages()[1];
-        assert_eq!(turn["content"][0], thinking, "{turn}");
-        assert_eq!(turn["content"][1]["id"], "toolu_01T1x1fJ34qAmk2tNTrN7Up6", "{turn}");
+    requests
+}
+
+/// Anthropic's thinking blocks, without which a turn after a call is refused.
+#[tokio::test]
+async fn thinking_blocks_outlive_the_process() {
+    let thinking = json!({ "type": "thinking", "thinking": "Wait first.", "signature": "EqQBCgIYAhIM" });
+    let id = "toolu_01T1x1fJ34qAmk2tNTrN7Up6";
+    let block =
+        |index: u32, block: Value| json!({ "type": "content_block_start", "index": index, "content_block": block });
+    let delta = |delta: Value| json!({ "type": "content_block_delta", "index": 0, "delta": delta });
+    let end = |reason: &str| {
+        let delta =
+            json!({ "type": "message_delta", "delta": { "stop_reason": reason }, "usage": { "output_tokens": 9 } });
+        [delta, json!({ "type": "message_stop" })]
+    };
+    let call = [
+        json!({ "type": "message_start", "message": { "usage": { "input_tokens": 1, "output_tokens": 1 } } }),
+        block(0, json!({ "type": "thinking", "thinking": "", "signature": "" })),
+        delta(json!({ "type": "thinking_delta", "thinking": "Wait first." })),
+        delta(json!({ "type": "signature_delta", "signature": "EqQBCgIYAhIM" })),
+        block(1, json!({ "type": "tool_use", "id": id, "name": "wait", "input": {} })),
+    ];
+    let answer = [block(0, json!({ "type": "text", "text": "Done." }))];
+    let call = named(&[call.as_slice(), &end("tool_use")].concat());
+    let answer = named(&[answer.as_slice(), &end("end_turn")].concat());
+    for request in &asked_of("messages", call, answer).await[1..] {
+        let turn = &request.messages()[1]["content"];
+        assert_eq!((&turn[0], &turn[1]["id"]), (&thinking, &json!(id)), "{turn}");
         let result = &request.messages()[2]["content"][0];
-        assert_eq!(result["tool_use_id"], "toolu_01T1x1fJ34qAmk2tNTrN7Up6", "{result}");
+        assert_eq!(result["tool_use_id"], id, "{result}");
     }
-    drop(server);
+}
+
+/// Sealed reasoning of the Responses API, which keeps nothing itself (`store` is off).
+#[tokio::test]
+async fn sealed_reasoning_outlives_the_process() {
+    let reasoning = json!({ "type": "reasoning", "id": "rs_68af4030", "summary": [], "encrypted_content": "gAAAAABo" });
+    let id = "call_4cC0MiYcbDgJYzhw7gfAWzRy";
+    let calling = json!({ "type": "function_call", "id": "fc_1", "call_id": id, "name": "wait", "arguments": "{}" });
+    let said =
+        json!({ "type": "message", "role": "assistant", "content": [{ "type": "output_text", "text": "Done." }] });
+    let item =
+        |place: u32, item: &Value| json!({ "type": "response.output_item.done", "output_index": place, "item": item });
+    let end = json!({ "type": "response.completed", "response": { "status": "completed" } });
+    let call = named(&[item(0, &reasoning), item(1, &calling), end.clone()]);
+    let answer = named(&[item(0, &said), end]);
+    for request in &asked_of("responses", call, answer).await[1..] {
+        let input = request.body["input"].as_array().expect("items");
+        let at = input.iter().position(|item| item["type"] == "reasoning").expect("the reasoning");
+        assert_eq!(input[at], reasoning);
+        assert_eq!((&input[at + 1]["call_id"], &input[at + 2]["call_id"]), (&json!(id), &json!(id)), "{input:?}");
+    }
 }

@@ -303,8 +303,11 @@ async fn what_a_server_said_beside_words_goes_back_to_it() {
     assert_eq!(requests[1].tool_results()[0]["name"], "calculate");
     let next = say(&socket, &run.thread, "Thank you.").await;
     ended(&socket, &next).await;
-    let told = Value::from(provider.requests()[2].messages());
-    assert!(!told.to_string().contains("reasoning"), "a new run begins without them: {told}");
+    // api-docs.deepseek.com/guides/thinking_mode: with calls, they are wanted in all later turns, too.
+    let requests = provider.requests();
+    let told = requests[2].messages();
+    assert_eq!(told[1], asked, "a later run tells the turn as it came");
+    assert_eq!(told.iter().map(text).collect::<Vec<_>>()[3..], ["It is 42.", "Thank you."], "{told:?}");
 }
 
 #[tokio::test]

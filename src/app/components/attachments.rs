@@ -1,12 +1,16 @@
 //! Files: those that go with the message that is being written, and those of messages that were sent.
 
 use leptos::prelude::*;
-use netra_ws::model::{Attachment, AttachmentRef, MAX_ATTACHMENTS};
+use netra_ws::{
+    ThreadId,
+    model::{Attachment, AttachmentRef, MAX_ATTACHMENTS},
+};
 use uuid::Uuid;
 
 use super::Icon;
 use crate::app::{
     size::size,
+    store::AppStore,
     view::{Erase, Key, Row, list, memo, when, words},
 };
 
@@ -53,6 +57,11 @@ impl Files {
     /// None.
     pub(super) fn new() -> Self {
         Self { chosen: RwSignal::new(Vec::new()), too_many: RwSignal::new(false) }
+    }
+
+    /// Keeps those that are at the server with the thread's draft, over reloads and crashes, and brings them back with it.
+    pub(super) fn keep(self, store: &AppStore, thread: Option<ThreadId>) {
+        browser::keep(self, store, thread);
     }
 
     /// Whether there are none.
@@ -265,7 +274,54 @@ mod browser {
     use wasm_bindgen::{JsCast, closure::Closure};
     use web_sys::{DataTransfer, File, FileList, HtmlInputElement, ProgressEvent, XmlHttpRequest};
 
-    use super::{Attachment, Chosen, Files, MAX_ATTACHMENTS, State};
+    use super::{AppStore, Attachment, Chosen, Files, MAX_ATTACHMENTS, State, ThreadId};
+    use crate::app::{kept::keep_draft_files, view::effect};
+
+    pub(super) fn keep(files: Files, store: &AppStore, thread: Option<ThreadId>) {
+        let lines = RwSignal::new(String::new());
+        keep_draft_files(store, thread, lines);
+        effect(move || {
+            for file in lines.get().lines().filter_map(|line| serde_json::from_str::<Attachment>(line).ok()) {
+                bring_back(files, file);
+            }
+        });
+        effect(move || {
+            let kept = files.chosen.with(|chosen| {
+                let kept = chosen.iter().filter_map(|file| match &file.state {
+                    State::Kept(attachment) => serde_json::to_string(attachment).ok(),
+                    State::Coming(_) | State::Failed(_) => None,
+                });
+                kept.collect::<Vec<_>>().join("\n")
+            });
+            if lines.with_untracked(|lines| *lines != kept) {
+                lines.set(kept);
+            }
+        });
+    }
+
+    /// Shows a file of the draft again, unless it is shown; the server keeps it for a day.
+    fn bring_back(files: Files, file: Attachment) {
+        let Some(kept) = file.id else { return };
+        let is_shown = |shown: &Chosen| matches!(&shown.state, State::Kept(other) if other.id == Some(kept));
+        if files.chosen.with_untracked(|chosen| chosen.iter().any(is_shown)) {
+            return;
+        }
+        let (id, bytes) = (Uuid::now_v7(), file.bytes.unwrap_or_default());
+        let chosen = Chosen { id, name: file.name.clone(), bytes, state: State::Kept(file) };
+        files.chosen.update(|list| list.push(chosen));
+        let Ok(request) = XmlHttpRequest::new() else { return };
+        if request.open("HEAD", &Attachment::path(kept)).is_err() {
+            return;
+        }
+        let answered = request.clone();
+        let done = Closure::once_into_js(move || {
+            if answered.status().is_ok_and(|status| status == 404) {
+                files.set(id, State::Failed("The server no longer has it; choose it again.".to_owned()));
+            }
+        });
+        request.set_onloadend(Some(done.unchecked_ref()));
+        let _ = request.send();
+    }
 
     pub(super) fn chosen(files: Files, field: &HtmlInputElement) {
         add(files, field.files());
@@ -360,7 +416,9 @@ mod browser {
     use leptos::ev::{ClipboardEvent, DragEvent};
     use netra_ws::AttachmentId;
 
-    use super::Files;
+    use super::{AppStore, Files, ThreadId};
+
+    pub(super) fn keep(_: Files, _: &AppStore, _: Option<ThreadId>) {}
 
     pub(super) fn chosen<T>(_: Files, _: &T) {}
 

@@ -61,6 +61,7 @@ pub(crate) fn Composer(
         }
     });
     let files = Files::new();
+    files.keep(&store, thread);
     let blank = memo(move || text.with(|text| text.trim().is_empty()) && files.is_empty());
     let size = memo(move || text.with(|text| text.bytes().map(in_json).sum::<usize>()));
     let too_long = move || size.get() > limit;

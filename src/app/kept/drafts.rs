@@ -19,16 +19,27 @@ thread_local! {
 
 /// Reads the user's drafts.
 pub(super) async fn load(user: UserId) -> Result<(), String> {
-    let found = database::entries(&Kind::Draft.prefix(user)).await?;
-    KNOWN.with_borrow_mut(|known| known.extend(found));
+    for kind in [Kind::Draft, Kind::DraftFiles] {
+        let found = database::entries(&kind.prefix(user)).await?;
+        KNOWN.with_borrow_mut(|known| known.extend(found));
+    }
     Ok(())
 }
 
 /// Brings the user's draft back, then keeps it as it changes. Another who signs in with this browser does not see it.
 pub(crate) fn keep(store: &AppStore, thread: Option<ThreadId>, text: RwSignal<String>) {
+    keep_kind(Kind::Draft, store, thread, text);
+}
+
+/// The same for the draft's files, a line each.
+pub(crate) fn keep_files(store: &AppStore, thread: Option<ThreadId>, lines: RwSignal<String>) {
+    keep_kind(Kind::DraftFiles, store, thread, lines);
+}
+
+fn keep_kind(kind: Kind, store: &AppStore, thread: Option<ThreadId>, text: RwSignal<String>) {
     let Some(user) = store.user().map(|user| user.id) else { return };
     let thread = thread.map_or_else(|| "new".to_owned(), |thread| thread.to_string());
-    let key = format!("{}{thread}", Kind::Draft.prefix(user));
+    let key = format!("{}{thread}", kind.prefix(user));
     let writer = Writer::new(store, key.clone());
     let (storage, lost) = (store.storage.clone(), database::lost());
     let brought = Cell::new(false);

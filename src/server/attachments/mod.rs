@@ -34,6 +34,7 @@ use super::{
 use crate::app::size::size;
 pub(crate) use given::Given;
 use kind::Watch;
+use place::Trouble;
 pub use place::{Place, PlaceError};
 
 /// Files that come in at the same time; each holds a part of the file in memory.
@@ -196,6 +197,11 @@ impl Attachments {
         Ok(found.into_iter().map(AttachmentRef::Told).collect())
     }
 
+    /// Says in the log whether a bucket takes files.
+    pub async fn try_place(&self) {
+        self.0.place.try_out().await;
+    }
+
     /// Has the next sweep begin at once.
     pub fn sweep_soon(&self) {
         self.0.sweep.notify_one();
@@ -228,7 +234,13 @@ impl Shared {
     async fn write(&self, id: AttachmentId, mut body: Incoming) -> Result<(Watch, Vec<u8>), ApiError> {
         let failed = |error: object_store::Error| {
             tracing::error!(attachment_id = %id, %error, "a file could not be written");
-            ApiError::new(ErrorCode::ServerBusy, "the file could not be stored; try again later")
+            let why = match Trouble::of(&error) {
+                Trouble::Key | Trouble::Absent => {
+                    "the server cannot keep files: the place that is set for them refuses; its log says more to who runs it"
+                }
+                Trouble::Passing => "the file could not be stored; try again later",
+            };
+            ApiError::new(ErrorCode::ServerBusy, why)
         };
         let mut writer = self.place.write(id).await.map_err(failed)?;
         let (mut watch, mut digest) = (Watch::default(), Sha256::new());

@@ -1,12 +1,12 @@
 //! Where bytes are kept: a folder, or a bucket that speaks S3.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use netra_ws::AttachmentId;
 use object_store::{
-    ClientOptions, ObjectStore, ObjectStoreExt as _, WriteMultipart,
+    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig, WriteMultipart,
     aws::AmazonS3Builder,
     client::{HttpClient, HttpConnector},
     local::LocalFileSystem,
@@ -28,6 +28,17 @@ const BUCKET_PART: usize = 5 << 20;
 /// Parts of one file that are written at the same time.
 const PARTS_AT_ONCE: usize = 2;
 
+/// How long a bucket may be silent, and how long it is tried again when it fails: somebody waits for the file.
+const SILENCE: Duration = Duration::from_secs(60);
+const AGAIN: RetryConfig = RetryConfig {
+    backoff: BackoffConfig { init_backoff: Duration::from_millis(200), max_backoff: Duration::from_secs(2), base: 2.0 },
+    max_retries: 3,
+    retry_timeout: Duration::from_secs(10),
+};
+
+/// The name under which a bucket is tried.
+const TRIAL: &str = "netra-trial";
+
 /// Where bytes cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
@@ -37,6 +48,31 @@ pub enum PlaceError {
     /// The bucket cannot be used.
     #[error("attachments: {0}")]
     Bucket(#[from] object_store::Error),
+    /// A bucket cannot be asked.
+    #[error("attachments: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// What a failing place is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The key.
+    Key,
+    /// The bucket, or the object in it, is not there.
+    Absent,
+    /// It fails or does not answer: later it may.
+    Passing,
+}
+
+impl Trouble {
+    /// What an error is about.
+    pub(super) fn of(error: &object_store::Error) -> Self {
+        match error {
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => Self::Key,
+            object_store::Error::NotFound { .. } => Self::Absent,
+            _ => Self::Passing,
+        }
+    }
 }
 
 /// A place for bytes.
@@ -45,11 +81,25 @@ pub struct Place {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     part: usize,
+    is_bucket: bool,
 }
 
-/// Requests go out as all others of this server do.
+/// Requests to a bucket go out with this client.
 #[derive(Debug)]
 struct Outgoing(reqwest::Client);
+
+impl Outgoing {
+    fn new() -> reqwest::Result<Self> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .read_timeout(SILENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .user_agent(concat!("netra/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self(client))
+    }
+}
 
 impl HttpConnector for Outgoing {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
@@ -67,12 +117,7 @@ fn is_part(name: &str) -> bool {
 
 impl Place {
     /// The place that the settings name. `synced` says whether a file must outlive a power cut.
-    pub fn open(
-        config: &AttachmentsConfig,
-        data_dir: &std::path::Path,
-        synced: bool,
-        http: &reqwest::Client,
-    ) -> Result<Self, PlaceError> {
+    pub fn open(config: &AttachmentsConfig, data_dir: &std::path::Path, synced: bool) -> Result<Self, PlaceError> {
         match &config.place {
             AttachmentsPlace::Folder(folder) => {
                 let folder = folder.clone().unwrap_or_else(|| data_dir.join("attachments"));
@@ -80,8 +125,10 @@ impl Place {
             }
             AttachmentsPlace::Bucket { bucket, prefix, endpoint, region } => {
                 // Keys are read from where every S3 tool reads them: `AWS_ACCESS_KEY_ID` and its kin, or the machine's role.
-                let mut builder =
-                    AmazonS3Builder::from_env().with_bucket_name(bucket).with_http_connector(Outgoing(http.clone()));
+                let mut builder = AmazonS3Builder::from_env()
+                    .with_bucket_name(bucket)
+                    .with_http_connector(Outgoing::new()?)
+                    .with_retry(AGAIN);
                 if let Some(endpoint) = endpoint {
                     let plain = endpoint.scheme() == "http";
                     builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/')).with_allow_http(plain);
@@ -90,7 +137,7 @@ impl Place {
                     builder = builder.with_region(region);
                 }
                 let store = Arc::new(builder.build()?);
-                Ok(Self { store, prefix: Path::from(prefix.as_str()), part: BUCKET_PART })
+                Ok(Self { store, prefix: Path::from(prefix.as_str()), part: BUCKET_PART, is_bucket: true })
             }
         }
     }
@@ -105,7 +152,36 @@ impl Place {
             }
         }
         let store = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(synced);
-        Ok(Self { store: Arc::new(store), prefix: Path::default(), part: FOLDER_PART })
+        Ok(Self { store: Arc::new(store), prefix: Path::default(), part: FOLDER_PART, is_bucket: false })
+    }
+
+    /// Writes, reads and removes a few bytes in a bucket, so that what is wrong with it is said before somebody sends a file.
+    pub(super) async fn try_out(&self) {
+        if !self.is_bucket {
+            return;
+        }
+        let path = self.prefix.clone().join(TRIAL);
+        let trial = async {
+            self.store.put(&path, PutPayload::from_static(TRIAL.as_bytes())).await?;
+            self.store.get(&path).await?.bytes().await?;
+            self.store.delete(&path).await
+        };
+        match trial.await {
+            Ok(()) => tracing::info!("files are kept in a bucket, which takes them"),
+            Err(error) => {
+                let why = match Trouble::of(&error) {
+                    Trouble::Key => "the key is refused",
+                    Trouble::Absent => "there is no such bucket",
+                    Trouble::Passing => "it does not answer, or not as a bucket does",
+                };
+                tracing::error!(%error, "files cannot be kept in the bucket of attachments.url: {why}");
+            }
+        }
+    }
+
+    /// Whether the whole place is away, as against one file that makes trouble.
+    pub(super) fn is_away(&self, error: &object_store::Error) -> bool {
+        self.is_bucket && Trouble::of(error) == Trouble::Passing
     }
 
     fn path(&self, id: AttachmentId) -> Path {

@@ -38,7 +38,7 @@ impl Shared {
             if ids.is_empty() {
                 return Ok(());
             }
-            let mut removed = 0_u64;
+            let (mut removed, mut away) = (0_u64, false);
             // From here on nobody sends them.
             for id in self.store.condemn_attachments(&ids).await? {
                 match self.place.remove(id).await {
@@ -46,12 +46,19 @@ impl Shared {
                         self.store.forget_attachment(id).await?;
                         removed += 1;
                     }
-                    Err(error) => tracing::warn!(attachment_id = %id, %error, "a file could not be removed yet"),
+                    Err(error) => {
+                        tracing::warn!(attachment_id = %id, %error, "a file could not be removed yet");
+                        // The others would wait for it as long, each.
+                        away = self.place.is_away(&error);
+                        if away {
+                            break;
+                        }
+                    }
                 }
             }
             metrics().swept(removed);
             tracing::info!(files = removed, "files were removed");
-            if removed == 0 {
+            if removed == 0 || away {
                 return Ok(());
             }
         }

@@ -100,6 +100,7 @@ impl Provider {
             .route("/v1/chat/completions", post(complete))
             .route("/v1/messages", post(complete))
             .route("/moved/chat/completions", post(complete))
+            .route("/v1/responses", post(complete))
             .route("/v1/models", get(models))
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
