@@ -2,7 +2,7 @@
 //!
 //! - [`chat`]: chat completions, as OpenAI describes them and everyone else varies them;
 //! - [`responses`], [`messages`]: OpenAI's Responses API and Anthropic's Messages API;
-//! - `http`, `breaker`: one server: its address, its key, what it says when it refuses, and when it is left alone;
+//! - `http`, `refusal`, `breaker`: one server: its address, its key, what it means when it refuses, and when it is left alone;
 //! - `parts`, `blame`: what a server refuses by name and can do without;
 //! - `stream`, `body`, `sse`, `json`: from bytes to events to values, held to limits;
 //! - `order`: what stood where in a turn that goes back; `failure`: why a turn failed;
@@ -23,6 +23,7 @@ mod json;
 pub mod messages;
 mod order;
 mod parts;
+mod refusal;
 pub mod responses;
 mod sse;
 mod stream;
