@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_start_removes_parts_of_its_own_alone() {
         let home = tempfile::tempdir().expect("a folder");
-        let id = Uuid::new_v4();
+        let id = Uuid::now_v7();
         let names = [
             format!("{id}#1"),
             format!("{id}#"),

@@ -43,7 +43,7 @@ pub(super) fn earlier_files_named(messages: &[ChatMessage]) -> Vec<ChatMessage> 
     let (before, last) = before_the_last(messages);
     let told = before.iter().map(|message| match message {
         ChatMessage::User { text, files } => ChatMessage::user(named(text, files)),
-        other => other.clone(),
+        ChatMessage::Assistant { .. } | ChatMessage::Tool { .. } => message.clone(),
     });
     told.chain(last.iter().cloned()).collect()
 }
