@@ -33,10 +33,8 @@ const MOST_UNREAD: u64 = 8 << 20;
 
 /// A connection's deadlines: the next heartbeat, its answer, and the token's end.
 pub(super) struct Deadlines<'a> {
+    state: &'a AppState,
     peer: &'a Peer,
-    interval: Duration,
-    patience: Duration,
-    grace: Duration,
     next_heartbeat: Instant,
     /// The heartbeat that wants its answer.
     beat: Option<Beat>,
@@ -70,19 +68,18 @@ pub(super) enum Due {
 }
 
 impl<'a> Deadlines<'a> {
-    pub(super) fn new(state: &AppState, peer: &'a Peer) -> Self {
+    pub(super) fn new(state: &'a AppState, peer: &'a Peer) -> Self {
         let interval = Duration::from_millis(state.config.limits.heartbeat_interval_ms);
-        Self {
-            peer,
-            interval,
-            patience: Duration::from_millis(state.config.limits.heartbeat_timeout_ms),
-            grace: state.config.ws_token_grace,
-            next_heartbeat: Instant::now() + jittered(interval),
-            beat: None,
-            written: 0,
-            read: 0,
-            marks: None,
-        }
+        let next_heartbeat = Instant::now() + jittered(interval);
+        Self { state, peer, next_heartbeat, beat: None, written: 0, read: 0, marks: None }
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_millis(self.state.config.limits.heartbeat_interval_ms)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_millis(self.state.config.limits.heartbeat_timeout_ms)
     }
 
     /// So many bytes go out. Gives what is to go out with them, now and then: a mark that says where it stands.
@@ -114,7 +111,7 @@ impl<'a> Deadlines<'a> {
         let next = mark.map_or(beat.behind, |mark| beat.behind.min(*mark));
         let before = u32::try_from(next.saturating_sub(self.read).min(MOST_UNREAD)).unwrap_or(u32::MAX);
         let carried_out = self.peer.unread_for().saturating_sub(beat.unread_for);
-        Some(beat.at + self.patience + BYTE_DEADLINE * before + carried_out)
+        Some(beat.at + self.patience() + BYTE_DEADLINE * before + carried_out)
     }
 
     /// Takes in what the other side has shown to have read.
@@ -145,7 +142,7 @@ impl<'a> Deadlines<'a> {
     fn token_end(&self) -> Instant {
         let left = self.peer.token_expires_at().millis_since(Timestamp::now());
         let over = Timestamp::now().millis_since(self.peer.token_expires_at());
-        (Instant::now() + self.grace + Duration::from_millis(left))
+        (Instant::now() + self.state.config.ws_token_grace + Duration::from_millis(left))
             .checked_sub(Duration::from_millis(over))
             .unwrap_or_else(Instant::now)
     }
@@ -177,7 +174,7 @@ impl<'a> Deadlines<'a> {
             return Due::Close(CloseCode::HeartbeatTimeout);
         }
         if now >= self.next_heartbeat {
-            self.next_heartbeat = now + jittered(self.interval);
+            self.next_heartbeat = now + jittered(self.interval());
             if self.beat.is_none() {
                 let mut frame = Frame::new(ServerMessage::Heartbeat(p::Empty {}));
                 frame.ts = Some(Timestamp::now());
