@@ -1,7 +1,5 @@
 //! The composer: Enter sends, Shift+Enter breaks the line, it grows with its text, keeps its draft, and stops what it started.
 
-use std::time::Duration;
-
 use leptos::{html, prelude::*};
 use netra_ws::{
     ThreadId,
@@ -19,9 +17,6 @@ use crate::app::{
 
 /// Room that a message leaves for the frame around it, in bytes.
 const ENVELOPE: usize = 1_024;
-
-/// For how long after a message the button that sent it does not stop its answer: the second half of a double click.
-const DOUBLE_CLICK: Duration = Duration::from_millis(500);
 
 /// What works on an answer in the conversation.
 #[derive(Clone, Copy)]
@@ -87,7 +82,6 @@ pub(crate) fn Composer(
             Storage::Closed(_) | Storage::Open | Storage::Loading => String::new(),
         }
     });
-    let sent = StoredValue::new(false);
     let submit = move || {
         let content = text.get_untracked();
         if blank.get_untracked() || too_long() || !untrack(|| files.are_kept()) {
@@ -99,14 +93,10 @@ pub(crate) fn Composer(
         }
         send.run((content, files.take()));
         keyboard::focus_composer();
-        sent.set_value(true);
-        set_timeout(move || _ = sent.try_set_value(false), DOUBLE_CLICK);
     };
     let works = memo(move || work.is_some_and(|work| work.on.get()));
     let stop = move || {
-        if let Some(work) = work
-            && !sent.get_value()
-        {
+        if let Some(work) = work {
             work.stop.run(());
             keyboard::focus_composer();
         }
@@ -199,7 +189,10 @@ pub(crate) fn Composer(
                     on:click=move |event| {
                         if works.get_untracked() && blank.get_untracked() {
                             event.prevent_default();
-                            stop();
+                            // The second half of a double click on Send means nothing.
+                            if event.detail() < 2 {
+                                stop();
+                            }
                         }
                     }
                 >
