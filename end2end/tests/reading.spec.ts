@@ -253,6 +253,7 @@ test("an answer grows in place: a selection, a sideways scroll and a button live
   expect(await code.evaluate((box) => box.scrollLeft)).toBe(120);
   expect(await page.evaluate(() => (window as unknown as { kept: Element }).kept.isConnected)).toBe(true);
   // A person's press takes a tenth of a second, in which the block grows several times.
+  await expect.poll(() => chat.scroller.evaluate((box) => box.scrollHeight - box.clientHeight)).toBeGreaterThan(300);
   await wheel(page, -300);
   await expect.poll(() => chat.leftToEnd()).toBeGreaterThan(100);
   await chat.answer.locator(".copy").first().scrollIntoViewIfNeeded();
