@@ -125,7 +125,7 @@ impl Server {
                 continue;
             }
             if response.status().is_success() {
-                return self.opened(response, pass).map_err(|error| {
+                return opened(response, pass).map_err(|error| {
                     metrics().upstream("broken");
                     self.breaker.succeeded();
                     Refusal::Failed(error)
@@ -198,17 +198,6 @@ impl Server {
                 Again::No,
             )),
         }
-    }
-
-    fn opened(&self, response: Response, pass: Pass) -> Result<Body, ModelError> {
-        let packed = response.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
-        let packed = packed.unwrap_or_default().trim();
-        if !packed.is_empty() && !packed.eq_ignore_ascii_case("identity") {
-            return Err(ModelError::protocol(format!(
-                "the model's server packed its answer ({packed}) though nobody asked for that; switch that off there or in the proxy before it"
-            )));
-        }
-        Ok(Body::new(response, pass))
     }
 
     fn page(&self) -> ModelError {
@@ -335,6 +324,18 @@ pub(super) fn plain(error: reqwest::Error) -> String {
     let error = error.without_url();
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     causes.last().map_or_else(String::new, ToString::to_string)
+}
+
+/// The answer's body, if it can be read as it comes.
+fn opened(response: Response, pass: Pass) -> Result<Body, ModelError> {
+    let packed = response.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let packed = packed.unwrap_or_default().trim();
+    if !packed.is_empty() && !packed.eq_ignore_ascii_case("identity") {
+        return Err(ModelError::protocol(format!(
+            "the model's server packed its answer ({packed}) though nobody asked for that; switch that off there or in the proxy before it"
+        )));
+    }
+    Ok(Body::new(response, pass))
 }
 
 #[cfg(test)]
