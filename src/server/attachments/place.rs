@@ -28,7 +28,7 @@ const BUCKET_PART: usize = 5 << 20;
 const PARTS_AT_ONCE: usize = 2;
 
 /// How long a bucket may be silent, and how long it is tried again when it fails: somebody waits for the file.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 const AGAIN: RetryConfig = RetryConfig {
     backoff: BackoffConfig { init_backoff: Duration::from_millis(200), max_backoff: Duration::from_secs(2), base: 2.0 },
     max_retries: 3,
