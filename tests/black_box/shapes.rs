@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     provider::{API_KEY, Provider, Request, always, text},

@@ -172,6 +172,9 @@ impl Place {
                 let why = match Trouble::of(&error) {
                     Trouble::Key => "the key is refused",
                     Trouble::Absent => "there is no such bucket",
+                    Trouble::Passing if std::env::var_os("AWS_ACCESS_KEY_ID").is_none() => {
+                        "AWS_ACCESS_KEY_ID is not set and the machine gives no key, or the bucket does not answer"
+                    }
                     Trouble::Passing => "it does not answer, or not as a bucket does",
                 };
                 tracing::error!(%error, "files cannot be kept in the bucket of attachments.url: {why}");
