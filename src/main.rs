@@ -214,7 +214,7 @@ impl From<NoticeLevel> for Level {
 /// folder.
 #[cfg(netra_page)]
 const PAGE: Page = {
-    use netra::server::site::{Asset, Stored};
+    use netra::server::site::{Asset, AssetBytes};
     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/target/site.rs"))
 };
 #[cfg(not(netra_page))]
@@ -243,7 +243,7 @@ fn main() -> ExitCode {
             return conform(conform::Options { url, token, agent, slow, patience }, json);
         }
         Some(Command::Broadcast { message, level, email, url, flags }) => {
-            let announcement = command::Announcement { message, level: level.into(), email, url };
+            let announcement = command::BroadcastOrder { message, level: level.into(), email, url };
             return with_config(&flags.or(cli.flags), |config| command::broadcast(config, announcement));
         }
         None => cli.flags,

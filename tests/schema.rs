@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use jsonschema::Validator;
 use netra::server::specification;
 use netra_ws::{
-    message::{ClientMessage, Message, ServerMessage},
+    message::{ClientMessage, FrameMessage, ServerMessage},
     schema::{Direction, example, messages},
 };
 use serde_json::{Value, json};

@@ -147,7 +147,7 @@ function list() {
       : `Plain(include_bytes!("${relative("target", site)}/${file}"))`;
     sum.plain += content.length;
     sum.brotli += shrinks ? copies.br.length : content.length;
-    return `Asset { path: "/${file}", content_type: "${kind}", hash: "${hash}", stored: Stored::${stored} }`;
+    return `Asset { path: "/${file}", content_type: "${kind}", hash: "${hash}", stored: AssetBytes::${stored} }`;
   });
   const head = `version: "${version.digest("hex").slice(0, 12)}"`;
   writeFileSync("target/site.rs", `Page { ${head}, assets: &[\n${assets.join(",\n")},\n] }\n`);

@@ -83,9 +83,11 @@ impl Address {
         Self { path: RwSignal::new(path), query: RwSignal::new(query) }
     }
 
+    #[expect(clippy::unused_self, reason = "in the browser it listens")]
     pub(super) fn listen(self) {}
 
     /// Nobody goes anywhere on the server.
+    #[expect(clippy::unused_self, reason = "in the browser it goes")]
     pub(crate) fn go(self, _: &str) {}
 }
 

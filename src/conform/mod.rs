@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 
-pub use report::{Outcome, Report};
+pub use report::{ConformReport, Outcome};
 pub use specification::{Sender, own_violation, violation};
 pub use target::{Options, Target};
 
@@ -44,8 +44,8 @@ macro_rules! check {
 use check;
 
 /// Tries everything, one after another, and tells each outcome as it comes.
-pub async fn run(target: &Target, mut tell: impl FnMut(&Outcome)) -> Report {
-    let mut report = Report::default();
+pub async fn run(target: &Target, mut tell: impl FnMut(&Outcome)) -> ConformReport {
+    let mut report = ConformReport::default();
     for check in checks::all(target.slow) {
         let start = Instant::now();
         let verdict = tokio::time::timeout(CHECK, (check.run)(target)).await;

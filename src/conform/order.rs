@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use netra_ws::{
     MessageId, RunId, ServerFrame, ThreadId,
-    message::{Event, Message as _},
+    message::{Event, FrameMessage as _},
 };
 
 use super::Fault;

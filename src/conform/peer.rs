@@ -5,7 +5,7 @@ use futures::{SinkExt, StreamExt};
 use netra_ws::{
     ClientFrame, ErrorCode, FrameError, PROTOCOL, ServerFrame, TOKEN_PREFIX, ThreadId,
     frame::Frame,
-    message::{ClientMessage, Message as _, ServerMessage},
+    message::{ClientMessage, FrameMessage as _, ServerMessage},
     payload as p,
 };
 use serde_json::Value;

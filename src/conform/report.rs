@@ -36,12 +36,12 @@ impl Outcome {
 
 /// What came of all of them.
 #[derive(Default)]
-pub struct Report {
+pub struct ConformReport {
     /// In the order in which they were tried.
     pub outcomes: Vec<Outcome>,
 }
 
-impl Report {
+impl ConformReport {
     /// How many checks hold.
     pub fn held(&self) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.verdict.is_ok()).count()

@@ -8,7 +8,7 @@ use std::{
 
 use netra_ws::{
     ErrorCode, FrameId, ServerFrame, ThreadId, Timestamp,
-    message::{Message as _, ServerMessage},
+    message::{FrameMessage as _, ServerMessage},
 };
 
 use super::Fault;

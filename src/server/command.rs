@@ -138,7 +138,7 @@ pub async fn set_disabled(config: Config, email: &str, disabled: bool) -> Result
 }
 
 /// A notice for open pages.
-pub struct Announcement {
+pub struct BroadcastOrder {
     /// The text.
     pub message: String,
     /// How much it matters.
@@ -150,7 +150,7 @@ pub struct Announcement {
 }
 
 /// Has the running server show a notice. The token goes to the server alone, through no proxy.
-pub async fn broadcast(config: Config, announcement: Announcement) -> Result<(), ServerError> {
+pub async fn broadcast(config: Config, announcement: BroadcastOrder) -> Result<(), ServerError> {
     let (database, _, security) = open(&config).await?;
     let token = security.issue_operator_token().map_err(|error| ServerError::Token(error.message))?;
     database.close().await;

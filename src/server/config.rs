@@ -28,7 +28,7 @@ pub use in_force::Setting;
 pub use mail::MailConfig;
 pub use oidc::OidcConfig;
 pub use quotas::{Quota, Quotas};
-pub use registration::Registration;
+pub use registration::RegistrationPolicy;
 use source::Source;
 pub use source::{ConfigError, Flags};
 
@@ -56,7 +56,7 @@ pub struct Config {
     /// Proxies whose word on where a request comes from is taken.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Who may make an account.
-    pub registration: Registration,
+    pub registration: RegistrationPolicy,
     /// Accounts that one network may make in an hour.
     pub registrations_per_hour: u32,
     /// Signs tokens; made and kept in `data_dir` when absent.
@@ -251,7 +251,7 @@ impl Config {
 
     /// Whether the first account with a password administers the server: only while nobody else can reach it.
     pub fn first_administers(&self) -> bool {
-        self.registration == Registration::Open && self.public_url.is_none() && self.addr.ip().is_loopback()
+        self.registration == RegistrationPolicy::Open && self.public_url.is_none() && self.addr.ip().is_loopback()
     }
 
     /// Where people find the server.
@@ -359,12 +359,12 @@ fn origins(source: &Source) -> Result<Vec<String>, ConfigError> {
     Ok(list)
 }
 
-fn registration(source: &Source) -> Result<Registration, ConfigError> {
+fn registration(source: &Source) -> Result<RegistrationPolicy, ConfigError> {
     match source.text("registration") {
         // A public address is reached by everyone.
-        None if source.text("public_url").is_some() => Ok(Registration::Invitation),
-        None => Ok(Registration::Open),
-        Some(text) => Registration::named(&text).ok_or_else(|| {
+        None if source.text("public_url").is_some() => Ok(RegistrationPolicy::Invitation),
+        None => Ok(RegistrationPolicy::Open),
+        Some(text) => RegistrationPolicy::named(&text).ok_or_else(|| {
             let problem = format!("{text:?} is no way to make accounts; there are closed, invitation and open");
             ConfigError::new(source.given("registration"), problem)
         }),

@@ -62,7 +62,7 @@ fn a_frame_counts_under_its_type_and_nothing_else() {
 #[test]
 fn every_frame_that_this_server_writes_has_its_type_where_it_is_looked_for() {
     use netra_ws::frame::Frame;
-    let frame = Frame::new(ServerMessage::Pong(netra_ws::payload::Ping { nonce: None }));
+    let frame = Frame::new(netra_ws::ServerMessage::Pong(netra_ws::payload::Ping { nonce: None }));
     let before = metrics().sent["pong"].bytes.get();
     let text: Encoded = frame.encode().expect("encodes").into();
     metrics().sent(&text);

@@ -57,12 +57,12 @@ pub struct Asset {
     /// Names the content: hexadecimal digits of its SHA-256.
     pub hash: &'static str,
     /// What the binary holds of it.
-    pub stored: Stored,
+    pub stored: AssetBytes,
 }
 
 /// How a file lies in the binary. What packs well lies there packed alone: a third of the size, and what nearly everyone takes.
 #[derive(Clone, Copy, Debug)]
-pub enum Stored {
+pub enum AssetBytes {
     /// As it is.
     Plain(&'static [u8]),
     /// Packed in two ways.
@@ -182,7 +182,7 @@ fn find(page: &Page, path: &str) -> Option<(&'static Asset, HeaderValue)> {
 const BROTLI: &str = "br";
 const GZIP: &str = "gzip";
 
-impl Stored {
+impl AssetBytes {
     /// The smallest form that the client takes (RFC 9110, 12.5.3); none when that is the file as it is.
     fn encoding_for(&self, headers: &HeaderMap) -> Option<&'static str> {
         match self {
@@ -242,9 +242,10 @@ mod tests {
         path: "/pkg/netra.wasm",
         content_type: "application/wasm",
         hash: "abc",
-        stored: Stored::Packed { brotli: b"br", gzip: GZIPPED },
+        stored: AssetBytes::Packed { brotli: b"br", gzip: GZIPPED },
     };
-    const ICON: Asset = Asset { path: "/icon.png", content_type: "image/png", stored: Stored::Plain(b"icon"), ..WASM };
+    const ICON: Asset =
+        Asset { path: "/icon.png", content_type: "image/png", stored: AssetBytes::Plain(b"icon"), ..WASM };
     const PAGE: Page = Page { version: "v1", assets: &[WASM, ICON] };
 
     fn headers(name: HeaderName, value: &'static str) -> HeaderMap {

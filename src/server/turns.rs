@@ -28,7 +28,7 @@ struct Lane {
 
 /// A turn; it is over when this is dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct Turn {
+pub(crate) struct TurnPermit {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
@@ -43,14 +43,14 @@ impl<K: Hash + Eq> Turns<K> {
     }
 
     /// Waits for a turn.
-    pub(crate) async fn take(&self, key: K) -> Result<Turn, LineIsFull> {
+    pub(crate) async fn take(&self, key: K) -> Result<TurnPermit, LineIsFull> {
         self.take_of(key, self.at_once).await
     }
 
     /// The same where the key has so many at once; another number counts once the key's lane stood empty.
-    pub(crate) async fn take_of(&self, key: K, at_once: usize) -> Result<Turn, LineIsFull> {
+    pub(crate) async fn take_of(&self, key: K, at_once: usize) -> Result<TurnPermit, LineIsFull> {
         let lane = self.lane(key, at_once);
-        let turn = |permit| Turn { _permit: Arc::new(permit) };
+        let turn = |permit| TurnPermit { _permit: Arc::new(permit) };
         if let Ok(permit) = lane.turns.clone().try_acquire_owned() {
             return Ok(turn(permit));
         }

@@ -61,6 +61,7 @@ pub struct Peer {
     rooms: Mutex<HashSet<ThreadId>>,
     token_expires_at: AtomicU64,
     heartbeat: Mutex<Option<(FrameId, Instant)>>,
+    mark: Mutex<Option<(u64, Instant)>>,
     commands: Mutex<Commands>,
 }
 
@@ -82,6 +83,7 @@ impl Peer {
             rooms: Mutex::default(),
             token_expires_at: AtomicU64::new(token_expires_at.as_millis()),
             heartbeat: Mutex::default(),
+            mark: Mutex::default(),
             commands: Mutex::default(),
         }
     }
@@ -111,6 +113,16 @@ impl Peer {
         let mut waiting = self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, sent) = waiting.take_if(|(id, _)| Some(*id) == reply_to)?;
         Some(sent.elapsed())
+    }
+
+    /// The other side answered a mark in what is written to it: it has read up to there.
+    pub fn mark_answered(&self, mark: u64) {
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some((mark, Instant::now()));
+    }
+
+    /// The mark that it answered last, and when.
+    pub fn answered_mark(&self) -> Option<(u64, Instant)> {
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn commands(&self) -> MutexGuard<'_, Commands> {

@@ -12,7 +12,7 @@ use crate::{
     committer::RETRY_PAUSES,
     id::{RunId, UserId},
     lane::MAX_JOINED,
-    log::{Append, Entry, EventLog, Head, Page, PageLimit, Stored},
+    log::{Append, Entry, EventLog, Head, LogPage, PageLimit, Stored},
     memory::MemoryLog,
     payload::{CompletedStatus, ThreadSnapshot, UserMessage},
 };
@@ -97,7 +97,7 @@ impl EventLog for Moody {
         self.log.head(user, thread).await
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<LogPage, LogError> {
         self.log.read(thread, after_seq, limit).await
     }
 
@@ -163,7 +163,7 @@ fn told(message: &Event) -> String {
         Event::ToolCompleted(event) => format!("return {}", event.tool_call_id),
         Event::AgentResponse(event) => format!("answer {}", event.content),
         Event::ThreadMessage(event) => format!("ask {}", event.content),
-        other => crate::message::Message::info(other).name.to_owned(),
+        other => crate::message::FrameMessage::info(other).name.to_owned(),
     }
 }
 

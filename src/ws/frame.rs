@@ -7,7 +7,7 @@ use crate::{
     VERSION,
     error::{ErrorCode, FrameError},
     id::{FrameId, RunId, ThreadId},
-    message::{ClientMessage, Event, Message, ServerMessage},
+    message::{ClientMessage, Event, FrameMessage, ServerMessage},
     time::Timestamp,
 };
 
@@ -78,7 +78,7 @@ impl<M> Frame<M> {
     }
 }
 
-impl<M: Message> Frame<M> {
+impl<M: FrameMessage> Frame<M> {
     /// The frame as JSON text. Fails only when a payload cannot be JSON, which no type here allows.
     pub fn encode(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
@@ -153,7 +153,7 @@ fn clip(text: &str) -> &str {
     text.char_indices().nth(64).map_or(text, |(end, _)| &text[..end])
 }
 
-impl<M: Message> Serialize for Frame<M> {
+impl<M: FrameMessage> Serialize for Frame<M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let payload = self.message.payload().map_err(serde::ser::Error::custom)?;
         envelope(serializer, self.message.info().name, self, &payload)
@@ -184,7 +184,7 @@ fn entry<M: SerializeMap>(map: &mut M, key: &str, value: Option<&impl Serialize>
     value.map_or(Ok(()), |value| map.serialize_entry(key, value))
 }
 
-impl<'de, M: Message> Deserialize<'de> for Frame<M> {
+impl<'de, M: FrameMessage> Deserialize<'de> for Frame<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::from_value(Value::deserialize(deserializer)?).map_err(de::Error::custom)
     }

@@ -32,7 +32,7 @@ fn has_null(value: &Value) -> bool {
     }
 }
 
-fn round_trips<M: Message + Clone + std::fmt::Debug + PartialEq>(examples: impl Fn(bool) -> Vec<M>) {
+fn round_trips<M: FrameMessage + Clone + std::fmt::Debug + PartialEq>(examples: impl Fn(bool) -> Vec<M>) {
     for full in [true, false] {
         let names: Vec<_> = examples(full).iter().map(|message| message.info().name).collect();
         let types: Vec<_> = M::TYPES.iter().map(|info| info.name).collect();

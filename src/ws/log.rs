@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     frame::StoredEvent,
     id::{CommandId, FrameId, RunId, ThreadId, UserId},
-    message::{Event, Message as _},
+    message::{Event, FrameMessage as _},
     model::{Attachment, AttachmentRef, Author, MessageRole, Run, Thread, Usage},
     payload::{Ack, ThreadMessage, ThreadSnapshot, UserMessage},
     time::Timestamp,
@@ -290,7 +290,7 @@ impl PageLimit {
 
 /// A part of a thread's log.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct LogPage {
     /// The log's epoch.
     pub epoch: String,
     /// The newest event of the log.
@@ -332,7 +332,7 @@ pub trait EventLog: Send + Sync + 'static {
     async fn head(&self, user: UserId, thread: ThreadId) -> Result<Head, LogError>;
 
     /// Reads up to `limit` events after `after_seq`.
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError>;
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<LogPage, LogError>;
 
     /// The thread as it stands, read in one transaction.
     async fn snapshot(&self, user: UserId, thread: ThreadId) -> Result<ThreadSnapshot, LogError>;

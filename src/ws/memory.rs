@@ -12,7 +12,8 @@ use crate::{
     frame::{EventFrame, Frame, StoredEvent},
     id::{CommandId, FrameId, MessageId, RunId, ThreadId, UserId},
     log::{
-        Accept, Accepted, Admission, Append, Entry, EventLog, Fence, Head, LogError, NewEvent, Page, PageLimit, Stored,
+        Accept, Accepted, Admission, Append, Entry, EventLog, Fence, Head, LogError, LogPage, NewEvent, PageLimit,
+        Stored,
     },
     message::Event,
     model::Thread,
@@ -287,7 +288,7 @@ impl EventLog for MemoryLog {
         Ok(Head { epoch: kept.epoch.clone(), head_seq: kept.thread.head_seq, trimmed_seq: kept.trimmed_seq })
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<LogPage, LogError> {
         let tables = self.tables();
         let kept = tables.threads.get(&thread).ok_or(LogError::NotFound)?;
         let mut bytes = 0;
@@ -297,7 +298,7 @@ impl EventLog for MemoryLog {
             more
         });
         let events = events.cloned().collect();
-        Ok(Page { epoch: kept.epoch.clone(), head_seq: kept.thread.head_seq, events })
+        Ok(LogPage { epoch: kept.epoch.clone(), head_seq: kept.thread.head_seq, events })
     }
 
     async fn snapshot(&self, user: UserId, thread: ThreadId) -> Result<ThreadSnapshot, LogError> {

@@ -25,7 +25,7 @@ pub struct TypeInfo {
 }
 
 /// A message that travels in a frame.
-pub trait Message: Sized {
+pub trait FrameMessage: Sized {
     /// Every type, in the order of the table.
     const TYPES: &'static [TypeInfo];
 
@@ -58,7 +58,7 @@ macro_rules! messages {
             $(#[doc = $nested_doc] $nested($nested),)?
         }
 
-        impl Message for $enum {
+        impl FrameMessage for $enum {
             const TYPES: &'static [TypeInfo] = {
                 const OWN: &[TypeInfo] = &[$(TypeInfo {
                     name: $wire,
@@ -84,7 +84,7 @@ macro_rules! messages {
             #[cfg(feature = "schema")]
             fn schemas(generator: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema> {
                 let own = [$(generator.subschema_for::<$payload>(),)*];
-                own.into_iter()$(.chain(<$nested as Message>::schemas(generator)))?.collect()
+                own.into_iter()$(.chain(<$nested as FrameMessage>::schemas(generator)))?.collect()
             }
 
             fn payload(&self) -> Result<Value, serde_json::Error> {
@@ -116,14 +116,14 @@ macro_rules! messages {
     (@words $($doc:literal)*) => { concat!($($doc),*) };
     (@types $own:ident) => { $own };
     (@types $own:ident $nested:ident) => {
-        &concat_types::<{ $own.len() + <$nested as Message>::TYPES.len() }>($own, <$nested as Message>::TYPES)
+        &concat_types::<{ $own.len() + <$nested as FrameMessage>::TYPES.len() }>($own, <$nested as FrameMessage>::TYPES)
     };
     (@read $name:ident, $payload:ident) => {{
         drop($payload);
         None
     }};
     (@read $name:ident, $payload:ident, $nested:ident) => {
-        <$nested as Message>::read($name, $payload).map(|read| read.map(Self::$nested))
+        <$nested as FrameMessage>::read($name, $payload).map(|read| read.map(Self::$nested))
     };
 }
 

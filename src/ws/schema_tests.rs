@@ -3,15 +3,15 @@ use serde_json::Value;
 use super::*;
 use crate::{
     frame::{ClientFrame, Frame, ServerFrame},
-    message::{ClientMessage, Message, ServerMessage},
+    message::{ClientMessage, FrameMessage, ServerMessage},
 };
 
-fn names<M: Message>() -> impl Iterator<Item = &'static str> {
+fn names<M: FrameMessage>() -> impl Iterator<Item = &'static str> {
     M::TYPES.iter().map(|info| info.name)
 }
 
 /// What the types make of an example, field by field.
-fn reread<M: Message>(frame: &Value) -> Value {
+fn reread<M: FrameMessage>(frame: &Value) -> Value {
     let read = Frame::<M>::decode(&frame.to_string()).unwrap_or_else(|error| panic!("{frame}: {error}"));
     serde_json::from_str(&read.encode().expect("encodes")).expect("JSON")
 }

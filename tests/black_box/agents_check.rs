@@ -78,6 +78,43 @@ async fn each_model_gets_a_line() {
 }
 
 #[tokio::test]
+async fn each_line_says_what_was_seen() {
+    let completion = serde_json::json!({ "object": "chat.completion", "choices": [{ "index": 0, "finish_reason": "tool_calls",
+        "message": { "role": "assistant", "content": null, "tool_calls": [{ "id": "a", "type": "function",
+            "function": { "name": "multiply", "arguments": "{\"a\":17,\"b\":23}" } }] } }] });
+    let json = ("content-type", "application/json".to_owned());
+    let whole = Reply::Whole { status: 200, headers: vec![json], body: completion.to_string() };
+    let whole = Provider::start(always(whole)).await;
+    let text = Provider::start(always(Reply::text("I have no such tool."))).await;
+    let empty = Provider::start(always(Stream::new().end("stop"))).await;
+    let cut = Provider::start(always(Stream::new().text("I have ").text("no").end("length"))).await;
+    let filtered = Provider::start(always(Stream::new().text("I have ").end("content_filter"))).await;
+    let header =
+        agent("header", &text.base).replace("api_key_env = \"CHECK_KEY\"", "headers_env = { x-key = \"CHECK_KEY\" }");
+    let agents = [
+        agent("whole", &whole.base),
+        header,
+        agent("off", &text.base) + "tool_use = false\n",
+        agent("empty", &empty.base),
+        agent("cut", &cut.base),
+        agent("filtered", &filtered.base),
+    ];
+    let (code, said) = check(&agents.concat(), None).await;
+    for (name, words) in [
+        ("whole", "stream no, tools yes"),
+        ("header", "key accepted"),
+        ("off", "tools switched off"),
+        ("empty", "no word"),
+        ("cut", "ANSWER NOT WHOLE: cut off at the limit of tokens"),
+        ("filtered", "ANSWER NOT WHOLE: cut off by a content filter"),
+    ] {
+        let line = said.lines().find(|line| line.starts_with(&format!("{name}: "))).unwrap_or_default();
+        assert!(line.contains(words), "{name}: {said}");
+    }
+    assert!(code == 1 && said.contains("3 of 6 models did not answer"), "{said}");
+}
+
+#[tokio::test]
 async fn an_agent_without_a_model_cannot_be_checked() {
     let (code, said) = check("", None).await;
     assert!(code == 1 && said.contains("no agent has a model"), "{said}");

@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, routing::post};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -17,7 +18,7 @@ use crate::support::{
     answer::{Answer, http},
     frame::{error_code, frame, on},
     provider::{Provider, always},
-    rules::{Run, acked, ended},
+    rules::{Run, acked, ended, say},
     script::Reply,
     server::{Server, Setup},
     user::User,
@@ -422,6 +423,71 @@ async fn a_server_that_refuses_pictures_is_asked_without_them() {
     assert!(note["payload"]["message"].as_str().is_some_and(|note| note.contains("was not shown the attached files")));
     let prompt = provider.requests().last().expect("a request").prompt();
     assert!(prompt.contains("\"cat.png\" cannot be shown"), "{prompt}");
+}
+
+/// One file that a server cannot read costs neither its conversation nor any other.
+#[tokio::test]
+async fn a_picture_that_is_refused_spoils_nothing() {
+    let damaged = STANDARD.encode(png(7, 7));
+    let provider = Provider::start(move |request| {
+        let sent = request.body["messages"].to_string();
+        if !sent.contains(&damaged) {
+            return Reply::text("I see.");
+        }
+        let unsupported = sent.contains("unsupported");
+        Reply::error(400, if unsupported { "You uploaded an unsupported image" } else { "Could not process image" })
+    })
+    .await;
+    let (_server, user) = with_model("openai", &provider.base, "takes = [\"image\"]").await;
+    let damaged = kept(&user, "damaged.png", "image/png", &png(7, 7)).await;
+    let (run, frames) = send(&user, "m", "What is this?", json!([id(&damaged)])).await;
+    let note = |frames: &[Value], run: &Run| {
+        let note = |frame: &&Value| frame["type"] == "agent_progress" && frame["run_id"] == run.id.as_str();
+        frames.iter().find(note).map(|frame| frame["payload"]["message"].as_str().unwrap_or_default().to_owned())
+    };
+    let said = note(&frames, &run).expect("a note");
+    assert!(said.contains("was not shown the attached files") && said.contains("Could not process image"), "{said}");
+    let pictures = || {
+        let sent = provider.requests().last().expect("a request").body["messages"].to_string();
+        sent.matches("image_url\":{").count()
+    };
+
+    // The same conversation goes on, with a picture that is fine.
+    let socket = user.connect().await;
+    socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+    let fine = kept(&user, "fine.png", "image/png", &png(4, 4)).await;
+    let message = json!({ "content": "And this?", "attachments": [id(&fine)] });
+    let ack = socket.call(on(&run.thread, "user_message", message)).await;
+    let next = Run { thread: run.thread.clone(), id: acked(&ack, "run_id") };
+    assert_eq!(ended(&socket, &next).await["payload"]["status"], "completed");
+    assert_eq!(pictures(), 1, "the one that is fine");
+    let said = note(&socket.frames(), &next).expect("a note");
+    assert!(said.contains("was not shown the files of earlier messages"), "{said}");
+    let next = say(&socket, &run.thread, "Thank you.").await;
+    assert_eq!(ended(&socket, &next).await["payload"]["status"], "completed");
+
+    // Another picture whose refusal sounds as if there were none to take, and then one in another conversation.
+    let other = kept(&user, "other.png", "image/png", &png(7, 7)).await;
+    send(&user, "m", "Is this unsupported?", json!([id(&other)])).await;
+    assert_eq!(pictures(), 0);
+    let fine = kept(&user, "fine.png", "image/png", &png(4, 4)).await;
+    let (_, frames) = send(&user, "m", "And this?", json!([id(&fine)])).await;
+    assert_eq!(pictures(), 1, "others are shown theirs");
+    assert!(!frames.iter().any(|frame| frame["type"] == "agent_progress"));
+}
+
+#[tokio::test]
+async fn a_conversation_that_begins_with_a_file_alone_is_named_by_its_model() {
+    let provider = Provider::start(|request| {
+        let asked = request.prompt().contains("a title of two to six words");
+        Reply::text(if asked { "Milk to buy" } else { "It is a list." })
+    })
+    .await;
+    let (_server, user) = with_model("openai", &provider.base, "titles = true").await;
+    let watching = user.connect().await;
+    let notes = kept(&user, "notes.md", "text/markdown", b"# Notes\nBuy milk.").await;
+    send(&user, "m", "", json!([id(&notes)])).await;
+    watching.wait("the title", |f| f["type"] == "thread_update" && f["payload"]["title"] == "Milk to buy").await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Files in a bucket: a server that others wrote, PyPI's `moto`, which checks keys and signatures. `make test` installs it where it
+//! Files in a bucket: a server that others wrote, Python's `moto`, which checks keys and signatures. `make test` installs it where it
 //! can; elsewhere these tests say that they did not run.
 
 use std::{

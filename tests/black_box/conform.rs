@@ -139,7 +139,11 @@ async fn socket(State((host, lie)): State<(Arc<str>, Lie)>, upgrade: WebSocketUp
         };
         let down = async {
             while let Some(Ok(message)) = from_server.next().await {
-                let Message::Text(text) = message else { break };
+                let text = match message {
+                    Message::Text(text) => text,
+                    Message::Ping(_) => continue,
+                    _ => break,
+                };
                 for told in lie(serde_json::from_str(&text).expect("JSON")) {
                     if to_client.send(ws::Message::text(told.to_string())).await.is_err() {
                         return;

@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
-    provider::{Provider, Request, always, text},
+    provider::{API_KEY, Provider, Request, always, text},
     rules::{check_answer, check_run, ended, payloads, say, start_run},
     script::{Reply, Stream},
     server::{Server, Setup},
@@ -36,6 +36,11 @@ async fn the_answer_is_read_whatever_holds_it() {
     let events =
         |eol: &str| [chunk("It "), chunk("works."), end.clone()].map(|data| format!("data: {data}{eol}{eol}")).concat();
     let completion = json!({ "object": "chat.completion", "choices": [{ "index": 0, "message": { "role": "assistant", "content": "It works." }, "finish_reason": "stop" }] }).to_string();
+    let called_whole = [("It ", json!(null)), ("works.", json!(null)), ("", json!("stop"))].map(|(text, reason)| {
+        let choice = json!({ "index": 0, "finish_reason": reason, "delta": { "content": text }, "message": { "content": "It works." } });
+        format!("data: {}\n\n", json!({ "object": "chat.completion", "choices": [choice] }))
+    });
+    let called_whole = called_whole.concat();
     let cases = [
         ("openai/openai-python#3819", whole("text/event-stream", &format!("\u{feff}{}", events("\n")))),
         ("kubernetes-sigs/inference-perf#781", whole("text/event-stream", &events("\r"))),
@@ -44,6 +49,16 @@ async fn the_answer_is_read_whatever_holds_it() {
         ("media types have no case", whole("Text/Event-Stream", &events("\r\n"))),
         ("openclaw/openclaw#102349", whole("application/json", &completion)),
         ("decolua/9router#3301", whole("text/event-stream", &completion)),
+        ("Flask's own media type", whole("text/html; charset=utf-8", &events("\n"))),
+        ("perplexityai/api-discussion#175", whole("text/event-stream", &called_whole)),
+        (
+            "comments behind the end",
+            (0..100)
+                .fold(Stream::new().text("It works.").finish("stop"), |stream, _| {
+                    stream.raw(": ping\n\n").pause(Duration::from_millis(400))
+                })
+                .close(),
+        ),
         ("JSON lines", whole("application/x-ndjson", &[chunk("It "), chunk("works."), end.clone()].join("\n"))),
         ("npuichigo/openai_trtllm#31", Stream::new().text("It works.").finish("stop").abort()),
         (
@@ -136,6 +151,128 @@ async fn what_a_server_refuses_by_name_is_left_out_and_remembered() {
 }
 
 #[tokio::test]
+async fn a_setup_that_takes_no_tools_fails_with_500() {
+    // defilantech/LLMKube#126, ggml-org/llama.cpp#10920
+    for words in ["tools param requires --jinja flag", "Unsupported param: tools"] {
+        let (provider, _server, socket) =
+            play(
+                move |request| {
+                    if request.body["tools"].is_null() { Reply::text("It works.") } else { Reply::error(500, words) }
+                },
+            )
+            .await;
+        let run = start_run(&socket, "assistant", "Does it work?").await;
+        assert_eq!(ended(&socket, &run).await["payload"]["status"], "completed", "{words}");
+        assert_eq!(provider.requests().len(), 2, "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_passes_is_asked_again_also_within_a_stream() {
+    // tailcallhq/forgecode#2595, huggingface/tau#556, lsdefine/GenericAgent#753
+    let cases = [
+        (json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } }), 2),
+        (json!({ "error": { "type": "server_error", "message": "The server had an error" } }), 2),
+        (json!({ "error": { "code": "rate_limit_exceeded", "message": "slow down" } }), 2),
+        (json!({ "error": { "type": "invalid_request_error", "message": "no" } }), 1),
+    ];
+    for (failure, requests) in cases {
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let told = failure.clone();
+        let (provider, _server, socket) = play(move |_| {
+            if first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+                Stream::new().raw(&format!("data: {told}\n\n")).close()
+            } else {
+                Reply::text("It works.")
+            }
+        })
+        .await;
+        let run = start_run(&socket, "assistant", "Does it work?").await;
+        let end = ended(&socket, &run).await;
+        assert_eq!(end["type"] == "agent_completed", requests == 2, "{failure}: {end}");
+        assert!(requests == 2 || end["payload"]["retryable"] == false, "{failure}: {end}");
+        assert_eq!(provider.requests().len(), requests, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_blames_whom_it_is_about() {
+    let page = |status| {
+        let body = "<html><title>Blocked</title><body>Your key to security</body></html>".to_owned();
+        Reply::Whole { status, headers: vec![("content-type", "text/html".to_owned())], body }
+    };
+    let cases = [
+        ("the model's server", Reply::error(401, "no such key"), "refused the key (401)"),
+        ("a login", page(401), "wants a login (401)"),
+        ("a firewall", page(403), "does not let this request through (403)"),
+        ("a gateway that waited for long", Reply::error(504, "upstream timed out"), "upstream timed out"),
+        (
+            "a reason without an end",
+            Reply::Endless { status: 400, body: "{\"error\":\"no such model\"}".to_owned() },
+            "no such model",
+        ),
+    ];
+    let tests = cases.map(|(name, reply, words)| {
+        Box::pin(async move {
+            let (provider, _server, socket) = play(always(reply)).await;
+            let run = start_run(&socket, "assistant", "Does it work?").await;
+            let end = ended(&socket, &run).await;
+            assert!(end["payload"]["message"].as_str().is_some_and(|m| m.contains(words)), "{name}: {end}");
+            assert_eq!(provider.requests().len(), 1, "{name}");
+        })
+    });
+    stream::iter(tests).buffer_unordered(3).collect::<Vec<()>>().await;
+    let provider = Provider::start(always(Reply::error(401, "no Authorization header"))).await;
+    let agent =
+        format!("[[agents]]\nname = \"open\"\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\n", provider.base);
+    let server = Setup::new().toml(&agent).start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let run = start_run(&socket, "open", "Does it work?").await;
+    let end = ended(&socket, &run).await;
+    assert!(end["payload"]["message"].as_str().is_some_and(|m| m.contains("none is set")), "{end}");
+}
+
+#[tokio::test]
+async fn settings_and_redirects_lead_to_the_server() {
+    let provider = Provider::start(|request| {
+        if request.path.starts_with("/v1/") {
+            return Reply::error(308, "moved").header("location", "/moved/chat/completions?region=x");
+        }
+        Reply::text("It works.")
+    })
+    .await;
+    // What people paste ends in white space.
+    let setup = Setup::new()
+        .set("NETRA_LLM_BASE_URL", format!(" {}/ \n", provider.base))
+        .set("NETRA_LLM_API_KEY", format!("{API_KEY}\n"))
+        .set("NETRA_LLM_MODEL", " m ");
+    let server = setup.start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let run = start_run(&socket, "assistant", "Does it work?").await;
+    let end = ended(&socket, &run).await;
+    assert_eq!(end["payload"]["status"], "completed", "{end}");
+    let requests = provider.requests();
+    let paths: Vec<&str> = requests.iter().map(|request| request.path.as_str()).collect();
+    assert_eq!(paths, ["/v1/chat/completions", "/moved/chat/completions?region=x"]);
+    assert_eq!(requests[0].body, requests[1].body);
+    for request in &requests {
+        assert_eq!(request.authorization, format!("Bearer {API_KEY}"));
+        assert_eq!(request.body["model"], "m");
+        let agent = request.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
+        assert!(agent.is_some_and(|agent| agent.starts_with("netra/")), "{agent:?}");
+    }
+
+    // A key is for its server, and another port is another server.
+    let other = Provider::start(always(Reply::text("Thank you for the key."))).await;
+    let place = format!("{}/chat/completions", other.base);
+    let (provider, _server, socket) = play(move |_| Reply::error(307, "moved").header("location", &place)).await;
+    let run = start_run(&socket, "assistant", "Does it work?").await;
+    let end = ended(&socket, &run).await;
+    assert!(end["payload"]["message"].as_str().is_some_and(|m| m.contains("redirects (307)")), "{end}");
+    assert_eq!((provider.requests().len(), other.requests().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn what_a_server_said_beside_words_goes_back_to_it() {
     // Gitlawb/openclaude#67, continuedev/continue#11285, home-assistant/core#159812
     let signed = json!({ "google": { "thought_signature": "c2ln" } });
@@ -223,6 +360,47 @@ async fn a_server_that_wants_a_pause_gets_it_or_the_person_is_told() {
 }
 
 #[tokio::test]
+async fn a_server_that_wants_no_pause_gets_one() {
+    let (provider, _server, socket) = play(always(Reply::error(429, "slow down").header("retry-after", "0"))).await;
+    let begun = Instant::now();
+    let run = start_run(&socket, "assistant", "At once?").await;
+    ended(&socket, &run).await;
+    assert_eq!(provider.requests().len(), 3);
+    assert!(begun.elapsed() > Duration::from_millis(1_800), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_run_has_a_budget_of_tokens_also_where_the_server_counts_none() {
+    for counts in [true, false] {
+        let provider = Provider::start(move |request| {
+            let call = Stream::new().tool(0, "a", "calculate", r#"{"expression":"6*7"}"#);
+            match request.tool_results().len() {
+                0..3 if counts => call.end("tool_calls"),
+                0..3 => call.finish("tool_calls").close(),
+                _ => Reply::text("At last."),
+            }
+        })
+        .await;
+        // Three turns of 18 tokens; and as estimated, tools have hundreds in each.
+        let most = if counts { 30 } else { 1_000 };
+        let agent = format!(
+            "[[agents]]\nname = \"short\"\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\ntools = [\"calculate\"]\n\
+             system = \"{}\"\nmax_run_tokens = {most}\n",
+            provider.base,
+            "Be short. ".repeat(200)
+        );
+        let server = Setup::new().toml(&agent).start().await;
+        let socket = User::dev(&server).await.connect().await;
+        let run = start_run(&socket, "short", "Again and again.").await;
+        let end = ended(&socket, &run).await;
+        let words = format!("may use {most}");
+        assert!(end["payload"]["message"].as_str().is_some_and(|m| m.contains(&words)), "{counts}: {end}");
+        assert_eq!(provider.requests().len(), 2, "{counts}");
+        check_run(&socket.frames(), &run);
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_fails_again_and_again_is_left_alone() {
     let (provider, server, socket) = play(always(Reply::error(503, "overloaded"))).await;
     for _ in 0..3 {
@@ -237,6 +415,31 @@ async fn a_server_that_fails_again_and_again_is_left_alone() {
     let metrics = User::dev(&server).await.get("/metrics").await;
     let open = metrics.body.lines().find(|line| line.starts_with("netra_upstream_circuit_open{"));
     assert!(open.is_some_and(|line| line.ends_with(" 1")), "{}", metrics.body);
+}
+
+#[tokio::test]
+async fn a_server_whose_answers_fail_is_left_alone_and_its_words_are_kept() {
+    let failure = json!({ "error": { "type": "overloaded_error", "message": "no room" } });
+    let (provider, _server, socket) = play(always(Stream::new().raw(&format!("data: {failure}\n\n")).close())).await;
+    let asked = async |question: &str| {
+        let run = start_run(&socket, "assistant", question).await;
+        ended(&socket, &run).await["payload"]["message"].as_str().unwrap_or_default().to_owned()
+    };
+    for _ in 0..3 {
+        assert!(asked("Are you there?").await.contains("no room"));
+    }
+    assert_eq!(provider.requests().len(), 9);
+    assert!(asked("And now?").await.contains("left alone"));
+    assert_eq!(provider.requests().len(), 9, "it was not asked");
+    let begun = Instant::now();
+    let mut said = String::new();
+    while provider.requests().len() == 9 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{said}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        said = asked("And now?").await;
+    }
+    assert_eq!(provider.requests().len(), 10, "one request finds out");
+    assert!(said.contains("no room"), "the server's own words: {said}");
 }
 
 #[tokio::test]

@@ -62,6 +62,8 @@ async fn each_failure_ends_the_run_once() {
         ("404", Reply::error(404, "no such model"), EITHER),
         ("429", Reply::error(429, "slow down").header("retry-after", "1"), UNAVAILABLE),
         ("500", Reply::error(500, "oh no"), UNAVAILABLE),
+        ("a reason without an end", Reply::Endless { status: 400, body: "{\"error\":\"no\"}".to_owned() }, UNAVAILABLE),
+        ("gzip that nobody asked for", Reply::error(200, "x").header("content-encoding", "gzip"), PROTOCOL),
         ("503 in HTML", html(503), UNAVAILABLE),
         ("200 in HTML", html(200), PROTOCOL),
         ("half a line, then the end", Stream::new().text("Well, ").raw(half).close(), PROTOCOL),
@@ -101,6 +103,7 @@ async fn silence_is_cut_off() {
         let server = Setup::new().assistant(&provider).set("NETRA_LLM_STALL_S", 1).start().await;
         check_failure(&server, name, UNAVAILABLE).await;
         provider.idle(Duration::from_secs(1)).await;
+        assert_eq!(provider.requests().len(), 1, "{name}: who waited once for nothing does not do so again");
     }
 }
 
@@ -239,7 +242,8 @@ async fn an_odd_but_whole_stream_is_fine() {
 #[tokio::test]
 async fn a_bad_tool_call_is_told_to_the_model_and_the_run_goes_on() {
     let deep = format!("{{\"expression\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
-    let cases: [(&str, &str, &str); 6] = [
+    let cases: [(&str, &str, &str); 7] = [
+        ("a name that no server takes back", "functions.divine", "{}"),
         ("arguments nested ten thousand deep", "calculate", deep.leak()),
         ("arguments that are no JSON", "calculate", r#"{"expression": "6*"#),
         ("arguments that are no object", "calculate", "[6, 7]"),
@@ -272,6 +276,11 @@ async fn a_bad_tool_call_is_told_to_the_model_and_the_run_goes_on() {
         assert_eq!(done.len(), 1, "{name}: the failed call is shown: {done:?}");
         assert_eq!(done[0]["status"], "error", "{name}: {done:?}");
         let requests = provider.requests();
+        let asked = requests[1].messages().iter().find(|m| m["role"] == "assistant").expect("the call");
+        // Servers want the key there, be there nothing in it.
+        assert!(asked.as_object().is_some_and(|asked| asked.contains_key("content")), "{name}: {asked}");
+        let called = asked["tool_calls"][0]["function"]["name"].as_str().unwrap_or_default();
+        assert_eq!(called, tool.replace('.', "_"), "{name}");
         let results = requests[1].tool_results();
         assert_eq!(results.len(), 1, "{name}: {results:?}");
         assert_eq!(results[0]["tool_call_id"], "call_a", "{name}: {results:?}");

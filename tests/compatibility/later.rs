@@ -4,7 +4,7 @@
 
 use netra_ws::{
     Incoming, ThreadState,
-    message::Message as _,
+    message::FrameMessage as _,
     model::{MessageRole, Run, RunStatus, Step, ToolStatus},
     state::Applied,
 };

@@ -104,7 +104,7 @@ impl Naming {
 pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// How a power cut treats what is not certain.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// All of it is on the disk, as after a crash of the process alone.
     Kept,
@@ -128,6 +128,8 @@ pub(crate) struct Disk {
     descriptors: HashMap<i32, Node>,
     syncs: HashMap<usize, (PathBuf, Node, usize)>,
     clock: usize,
+    /// Grows with each step that leaves a cut another disk.
+    version: usize,
 }
 
 impl Disk {
@@ -144,6 +146,7 @@ impl Disk {
             descriptors: HashMap::new(),
             syncs: HashMap::new(),
             clock: 0,
+            version: 0,
         }
     }
 
@@ -157,6 +160,9 @@ impl Disk {
     /// One step further.
     pub(crate) fn take(&mut self, step: &Step) {
         self.clock += 1;
+        if !matches!(step, Step::Send { .. } | Step::SyncBegins { .. }) {
+            self.version += 1;
+        }
         match step {
             Step::Open { fd, path, create, truncate } => self.open(*fd, path, *create, *truncate),
             Step::Write { fd, offset, bytes } => {
@@ -229,6 +235,11 @@ impl Disk {
         for pending in covered {
             pending.change.apply(&mut self.synced_names);
         }
+    }
+
+    /// Two steps with the same version leave the same disks.
+    pub(crate) const fn version(&self) -> usize {
+        self.version
     }
 
     /// What is there after a power cut at this step. The `-shm` file is no part of it: it is memory, and made anew.

@@ -114,10 +114,17 @@ pub(crate) async fn play(durability: &str) -> Scene {
     for socket in [first, second] {
         scene.frames.extend(socket.cut().await);
     }
-    for entry in std::fs::read_dir(home.path().join("data")).expect("a data folder") {
-        let path = entry.expect("a file").path();
-        let below = path.strip_prefix(home.path()).expect("below the home").to_owned();
-        scene.left.insert(below, std::fs::read(&path).expect("a file is read"));
+    let mut folders = vec![home.path().join("data")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a data folder") {
+            let path = entry.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let below = path.strip_prefix(home.path()).expect("below the home").to_owned();
+            scene.left.insert(below, std::fs::read(&path).expect("a file is read"));
+        }
     }
     scene
 }

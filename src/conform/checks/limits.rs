@@ -3,7 +3,7 @@
 use netra_ws::{
     ErrorCode, ServerFrame,
     frame::Frame,
-    message::{ClientMessage, Message as _, ServerMessage},
+    message::{ClientMessage, FrameMessage as _, ServerMessage},
     payload as p,
 };
 

@@ -3,7 +3,7 @@
 use netra_ws::{
     ServerFrame, ThreadState,
     frame::Frame,
-    message::{ClientMessage, Message as _, ServerMessage},
+    message::{ClientMessage, FrameMessage as _, ServerMessage},
     payload::{self as p, SubscribeMode},
 };
 

@@ -12,7 +12,10 @@ use netra_ws::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Engine, Registry, title::made_title};
+use super::{
+    Engine, Registry,
+    title::{self, made_title},
+};
 use crate::server::{
     announcer::Announcer,
     attachments::Attachments,
@@ -217,12 +220,12 @@ impl Bridge {
     }
 }
 
-/// What a conversation is named after: the first file's name where there are no words.
 fn first_words(message: &UserMessage) -> &str {
-    match message.attachments.first() {
-        Some(AttachmentRef::Told(file)) if message.content.trim().is_empty() => &file.name,
-        _ => &message.content,
-    }
+    let file = message.attachments.first().and_then(|file| match file {
+        AttachmentRef::Told(file) => Some(file.name.as_str()),
+        AttachmentRef::Id(_) => None,
+    });
+    title::first_words(&message.content, file)
 }
 
 /// Tells a resend of a command from another command under the same id.

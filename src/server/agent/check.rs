@@ -23,6 +23,19 @@ pub struct Report {
     pub found: Result<Works, String>,
 }
 
+/// What became of the tool that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tools {
+    /// It was called.
+    Called,
+    /// The server refused tools, and answered without.
+    Refused,
+    /// It was not called.
+    NotCalled,
+    /// The settings offer none.
+    Off,
+}
+
 /// What a server was seen to do.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a column of the line")]
@@ -33,10 +46,8 @@ pub struct Works {
     pub first: Option<Duration>,
     /// The answer came in pieces.
     pub stream: bool,
-    /// The tool was called.
-    pub called: bool,
-    /// The server refused tools, and answered without.
-    pub tools_refused: bool,
+    /// What became of the tool.
+    pub tools: Tools,
     /// A picture went with the question, and whether the server took it; absent where the settings name none.
     pub images: Option<bool>,
     /// Thoughts were shown.
@@ -57,9 +68,9 @@ impl Report {
         }
     }
 
-    /// Whether the model answered.
+    /// Whether the model answered, and its answer is whole.
     pub fn is_fine(&self) -> bool {
-        self.found.is_ok()
+        self.found.as_ref().is_ok_and(|works| works.first.is_some() && works.ending == Ending::Done)
     }
 }
 
@@ -68,10 +79,11 @@ impl Works {
         let yes = |works: bool| if works { "yes" } else { "no" };
         let first = self.first.map_or_else(|| "no word".to_owned(), |first| format!("first word after {first:.1?}"));
         let key = if self.key { "key accepted" } else { "no key" };
-        let tools = match (self.called, self.tools_refused) {
-            (true, _) => "tools yes",
-            (false, true) => "tools refused, answers without",
-            (false, false) => "tools offered, not called",
+        let tools = match self.tools {
+            Tools::Called => "tools yes",
+            Tools::Refused => "tools refused, answers without",
+            Tools::NotCalled => "tools offered, not called",
+            Tools::Off => "tools switched off",
         };
         let images = match self.images {
             Some(true) => "images yes",
@@ -84,9 +96,14 @@ impl Works {
             yes(self.reasoning),
             yes(self.usage)
         );
-        if self.ending != Ending::Done {
-            words = format!("{words}, ended with {:?}", self.ending);
-        }
+        let ended = match &self.ending {
+            Ending::Done => return words,
+            Ending::Length => "cut off at the limit of tokens",
+            Ending::Filtered => "cut off by a content filter",
+            Ending::Refused => "refused by the model",
+            Ending::Other(reason) => reason.as_str(),
+        };
+        words = format!("{words}, ANSWER NOT WHOLE: {ended}");
         words
     }
 }
@@ -143,7 +160,7 @@ pub async fn check(agent: &str, config: &ModelConfig, http: &reqwest::Client) ->
         found: match end {
             Err(_) => Err(format!("no end of the answer within {} s", PATIENCE.as_secs())),
             Ok(Err(ModelError { message, .. })) => Err(message),
-            Ok(Ok(end)) => Ok(works(&seen, end, config.api_key.is_some(), images)),
+            Ok(Ok(end)) => Ok(works(&seen, end, config)),
         },
     }
 }
@@ -155,16 +172,22 @@ fn picture() -> GivenFile {
     GivenFile { name: "square.png".to_owned(), media_type: "image/png".to_owned(), base64: PICTURE.into() }
 }
 
-fn works(seen: &Seen, end: TurnEnd, key: bool, images: bool) -> Works {
+fn works(seen: &Seen, end: TurnEnd, config: &ModelConfig) -> Works {
     let refused = |part: &str| seen.notes.iter().any(|note| note.contains(part));
+    let called = !end.calls.is_empty();
     Works {
-        key,
-        first: seen.first.or_else(|| (!end.calls.is_empty()).then(|| seen.begun.elapsed())),
+        // It may stand in a header of its own.
+        key: config.api_key.is_some() || !config.headers.is_empty(),
+        first: seen.first.or_else(|| called.then(|| seen.begun.elapsed())),
         // One piece may be a whole short answer; a call alone says nothing about text.
-        stream: seen.texts + seen.thoughts > 1 || !end.calls.is_empty(),
-        called: !end.calls.is_empty(),
-        tools_refused: refused("takes no tools"),
-        images: images.then(|| !refused("attached files")),
+        stream: !end.whole && (seen.texts + seen.thoughts > 1 || called),
+        tools: match config.settings.tool_use {
+            _ if called => Tools::Called,
+            Some(false) => Tools::Off,
+            _ if refused("takes no tools") => Tools::Refused,
+            Some(true) | None => Tools::NotCalled,
+        },
+        images: config.settings.takes.images.then(|| !refused("attached files")),
         reasoning: seen.thoughts > 0,
         usage: end.usage.is_some(),
         ending: end.ending,

@@ -9,8 +9,8 @@ const PER_MESSAGE: u64 = 4;
 /// A conversation, its oldest messages left out where it does not fit.
 pub(super) struct ContextBudget {
     conversation: Vec<ChatMessage>,
-    /// What every request carries beside messages.
-    tools: u64,
+    /// What every request carries beside messages: tools and instructions.
+    fixed: u64,
     most: Option<u64>,
     /// Messages left out, as people count them: questions and their answers.
     left_out: usize,
@@ -19,8 +19,20 @@ pub(super) struct ContextBudget {
 impl ContextBudget {
     /// The conversation, and how many tokens a request may have.
     pub(super) fn new(conversation: &[ChatMessage], tools: &[&ToolSpec], most: Option<u64>) -> Self {
-        let tools = tools.iter().map(|tool| tokens(&tool.description) + tokens(&tool.parameters.to_string())).sum();
-        Self { conversation: conversation.to_vec(), tools, most, left_out: 0 }
+        let fixed = tools.iter().map(|tool| tokens(&tool.description) + tokens(&tool.parameters.to_string())).sum();
+        Self { conversation: conversation.to_vec(), fixed, most, left_out: 0 }
+    }
+
+    /// The same with what stands before every conversation.
+    #[must_use]
+    pub(super) fn instructed(mut self, instructions: Option<&str>) -> Self {
+        self.fixed += instructions.map_or(0, |text| PER_MESSAGE + tokens(text));
+        self
+    }
+
+    /// About how many tokens a request has behind these finished steps.
+    pub(super) fn request(&self, done: &[ChatMessage]) -> u64 {
+        self.fixed + sizes(&self.conversation) + sizes(done)
     }
 
     /// What is left of the conversation.
@@ -32,8 +44,7 @@ impl ContextBudget {
     /// first, then the oldest exchanges. The message to answer always stays: if it is too long, the server says so.
     pub(super) fn trim(&mut self, done: &[ChatMessage]) -> Option<String> {
         let most = self.most?;
-        let fixed: u64 = self.tools + sizes(done);
-        let mut whole = fixed + sizes(&self.conversation);
+        let mut whole = self.request(done);
         let before = self.left_out;
         while whole > most
             && let Some(saved) = self.tell_in_words()
@@ -73,7 +84,8 @@ impl ContextBudget {
     }
 }
 
-fn sizes(messages: &[ChatMessage]) -> u64 {
+/// About how many tokens messages have.
+pub(super) fn sizes(messages: &[ChatMessage]) -> u64 {
     messages.iter().map(size).sum()
 }
 
@@ -139,6 +151,16 @@ mod tests {
         check(Some(899), 7, true);
         check(Some(300), 3, true);
         check(Some(1), 1, true);
+    }
+
+    #[test]
+    fn instructions_count() {
+        let instructions = "i".repeat(384);
+        let budget = || ContextBudget::new(&conversation(4), &[], Some(900));
+        assert_eq!(budget().trim(&[]), None);
+        assert!(budget().instructed(Some(&instructions)).trim(&[]).is_some());
+        assert_eq!(budget().instructed(Some(&instructions)).request(&[]), 1_000);
+        assert_eq!(budget().instructed(None).request(&conversation(0)), 1_000);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 use netra_ws::{
     ErrorCode, RunId, ThreadId, Timestamp, UserId,
     emitter::{EmitError, Emitter, EmitterPool},
-    model::ToolStatus,
+    model::{MessageRole, ToolStatus},
     payload::{AgentCompleted, AgentStarted, CompletedStatus, ToolCompleted},
 };
 use serde_json::json;
@@ -33,7 +33,7 @@ use crate::server::{
     quotas::Admissions,
     store::{ClaimedRun, SharedStore, StoreError},
     tool::ToolEngine,
-    turns::{Turn, Turns},
+    turns::{TurnPermit, Turns},
 };
 
 /// How long a stop is remembered for a run that is not worked on.
@@ -41,6 +41,9 @@ const EARLY_STOP: Duration = Duration::from_mins(10);
 
 /// How often threads are looked through for work that nobody does, at the least; a third of a lease when that is shorter.
 const SWEEP: Duration = Duration::from_secs(5);
+
+/// How many messages a conversation may have when its name comes: the first of them is looked for.
+const FIRST_MESSAGES: usize = 20;
 
 /// How long an agent may take to name a conversation.
 const TITLE_PATIENCE: Duration = Duration::from_secs(30);
@@ -332,7 +335,7 @@ impl Shared {
     }
 
     /// Waits until fewer of the user's runs are worked on than may be.
-    async fn turn(&self, user: UserId) -> Option<Turn> {
+    async fn turn(&self, user: UserId) -> Option<TurnPermit> {
         match self.admissions.quota_of(user).await {
             Ok(quota) => self.turns.take_of(user, quota.runs_at_once).await.ok(),
             Err(error) => {
@@ -498,7 +501,14 @@ impl Shared {
             let titled = tokio::time::timeout(TITLE_PATIENCE, listed.agent.title(&question, &answer));
             // A process that ends waits for runs, and not for a title.
             let Some(Ok(Some(title))) = closing.run_until_cancelled(titled).await else { return };
-            match store.retitle(thread, &title::made_title(&question), &title).await {
+            let first = match store.messages(thread, None, FIRST_MESSAGES).await {
+                Ok(messages) => messages.into_iter().find(|message| message.role == MessageRole::User),
+                Err(error) => return tracing::warn!(%error, thread_id = %thread, "the title could not be stored"),
+            };
+            // The model was told more than stands there: what is in its files.
+            let Some(first) = first else { return };
+            let file = first.attachments.first().map(|file| file.name.as_str());
+            match store.retitle(thread, &title::made_title(title::first_words(&first.content, file)), &title).await {
                 Ok(true) => announcer.thread_as_stored(thread).await,
                 // A person gave it a name.
                 Ok(false) => {}

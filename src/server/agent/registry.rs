@@ -104,7 +104,7 @@ fn build(config: &AgentConfig, http: &reqwest::Client) -> Listed {
                 max_tokens: model.max_run_tokens,
                 max_context_tokens: model.max_context_tokens,
             };
-            Box::new(ToolLoop::new(model::build(model, http), model.settings.takes, budget, model.price, model.titles))
+            Box::new(ToolLoop::new(model::build(model, http), &model.settings, budget, model.price, model.titles))
         }
     };
     Listed {

@@ -26,6 +26,11 @@ pub(super) fn made_title(content: &str) -> String {
     format!("{}…", cut[..end].trim_end_matches([',', '.', ';', ':']))
 }
 
+/// What a conversation is named after: its first message, or its first file's name where there are no words.
+pub(super) fn first_words<'a>(content: &'a str, file: Option<&'a str>) -> &'a str {
+    file.filter(|_| content.trim().is_empty()).unwrap_or(content)
+}
+
 /// A title for a conversation that began with this question and answer; nothing when the model gave none that fits.
 pub(super) async fn ask(model: &dyn Model, question: &str, answer: &str) -> Option<String> {
     let cut = |text: &str| text.chars().take(SHOWN).collect::<String>();

@@ -9,20 +9,23 @@ use tracing::Instrument as _;
 
 use super::{
     Agent, Leave, RunHandle,
-    context_budget::ContextBudget,
-    model::{Again, ChatMessage, Ending, Model, ModelError, Piece, Sink, Source, Takes, Turn, TurnEnd},
+    context_budget::{ContextBudget, sizes},
+    model::{Again, ChatMessage, Ending, Model, ModelError, Piece, Settings, Sink, Source, Takes, Turn, TurnEnd},
     title,
 };
 
 /// Pauses before a turn is asked for again; only while nothing of it was said.
 const PAUSES: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1_500)];
 
+/// How much longer than a server asks for its pause may be: runs that failed together do not come back together.
+const SPREAD: f64 = 0.25;
+
 /// What a run may use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
     /// Turns of the model.
     pub(super) max_steps: u32,
-    /// Tokens of all turns, as the server counts them; without a limit when absent.
+    /// Tokens of all turns, as the server counts them, or as estimated where it counts none; without a limit when absent.
     pub(super) max_tokens: Option<u64>,
     /// Tokens of the conversation in one request, as estimated; without a limit when absent.
     pub(super) max_context_tokens: Option<u64>,
@@ -50,6 +53,8 @@ impl Price {
 /// An agent that asks a model.
 pub(super) struct ToolLoop {
     model: Box<dyn Model>,
+    /// What the model is told before every conversation.
+    instructions: Option<String>,
     takes: Takes,
     budget: Budget,
     price: Option<Price>,
@@ -59,8 +64,14 @@ pub(super) struct ToolLoop {
 
 impl ToolLoop {
     /// The loop over this model.
-    pub(super) fn new(model: Box<dyn Model>, takes: Takes, budget: Budget, price: Option<Price>, titles: bool) -> Self {
-        Self { model, takes, budget, price, titles }
+    pub(super) fn new(
+        model: Box<dyn Model>,
+        settings: &Settings,
+        budget: Budget,
+        price: Option<Price>,
+        titles: bool,
+    ) -> Self {
+        Self { model, instructions: settings.system.clone(), takes: settings.takes, budget, price, titles }
     }
 }
 
@@ -80,7 +91,10 @@ impl Agent for ToolLoop {
 
     async fn run(&self, run: &mut RunHandle<'_>) -> Result<(), Leave> {
         let tools = run.tools();
-        let mut context = ContextBudget::new(run.conversation(), &tools, self.budget.max_context_tokens);
+        let mut context = ContextBudget::new(run.conversation(), &tools, self.budget.max_context_tokens)
+            .instructed(self.instructions.as_deref());
+        // Of turns whose tokens the server did not count.
+        let mut estimated = 0;
         let mut done: Vec<ChatMessage> = run.finished().to_vec();
         // A run that is taken up has taken turns before, and may finish.
         let last = self.budget.max_steps.max(run.step() + 1);
@@ -91,6 +105,7 @@ impl Agent for ToolLoop {
             }
             let messages = [context.conversation(), done.as_slice()].concat();
             let end = self.ask_patiently(run, Turn { messages: &messages, tools: &tools }).await?;
+            let counted = end.usage.is_some();
             if let Some(usage) = end.usage {
                 let cost_usd_micros = self.price.map(|price| price.of(usage));
                 run.add_usage(Usage { cost_usd_micros, ..usage });
@@ -102,7 +117,11 @@ impl Agent for ToolLoop {
                 run.keep_turn(self.model.source(), &calls, &replay).await;
                 return Ok(());
             }
-            self.check_tokens(run)?;
+            let turn = ChatMessage::Assistant { text, calls: calls.clone(), replay: replay.clone() };
+            if !counted {
+                estimated += context.request(&done) + sizes(std::slice::from_ref(&turn));
+            }
+            self.check_tokens(run, estimated)?;
             run.keep_turn(self.model.source(), &calls, &replay).await;
             let outcomes = run.call(calls.clone()).await?;
             let results = calls.iter().zip(outcomes).map(|(call, outcome)| ChatMessage::Tool {
@@ -111,7 +130,7 @@ impl Agent for ToolLoop {
                 result: outcome.result.to_string(),
             });
             let results: Vec<ChatMessage> = results.collect();
-            done.push(ChatMessage::Assistant { text, calls, replay });
+            done.push(turn);
             done.extend(results);
         }
         Err(Leave::failed(format!("no answer after {} turns", self.budget.max_steps)))
@@ -123,8 +142,8 @@ impl Agent for ToolLoop {
 }
 
 impl ToolLoop {
-    fn check_tokens(&self, run: &RunHandle<'_>) -> Result<(), Leave> {
-        let used = run.usage().map_or(0, |usage| usage.total_tokens);
+    fn check_tokens(&self, run: &RunHandle<'_>, estimated: u64) -> Result<(), Leave> {
+        let used = run.usage().map_or(0, |usage| usage.total_tokens).saturating_add(estimated);
         match self.budget.max_tokens {
             Some(most) if used >= most => Err(Leave::failed(format!(
                 "the run used {used} tokens and may use {most}; ask for less, or raise the agent's limit"
@@ -136,22 +155,26 @@ impl ToolLoop {
     /// Takes one turn, and takes it again when its server says that it may work later.
     async fn ask_patiently(&self, run: &mut RunHandle<'_>, turn: Turn<'_>) -> Result<TurnEnd, Leave> {
         let mut pauses = PAUSES.into_iter();
+        let mut earlier: Option<ModelError> = None;
         loop {
             let span = tracing::info_span!("model", model = self.model.name(), turn = run.step());
             let error = match self.ask(run, turn).instrument(span).await? {
                 Ok(end) => return Ok(end),
+                // Why it failed before says more than that it is left alone now.
+                Err(error) if error.again == Again::NotAsked => return Err(earlier.unwrap_or(error).into()),
                 Err(error) => error,
             };
             if run.said_now() || run.thought_now() {
                 return Err(error.into());
             }
             let pause = match (error.again, pauses.next()) {
-                (Again::No, _) | (_, None) => return Err(error.into()),
-                (Again::After(pause), Some(_)) => pause,
-                // Runs that failed together do not come back together.
+                (Again::No | Again::NotAsked, _) | (_, None) => return Err(error.into()),
+                // Some servers ask for no pause at all, which is none of their wishes either.
+                (Again::After(asked), Some(pause)) => asked.max(pause).mul_f64(1.0 + fastrand::f64() * SPREAD),
                 (Again::Soon, Some(pause)) => pause.mul_f64(0.75 + fastrand::f64() / 2.0),
             };
             tracing::warn!(%error, retry_in_ms = pause.as_millis(), "model refused");
+            earlier = Some(error);
             run.pause(pause).await?;
         }
     }

@@ -4,6 +4,7 @@
 use std::{collections::HashMap, fmt::Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use netra_ws::{
     MessageId,
     model::{Attachment, Message},
@@ -64,7 +65,15 @@ impl Attachments {
         if (taken && bytes > left.bytes) || (!taken && left.text == 0) {
             return note(given, file, "is not shown to you: the files of this conversation are too large");
         }
-        let content = match self.0.place.bytes(id).await {
+        // A character may begin within the room and end behind it.
+        let room = left.text.min(MAX_TEXT.0);
+        let shown = (room as u64 + 4).min(bytes);
+        let content = match shown {
+            _ if taken => self.0.place.bytes(id).await,
+            0 => Ok(Bytes::new()),
+            shown => self.0.place.beginning(id, shown).await,
+        };
+        let content = match content {
             Ok(content) => content,
             Err(error) => {
                 tracing::error!(attachment_id = %id, %error, "a file cannot be read for a model");
@@ -81,10 +90,9 @@ impl Attachments {
             return;
         }
         let text = String::from_utf8_lossy(&content);
-        let room = left.text.min(MAX_TEXT.0).min(text.len());
         let shown = &text[..text.floor_char_boundary(room)];
         left.text -= shown.len();
-        let cut = if shown.len() < text.len() { " cut=\"true\"" } else { "" };
+        let cut = if (shown.len() as u64) < bytes { " cut=\"true\"" } else { "" };
         // The name is without quotes and angles.
         let _ = write!(given.text, "\n\n<file name=\"{}\" type=\"{media_type}\"{cut}>\n{shown}\n</file>", file.name);
     }

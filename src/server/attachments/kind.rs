@@ -3,7 +3,7 @@
 use imagesize::ImageSize;
 use netra_ws::model::is_picture;
 
-/// How much of a file's beginning is looked at; a picture says its size well before that.
+/// How much of a file's beginning is looked at; all pictures but JPEG say their size well before that.
 const HEAD: usize = 256 << 10;
 
 /// Pixels that a picture may unfold into: a small file can say that it holds terabytes.
@@ -36,6 +36,7 @@ pub(super) struct Watch {
     head: Vec<u8>,
     bytes: u64,
     text: TextWatch,
+    jpeg: JpegWatch,
 }
 
 impl Watch {
@@ -50,6 +51,7 @@ impl Watch {
         let room = HEAD - self.head.len();
         self.head.extend_from_slice(&part[..part.len().min(room)]);
         self.text.see(part);
+        self.jpeg.see(part);
     }
 
     /// The type of the whole file, or why it is not taken.
@@ -60,7 +62,7 @@ impl Watch {
         let is_text = self.text.is_text();
         let kind = match known {
             Some(known) if is_picture(known) => {
-                check_picture(&self.head)?;
+                check_picture(&self.head, self.jpeg.size)?;
                 known.to_owned()
             }
             Some("application/pdf") => "application/pdf".to_owned(),
@@ -95,13 +97,77 @@ fn is_text_type(declared: &str) -> bool {
 }
 
 /// A picture is never unfolded here; what it says of its size is all that is read.
-fn check_picture(head: &[u8]) -> Result<(), String> {
+fn check_picture(head: &[u8], jpeg: Option<ImageSize>) -> Result<(), String> {
     let ImageSize { width, height } = imagesize::blob_size(head)
+        .or_else(|error| jpeg.ok_or(error))
         .map_err(|_| "the picture does not say how large it is; it may be damaged".to_owned())?;
     if width == 0 || height == 0 || width.saturating_mul(height) > MAX_PIXELS {
         return Err(format!("the picture has {width} by {height} pixels; 100 million are taken at most"));
     }
     Ok(())
+}
+
+/// Walks over a JPEG's segments (ITU T.81, B.1.1) to the one that says its size: previews and depth maps before it may be long.
+#[derive(Default)]
+struct JpegWatch {
+    /// The beginning of a segment.
+    open: Vec<u8>,
+    /// Bytes of the segment that are passed over.
+    skip: usize,
+    begun: bool,
+    over: bool,
+    size: Option<ImageSize>,
+}
+
+impl JpegWatch {
+    fn see(&mut self, mut part: &[u8]) {
+        while !self.over && !part.is_empty() {
+            let passed = self.skip.min(part.len());
+            self.skip -= passed;
+            part = &part[passed..];
+            if let Some((byte, rest)) = part.split_first() {
+                self.open.push(*byte);
+                part = rest;
+                self.step();
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        match *self.open.as_slice() {
+            [0xff] => {}
+            [0xff, 0xd8] if !self.begun => {
+                self.begun = true;
+                self.open.clear();
+            }
+            _ if !self.begun => self.over = true,
+            // What fills the space before a marker.
+            [0xff, 0xff] => self.open.truncate(1),
+            // Markers without a segment.
+            [0xff, 0x01 | 0xd0..=0xd7] => self.open.clear(),
+            // The picture itself begins, or ends.
+            [0xff, 0xd8..=0xda] => self.over = true,
+            [0xff, _] | [0xff, _, _] => {}
+            [0xff, kind, high, low] => {
+                let is_frame = matches!(kind, 0xc0..=0xcf) && !matches!(kind, 0xc4 | 0xc8 | 0xcc);
+                match usize::from(u16::from_be_bytes([high, low])).checked_sub(2) {
+                    _ if is_frame => {}
+                    Some(length) => {
+                        self.skip = length;
+                        self.open.clear();
+                    }
+                    None => self.over = true,
+                }
+            }
+            [0xff, ..] if self.open.len() < 9 => {}
+            [0xff, _, _, _, _, top, bottom, left, right] => {
+                let number = |bytes| usize::from(u16::from_be_bytes(bytes));
+                self.size = Some(ImageSize { width: number([left, right]), height: number([top, bottom]) });
+                self.over = true;
+            }
+            _ => self.over = true,
+        }
+    }
 }
 
 /// Follows UTF-8 through parts that may end within a character.

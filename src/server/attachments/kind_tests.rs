@@ -36,6 +36,32 @@ fn content_says_what_a_file_is() {
 }
 
 #[test]
+fn a_photo_with_much_before_its_size() {
+    let photo = |height: u16| {
+        let mut bytes = vec![0xff, 0xd8];
+        for kind in [0xe0, 0xe1, 0xe2, 0xff, 0xe2, 0xed, 0xfe] {
+            bytes.extend([0xff, kind]);
+            if kind != 0xff {
+                bytes.extend(60_002_u16.to_be_bytes());
+                bytes.extend(std::iter::repeat_n(0xff, 60_000));
+            }
+        }
+        bytes.extend([0xff, 0xc2, 0, 17, 8]);
+        bytes.extend(height.to_be_bytes());
+        bytes.extend([0x0f, 0xa0, 3]);
+        bytes
+    };
+    assert!(photo(3_000).len() > HEAD);
+    assert_eq!(kind(&photo(3_000), Some("image/jpeg")).as_deref(), Ok("image/jpeg"));
+    assert!(kind(&photo(60_000), None).expect_err("too large").contains("4000 by 60000"));
+    let cut = photo(3_000).len() - 4;
+    assert!(kind(&photo(3_000)[..cut], None).expect_err("damaged").contains("how large"));
+    let mut parts = Watch::default();
+    photo(3_000).chunks(7).for_each(|part| parts.see(part));
+    assert_eq!(parts.kind(None).as_deref(), Ok("image/jpeg"));
+}
+
+#[test]
 fn what_is_not_taken() {
     let check = |content: &[u8], declared: Option<&str>, why: &str| {
         let said = kind(content, declared).expect_err(why);

@@ -12,6 +12,7 @@ use object_store::{
     local::LocalFileSystem,
     path::Path,
 };
+use uuid::Uuid;
 
 use crate::server::{
     config::{AttachmentsConfig, AttachmentsPlace},
@@ -28,7 +29,7 @@ const BUCKET_PART: usize = 5 << 20;
 const PARTS_AT_ONCE: usize = 2;
 
 /// How long a bucket may be silent, and how long it is tried again when it fails: somebody waits for the file.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 const AGAIN: RetryConfig = RetryConfig {
     backoff: BackoffConfig { init_backoff: Duration::from_millis(200), max_backoff: Duration::from_secs(2), base: 2.0 },
     max_retries: 3,
@@ -106,6 +107,14 @@ impl HttpConnector for Outgoing {
     }
 }
 
+/// Whether a file of this name is one of ours that did not come whole: its id, and a number that the object store gives. Others
+/// may keep files in the folder, too.
+fn is_part(name: &str) -> bool {
+    name.split_once('#').is_some_and(|(id, number)| {
+        id.parse::<Uuid>().is_ok() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 impl Place {
     /// The place that the settings name. `synced` says whether a file must outlive a power cut.
     pub fn open(config: &AttachmentsConfig, data_dir: &std::path::Path, synced: bool) -> Result<Self, PlaceError> {
@@ -136,9 +145,9 @@ impl Place {
     fn folder(folder: PathBuf, synced: bool) -> Result<Self, PlaceError> {
         disk::create_folder(&folder)?;
         private::keep_folder(&folder)?;
-        // What a crash left of files that did not come whole: they have this sign in their names.
+        // What a crash left of files that did not come whole.
         for entry in std::fs::read_dir(&folder)?.flatten() {
-            if entry.file_name().to_string_lossy().contains('#') {
+            if is_part(&entry.file_name().to_string_lossy()) {
                 std::fs::remove_file(entry.path())?;
             }
         }
@@ -163,6 +172,9 @@ impl Place {
                 let why = match Trouble::of(&error) {
                     Trouble::Key => "the key is refused",
                     Trouble::Absent => "there is no such bucket",
+                    Trouble::Passing if std::env::var_os("AWS_ACCESS_KEY_ID").is_none() => {
+                        "AWS_ACCESS_KEY_ID is not set and the machine gives no key, or the bucket does not answer"
+                    }
                     Trouble::Passing => "it does not answer, or not as a bucket does",
                 };
                 tracing::error!(%error, "files cannot be kept in the bucket of attachments.url: {why}");
@@ -205,11 +217,41 @@ impl Place {
         self.store.get(&self.path(id)).await?.bytes().await
     }
 
+    /// The first bytes of a file; it has more than none.
+    pub(super) async fn beginning(&self, id: AttachmentId, bytes: u64) -> object_store::Result<Bytes> {
+        self.store.get_range(&self.path(id), 0..bytes).await
+    }
+
     /// Removes a file; one that is not there is removed already.
     pub(super) async fn remove(&self, id: AttachmentId) -> object_store::Result<()> {
         match self.store.delete(&self.path(id)).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             removed => removed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_removes_parts_of_its_own_alone() {
+        let home = tempfile::tempdir().expect("a folder");
+        let id = Uuid::now_v7();
+        let names = [
+            format!("{id}#1"),
+            format!("{id}#"),
+            format!("{id}"),
+            "notes#1".into(),
+            "#1".into(),
+            format!("{id}#1.bak"),
+        ];
+        for name in &names {
+            std::fs::write(home.path().join(name), "x").expect("it is written");
+        }
+        Place::folder(home.path().to_owned(), false).expect("a place");
+        let left: Vec<&String> = names.iter().filter(|name| home.path().join(name).exists()).collect();
+        assert_eq!(left, names[1..].iter().collect::<Vec<_>>());
     }
 }

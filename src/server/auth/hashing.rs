@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{SecurityService, Visitor, password};
 use crate::server::{
     error::ApiError,
-    turns::{Turn, Turns},
+    turns::{TurnPermit, Turns},
 };
 
 /// Passwords of one network that are looked at, and those that wait.
@@ -30,7 +30,7 @@ pub(super) struct Hashing {
 
 /// It ends when this is dropped.
 struct Place {
-    _turn: Turn,
+    _turn: TurnPermit,
     _permit: OwnedSemaphorePermit,
 }
 

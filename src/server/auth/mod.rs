@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use super::{
-    config::{AuthMode, Config, Registration},
+    config::{AuthMode, Config, RegistrationPolicy},
     error::ApiError,
     mail::Mailer,
     store::{AccountStore, InvitationUse, KnownToken, NewUser, Purpose, Scope},
@@ -165,7 +165,7 @@ pub struct SecurityService {
     confirmation_life: Duration,
     /// Names that are the system's or an agent's, in small letters.
     reserved_names: Vec<String>,
-    registration: Registration,
+    registration: RegistrationPolicy,
     /// Whether the first account with a password administers: only where nobody else can reach the server.
     first_administers: bool,
     /// Where people find the server, for links.

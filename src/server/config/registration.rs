@@ -2,7 +2,7 @@
 
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
+pub enum RegistrationPolicy {
     /// Nobody, until this is changed.
     Closed,
     /// Whoever was given a link.
@@ -11,7 +11,7 @@ pub enum Registration {
     Open,
 }
 
-impl Registration {
+impl RegistrationPolicy {
     /// The name in settings and in discovery.
     pub const fn as_str(self) -> &'static str {
         match self {

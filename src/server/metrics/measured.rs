@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use netra_ws::{
     ThreadId, UserId,
     bus::{Delivery, Sink},
-    log::{Entry, EventLog, Head, LogError, Page, PageLimit, SharedLog, Stored},
+    log::{Entry, EventLog, Head, LogError, LogPage, PageLimit, SharedLog, Stored},
     manager::Manager,
     message::Event,
     payload::ThreadSnapshot,
@@ -85,7 +85,7 @@ impl EventLog for MeasuredLog {
         self.inner.head(user, thread).await
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<LogPage, LogError> {
         self.inner.read(thread, after_seq, limit).await
     }
 

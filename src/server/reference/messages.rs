@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use netra_ws::{
-    message::{ClientMessage, Message, ServerMessage, TypeInfo},
+    message::{ClientMessage, FrameMessage, ServerMessage, TypeInfo},
     schema::{Direction, example},
 };
 use serde_json::Value;

@@ -11,7 +11,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::http_connection::HttpConnection;
-use crate::server::turns::Turn;
+use crate::server::turns::TurnPermit;
 
 /// The largest piece of an answer that is handed over at a time. The next one is asked for when most of it was sent.
 const PIECE: usize = 64 * 1024;
@@ -61,11 +61,11 @@ pub(super) struct AnswerBody {
     body: Body,
     rest: Bytes,
     connection: Arc<HttpConnection>,
-    _turn: Option<Turn>,
+    _turn: Option<TurnPermit>,
 }
 
 impl AnswerBody {
-    pub(super) fn new(body: Body, connection: Arc<HttpConnection>, turn: Option<Turn>) -> Self {
+    pub(super) fn new(body: Body, connection: Arc<HttpConnection>, turn: Option<TurnPermit>) -> Self {
         Self { body, rest: Bytes::new(), connection, _turn: turn }
     }
 }

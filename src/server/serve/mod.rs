@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service as _;
 
-use super::turns::Turn;
+use super::turns::TurnPermit;
 use body::{AnswerBody, Request};
 pub(crate) use http_connection::HttpConnection;
 pub(crate) use http_connections::{ConnectionLimits, HttpConnections};
@@ -116,6 +116,6 @@ async fn answer(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         connection.become_socket();
     }
-    let turn = response.extensions_mut().remove::<Turn>();
+    let turn = response.extensions_mut().remove::<TurnPermit>();
     Ok(response.map(|body| AnswerBody::new(body, connection, turn)))
 }

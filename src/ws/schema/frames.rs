@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::example;
 use crate::{
     VERSION,
-    message::{ClientMessage, Message, ServerMessage, TypeInfo},
+    message::{ClientMessage, FrameMessage, ServerMessage, TypeInfo},
 };
 
 /// Who sends a frame.
@@ -131,7 +131,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-fn frames<M: Message>(direction: Direction, generator: &mut SchemaGenerator) -> Vec<Described> {
+fn frames<M: FrameMessage>(direction: Direction, generator: &mut SchemaGenerator) -> Vec<Described> {
     let payloads = M::schemas(generator);
     let frame = |(info, payload): (&TypeInfo, schemars::Schema)| Described {
         direction,

@@ -18,7 +18,7 @@ use crate::{
     bus::{Bus, Delivery, Sink},
     frame::StoredEvent,
     id::{FrameId, RunId, ThreadId, UserId},
-    log::{Entry, EventLog, Head, LogError, Page, PageLimit, Stored},
+    log::{Entry, EventLog, Head, LogError, LogPage, PageLimit, Stored},
     manager::Manager,
     message::Event,
     model::Run,
@@ -191,7 +191,7 @@ impl EventLog for FaultyLog {
         head
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<LogPage, LogError> {
         self.unreadable()?;
         self.dawdle().await;
         // Short pages, so that live events overtake a replay.

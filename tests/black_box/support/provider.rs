@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, Response},
+    http::{HeaderMap, Response, Uri},
     routing::{get, post},
     serve::ListenerExt,
 };
@@ -32,6 +32,10 @@ pub(crate) const MODEL: &str = "scripted-model";
 /// One request for a streamed completion.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
+    /// The path, with its query.
+    pub(crate) path: String,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
     /// The `Authorization` header.
     pub(crate) authorization: String,
     /// The body.
@@ -95,6 +99,7 @@ impl Provider {
         let app = Router::new()
             .route("/v1/chat/completions", post(complete))
             .route("/v1/messages", post(complete))
+            .route("/moved/chat/completions", post(complete))
             .route("/v1/responses", post(complete))
             .route("/v1/models", get(models))
             .with_state(Arc::clone(&shared));
@@ -134,16 +139,21 @@ async fn models() -> axum::Json<Value> {
     axum::Json(json!({ "object": "list", "data": [{ "id": MODEL, "object": "model", "owned_by": "test" }] }))
 }
 
-async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+async fn complete(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let body: Value = serde_json::from_slice(&body).expect("the request is JSON");
     if body["stream"] != true {
         return whole(200, &[("content-type", "application/json".into())], title().to_string());
     }
     let authorization = headers.get("authorization").map_or("", |v| v.to_str().unwrap_or_default()).to_owned();
-    let request = Request { authorization, body };
+    let request = Request { path: uri.to_string(), headers, authorization, body };
     shared.requests().push(request.clone());
     match (shared.script)(&request) {
         Reply::Whole { status, headers, body } => whole(status, &headers, body),
+        Reply::Endless { status, body } => {
+            let steps = vec![Step::Bytes(body.into_bytes()), Step::Pause(Duration::from_mins(1))];
+            let body = Body::from_stream(play(steps, usize::MAX, Open::new(shared)));
+            Response::builder().status(status).body(body).expect("a response")
+        }
         Reply::Stream { steps, piece } => {
             let body = Body::from_stream(play(steps, piece, Open::new(shared)));
             Response::builder().header("content-type", "text/event-stream").body(body).expect("a response")

@@ -24,6 +24,8 @@ pub(crate) enum Reply {
     Stream { steps: Vec<Step>, piece: usize },
     /// A whole body.
     Whole { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    /// A body that does not end.
+    Endless { status: u16, body: String },
 }
 
 impl Reply {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::{
+    breaker::Pass,
     json,
     sse::{Event, MAX_EVENT, Parser, TooLong},
 };
@@ -28,13 +29,26 @@ pub(super) enum Broken {
 pub(super) struct Body {
     response: reqwest::Response,
     framing: Framing,
+    /// How its request came through.
+    pass: Pass,
     ready: VecDeque<Event>,
     over: bool,
+    whole: bool,
 }
 
 impl Body {
-    pub(super) fn new(response: reqwest::Response) -> Self {
-        Self { response, framing: Framing::default(), ready: VecDeque::new(), over: false }
+    pub(super) fn new(response: reqwest::Response, pass: Pass) -> Self {
+        Self { response, framing: Framing::default(), pass, ready: VecDeque::new(), over: false, whole: false }
+    }
+
+    /// How its request came through.
+    pub(super) fn pass(&self) -> Pass {
+        self.pass
+    }
+
+    /// Whether it is one value, and no stream.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// The next event, or nothing at the end. Any byte is a sign of life, comments included: gateways send them while a request
@@ -49,11 +63,14 @@ impl Body {
             }
             match timeout(patience, self.response.chunk()).await {
                 Err(_) => return Err(Broken::Silent),
-                Ok(Err(error)) => return Err(Broken::Cut(super::http::plain(&error))),
+                Ok(Err(error)) => return Err(Broken::Cut(super::http::plain(error))),
                 Ok(Ok(Some(bytes))) => self.ready.extend(self.framing.push(&bytes)?),
                 Ok(Ok(None)) => {
                     self.over = true;
-                    self.ready.extend(std::mem::take(&mut self.framing).finish());
+                    let framing = std::mem::take(&mut self.framing);
+                    let is_json = matches!(framing, Framing::Json(_));
+                    self.ready.extend(framing.finish());
+                    self.whole = is_json && self.ready.len() == 1;
                 }
             }
         }

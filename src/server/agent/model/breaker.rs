@@ -42,6 +42,15 @@ impl Default for State {
     }
 }
 
+/// How a request was let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// As any other.
+    Usual,
+    /// To find out whether the server works again.
+    Trial,
+}
+
 /// The server is left alone.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Open {
@@ -69,14 +78,14 @@ impl Breaker {
     }
 
     /// Whether the server may be asked now. After a pause one request goes through; others wait for what it finds.
-    pub(super) fn admit(&self, now: Instant) -> Result<(), Open> {
+    pub(super) fn admit(&self, now: Instant) -> Result<Pass, Open> {
         let mut state = self.state();
-        let Some(until) = state.open_until else { return Ok(()) };
+        let Some(until) = state.open_until else { return Ok(Pass::Usual) };
         if now < until {
             return Err(Open { failures: state.failures, left: until - now });
         }
         state.open_until = Some(now + state.pause);
-        Ok(())
+        Ok(Pass::Trial)
     }
 
     /// The server answered, were it to refuse.
@@ -89,17 +98,16 @@ impl Breaker {
         *state = State::default();
     }
 
-    /// The server could not be reached, was silent, or failed.
-    pub(super) fn failed(&self, now: Instant) {
+    /// The server could not be reached, was silent, or failed at a request that came through like this. Requests that were under
+    /// way when it was left alone find out nothing new.
+    pub(super) fn failed(&self, pass: Pass, now: Instant) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
-        if state.failures < FAILURES {
-            return;
-        }
-        if state.open_until.is_some() {
-            state.pause = (state.pause * 2).min(LONGEST_PAUSE);
-        } else {
-            metrics().circuit(&self.server, true);
+        match (state.open_until, pass) {
+            (Some(_), Pass::Usual) => return,
+            (Some(_), Pass::Trial) => state.pause = (state.pause * 2).min(LONGEST_PAUSE),
+            (None, _) if state.failures < FAILURES => return,
+            (None, _) => metrics().circuit(&self.server, true),
         }
         state.open_until = Some(now + state.pause);
         tracing::warn!(
@@ -120,23 +128,37 @@ mod tests {
         let breaker = Breaker::new("http://breaker.test");
         let start = Instant::now();
         for _ in 1..FAILURES {
-            breaker.failed(start);
-            assert_eq!(breaker.admit(start), Ok(()));
+            breaker.failed(Pass::Usual, start);
+            assert_eq!(breaker.admit(start), Ok(Pass::Usual));
         }
-        breaker.failed(start);
+        breaker.failed(Pass::Usual, start);
         assert_eq!(breaker.admit(start), Err(Open { failures: FAILURES, left: FIRST_PAUSE }));
         let later = start + FIRST_PAUSE;
-        assert_eq!(breaker.admit(later), Ok(()), "one request finds out");
+        assert_eq!(breaker.admit(later), Ok(Pass::Trial), "one request finds out");
         assert!(breaker.admit(later).is_err(), "and only one");
-        breaker.failed(later);
+        breaker.failed(Pass::Trial, later);
         assert_eq!(breaker.admit(later).map_err(|open| open.left), Err(FIRST_PAUSE * 2));
         for _ in 0..20 {
-            breaker.failed(later);
+            breaker.failed(Pass::Trial, later);
         }
         assert_eq!(breaker.admit(later).map_err(|open| open.left), Err(LONGEST_PAUSE));
-        assert_eq!(breaker.admit(later + LONGEST_PAUSE), Ok(()));
+        assert_eq!(breaker.admit(later + LONGEST_PAUSE), Ok(Pass::Trial));
         breaker.succeeded();
-        breaker.failed(later);
-        assert_eq!(breaker.admit(later), Ok(()), "the count begins anew");
+        breaker.failed(Pass::Usual, later);
+        assert_eq!(breaker.admit(later), Ok(Pass::Usual), "the count begins anew");
+    }
+
+    #[test]
+    fn requests_that_were_under_way_find_out_nothing_new() {
+        let breaker = Breaker::new("http://crowd.test");
+        let start = Instant::now();
+        for _ in 0..FAILURES + 14 {
+            breaker.failed(Pass::Usual, start);
+        }
+        assert_eq!(breaker.admit(start).map_err(|open| open.left), Err(FIRST_PAUSE));
+        assert_eq!(breaker.admit(start + FIRST_PAUSE), Ok(Pass::Trial));
+        breaker.failed(Pass::Usual, start + FIRST_PAUSE);
+        breaker.failed(Pass::Trial, start + FIRST_PAUSE);
+        assert_eq!(breaker.admit(start + FIRST_PAUSE).map_err(|open| open.left), Err(FIRST_PAUSE * 2));
     }
 }

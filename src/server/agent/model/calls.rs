@@ -15,6 +15,9 @@ const MAX_CALLS: usize = 64;
 /// Bytes of one call's arguments.
 const MAX_ARGUMENTS: usize = 1 << 20;
 
+/// Bytes of all that comes for one turn's calls, names and what else stands there included.
+const MAX_BYTES: usize = 8 << 20;
+
 /// Levels of nesting in one call's arguments.
 const MAX_DEPTH: usize = 64;
 
@@ -34,6 +37,8 @@ pub(super) struct CallDelta {
     pub(super) name: String,
     /// Text to add, or all of it as an object.
     pub(super) arguments: Value,
+    /// The arguments are all of them, as text.
+    pub(super) whole: bool,
     /// What else stood there, to be sent back.
     pub(super) extra: Map<String, Value>,
 }
@@ -46,6 +51,8 @@ struct PartialCall {
     arguments: String,
     /// The newest piece of the arguments: servers that repeat themselves send the whole in it.
     newest: String,
+    /// Each piece began with the one before it.
+    grows: bool,
     extra: Map<String, Value>,
 }
 
@@ -55,6 +62,8 @@ pub(super) struct Calls {
     calls: Vec<PartialCall>,
     /// How many there were before the chunk that is read: a chunk may hold several whole calls.
     before_chunk: usize,
+    /// Bytes that came for all of them.
+    bytes: usize,
 }
 
 /// The finished calls.
@@ -64,6 +73,8 @@ pub(super) struct Finished {
     pub(super) calls: Vec<ToolRequest>,
     /// What goes back with each, in the same order.
     pub(super) extras: Vec<Map<String, Value>>,
+    /// The index of each, in the same order.
+    pub(super) places: Vec<Option<u64>>,
 }
 
 impl Calls {
@@ -81,19 +92,28 @@ impl Calls {
             }
             Some(_) | None => {
                 let place = delta.index.map(|index| (delta.choice, index));
-                self.calls.push(PartialCall { place, ..PartialCall::default() });
+                self.calls.push(PartialCall { place, grows: true, ..PartialCall::default() });
                 self.calls.len() - 1
             }
         };
         let call = &mut self.calls[at];
+        let before = call.bytes();
         if call.id.is_empty() {
             call.id = delta.id;
         }
         call.add_name(&delta.name);
-        call.add_arguments(&delta.arguments);
+        call.add_arguments(&delta.arguments, delta.whole);
+        let extra = delta.extra.iter().map(|(field, value)| field.len() + value.to_string().len());
+        self.bytes += extra.sum::<usize>() + call.bytes().saturating_sub(before);
         call.extra.extend(delta.extra);
         if call.arguments.len() > MAX_ARGUMENTS {
             return Err(ModelError::protocol("the model wrote more than 1 MiB of arguments for a tool"));
+        }
+        if self.bytes > MAX_BYTES {
+            return Err(ModelError::protocol(format!(
+                "the model's server sent more than {} MiB for the calls of one turn",
+                MAX_BYTES >> 20
+            )));
         }
         Ok(())
     }
@@ -136,6 +156,16 @@ impl Calls {
         self.calls.iter().all(|call| call.name.is_empty())
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether a call has this id.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.calls.iter().any(|call| call.id == id)
+    }
+
     /// The calls, with ids that differ from each other and from those in `taken`.
     pub(super) fn finish(self, taken: &HashSet<&str>) -> Finished {
         let mut finished = Finished::default();
@@ -146,7 +176,8 @@ impl Calls {
                 id = made_id();
             }
             used.insert(id.clone());
-            let arguments = arguments(call.arguments, &call.newest);
+            let arguments = arguments(call.arguments, &call.newest, call.grows);
+            finished.places.push(call.place.map(|(_, index)| index));
             finished.calls.push(ToolRequest { id, tool: call.name, arguments });
             finished.extras.push(call.extra);
         }
@@ -155,6 +186,10 @@ impl Calls {
 }
 
 impl PartialCall {
+    fn bytes(&self) -> usize {
+        self.id.len() + self.name.len() + self.arguments.len()
+    }
+
     /// A name comes whole, whole again in every chunk, longer every time, or in pieces.
     fn add_name(&mut self, name: &str) {
         if name.starts_with(&self.name) {
@@ -164,15 +199,18 @@ impl PartialCall {
         }
     }
 
-    fn add_arguments(&mut self, arguments: &Value) {
+    fn add_arguments(&mut self, arguments: &Value, whole: bool) {
         let piece = match arguments {
             Value::Null => return,
-            Value::String(piece) => piece.clone(),
-            whole => {
-                self.arguments.clear();
-                whole.to_string()
-            }
+            // What ends a call says again what its pieces said.
+            Value::String(text) if whole && !self.arguments.is_empty() && object(text).is_none() => return,
+            Value::String(text) => text.clone(),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => arguments.to_string(),
         };
+        if whole || !arguments.is_string() {
+            self.arguments.clear();
+        }
+        self.grows &= piece.is_empty() || piece.starts_with(&self.newest);
         self.arguments.push_str(&piece);
         if !piece.is_empty() {
             self.newest = piece;
@@ -185,14 +223,17 @@ pub(super) fn made_id() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(ID_LENGTH).collect()
 }
 
-/// A call's arguments. None may come as an empty text; some servers send them twice, longer every time, or as text in a text.
-pub(super) fn arguments(text: String, newest: &str) -> Result<Object, String> {
+/// A call's arguments. None may come as an empty text; some servers send them twice, longer every time (`grows`), or as text in a
+/// text. The `newest` piece alone counts only where it says again what came before: else it is a part of what was cut off.
+pub(super) fn arguments(text: String, newest: &str, grows: bool) -> Result<Object, String> {
     if text.trim().is_empty() {
         return Ok(Object::new());
     }
+    let before = text.strip_suffix(newest).unwrap_or(&text);
+    let says_all = grows || newest.starts_with(before);
     let read = object(&text)
         .or_else(|| repeated(&text))
-        .or_else(|| object(newest))
+        .or_else(|| object(newest).filter(|_| says_all))
         // Some servers begin with an empty object, and then write the arguments behind it.
         .or_else(|| object(text.trim_start().strip_prefix("{}")?))
         .or_else(|| encoded_twice(&text));

@@ -171,6 +171,40 @@ fn two_calls_in_every_mixture() {
 }
 
 #[test]
+fn arguments_that_were_cut_off_are_not_their_last_piece() {
+    let piece = |text: &str| (Some(0), "a", "calculate", json!(text));
+    for pieces in [vec!["{\"a\":", "{\"b\":1}"], vec!["{", "\"a\":", "{\"b\":1}"], vec!["{\"a\":[", "{}", "{}"]] {
+        let chunks = pieces.iter().map(|text| vec![piece(text)]).collect();
+        assert_eq!(finish(chunks).calls[0].arguments, Err(pieces.concat()), "{pieces:?}");
+    }
+}
+
+#[test]
+fn the_end_of_a_call_says_it_again() {
+    let text = format!("{{\"a\":\"{}\"}}", "x".repeat(700 << 10));
+    let (begun, rest) = text.split_at(600 << 10);
+    let mut calls = Calls::default();
+    for (text, whole) in [(begun, false), (rest, false), (text.as_str(), true), ("", true)] {
+        let delta = delta((Some(3), "a", "calculate", json!(text)));
+        calls.push(CallDelta { whole, ..delta }).expect("within the limit");
+    }
+    assert!(calls.knows("a") && !calls.knows("b"));
+    let finished = calls.finish(&HashSet::new());
+    assert!(finished.calls[0].arguments.is_ok());
+    assert_eq!(finished.places, [Some(3)]);
+}
+
+#[test]
+fn names_and_signatures_have_a_limit() {
+    let mut calls = Calls::default();
+    let flood = (0..20).map(|_| {
+        let extra = Map::from_iter([("extra_content".to_owned(), json!("s".repeat(1 << 20)))]);
+        calls.push(CallDelta { extra, ..delta((Some(0), "a", "calculate", json!(""))) })
+    });
+    assert_eq!(flood.flatten().count(), 7);
+}
+
+#[test]
 fn arguments_that_are_none() {
     for (text, wanted) in [
         ("", Some(json!({}))),
@@ -183,7 +217,7 @@ fn arguments_that_are_none() {
         ("{}{\"a\":1}", Some(json!({ "a": 1 }))),
         ("\"text\"", None),
     ] {
-        let read = arguments(text.to_owned(), "");
+        let read = arguments(text.to_owned(), "", false);
         assert_eq!(read.clone().ok().map(Value::from), wanted, "{text}");
         assert!(read.is_ok() || read == Err(text.to_owned()), "the model is shown what it wrote");
     }
@@ -193,7 +227,7 @@ fn arguments_that_are_none() {
 fn arguments_that_are_nested_too_deep_are_not_taken() {
     for (depth, taken) in [(1, true), (60, true), (64, false), (120, false), (10_000, false)] {
         let nested = format!("{{\"expression\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(arguments(nested.clone(), &nested).is_ok(), taken, "{depth}");
+        assert_eq!(arguments(nested.clone(), &nested, true).is_ok(), taken, "{depth}");
     }
 }
 

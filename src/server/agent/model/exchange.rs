@@ -1,7 +1,7 @@
 //! Exchanges of a conversation: a question, calls with their results, and an answer. Where calls cannot go to a server, an exchange
 //! is told as its words.
 
-use super::{ChatMessage, Replay};
+use super::{ChatMessage, Replay, named};
 
 /// Whether a person's message begins here.
 pub(in super::super) fn is_question(message: &ChatMessage) -> bool {
@@ -24,6 +24,28 @@ pub(super) fn earlier_in_words(messages: &[ChatMessage]) -> Vec<ChatMessage> {
     let mut told: Vec<ChatMessage> = before.chunk_by(|_, next| !is_question(next)).flat_map(in_words).collect();
     told.extend_from_slice(last);
     told
+}
+
+/// Whether a message comes with files.
+fn has_files(message: &ChatMessage) -> bool {
+    matches!(message, ChatMessage::User { files, .. } if !files.is_empty())
+}
+
+/// Whether any message has files, and whether both the last question and one before it do.
+pub(super) fn with_files(messages: &[ChatMessage]) -> (bool, bool) {
+    let (before, last) = before_the_last(messages);
+    let (before, last) = (before.iter().any(has_files), last.iter().any(has_files));
+    (before || last, before && last)
+}
+
+/// The conversation with the files of all messages before the last question told as their names.
+pub(super) fn earlier_files_named(messages: &[ChatMessage]) -> Vec<ChatMessage> {
+    let (before, last) = before_the_last(messages);
+    let told = before.iter().map(|message| match message {
+        ChatMessage::User { text, files } => ChatMessage::user(named(text, files)),
+        ChatMessage::Assistant { .. } | ChatMessage::Tool { .. } => message.clone(),
+    });
+    told.chain(last.iter().cloned()).collect()
 }
 
 fn before_the_last(messages: &[ChatMessage]) -> (&[ChatMessage], &[ChatMessage]) {

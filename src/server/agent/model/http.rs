@@ -6,20 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netra_ws::Timestamp;
 use reqwest::{
     Response, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
     redirect::Policy,
 };
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant as Until, timeout, timeout_at};
 use url::Url;
 
 use super::{
     Again, ModelError,
     body::{Body, Broken},
-    breaker::{Breaker, Open},
+    breaker::{Breaker, Open, Pass},
+    refusal::{hint, retry_after},
     sse::MAX_EVENT,
     words::{self, CUT},
 };
@@ -27,6 +27,9 @@ use crate::server::metrics::metrics;
 
 /// The most of an error's body that is read, in bytes.
 const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// How long an error's body is waited for: some have no end, and what came tells enough.
+const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Shorter secrets are no secrets, and would hide words.
 const MIN_SECRET: usize = 4;
@@ -116,14 +119,15 @@ impl Server {
         let body = bytes::Bytes::from(body.to_string());
         let mut url = self.url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(&url, &body).await.map_err(Refusal::Failed)?;
+            let (response, pass) = self.send(&url, &body).await.map_err(Refusal::Failed)?;
             if response.status().is_redirection() {
                 url = self.moved(&url, &response).map_err(Refusal::Failed)?;
                 continue;
             }
             if response.status().is_success() {
-                return self.opened(response).map_err(|error| {
+                return opened(response, pass).map_err(|error| {
                     metrics().upstream("broken");
+                    self.breaker.succeeded();
                     Refusal::Failed(error)
                 });
             }
@@ -132,10 +136,10 @@ impl Server {
         Err(Refusal::Failed(ModelError::protocol("the model's server redirects in a circle; correct its address")))
     }
 
-    async fn send(&self, url: &Url, body: &bytes::Bytes) -> Result<Response, ModelError> {
+    async fn send(&self, url: &Url, body: &bytes::Bytes) -> Result<(Response, Pass), ModelError> {
         let call = self.http.post(url.clone()).headers(self.headers.clone()).header(CONTENT_TYPE, "application/json");
         let started = Instant::now();
-        self.breaker.admit(started).map_err(|open| left_alone(&open))?;
+        let pass = self.breaker.admit(started).map_err(|open| left_alone(&open))?;
         let sent = timeout(self.stall, call.body(body.clone()).send()).await;
         // What begins well is counted when it has ended.
         match &sent {
@@ -146,27 +150,41 @@ impl Server {
         }
         metrics().upstream_began(started.elapsed());
         match &sent {
+            // Its answer may fail yet.
+            Ok(Ok(response)) if response.status().is_success() => {}
             Ok(Ok(response)) if !response.status().is_server_error() => self.breaker.succeeded(),
-            Ok(Ok(_) | Err(_)) | Err(_) => self.breaker.failed(Instant::now()),
+            Ok(Ok(_) | Err(_)) | Err(_) => self.breaker.failed(pass, Instant::now()),
         }
         match sent {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => Ok((response, pass)),
             Ok(Err(error)) => {
-                let why = self.redact(&plain(&error));
+                let why = self.redact(&plain(error));
                 Err(ModelError::unavailable(format!("the model's server cannot be reached: {why}"), true, Again::Soon))
             }
             Err(_) => Err(self.silent()),
         }
     }
 
-    /// Where a redirect leads. A key is for the host that it was given for.
+    /// The server said something.
+    pub(super) fn answered(&self) {
+        self.breaker.succeeded();
+    }
+
+    /// An answer failed before it said anything.
+    pub(super) fn said_nothing(&self, pass: Pass, error: &ModelError) {
+        if error.is_servers() {
+            self.breaker.failed(pass, Instant::now());
+        } else {
+            self.breaker.succeeded();
+        }
+    }
+
+    /// Where a redirect leads. A key is for the server that it was given for, at its port, or at that of HTTPS.
     fn moved(&self, from: &Url, response: &Response) -> Result<Url, ModelError> {
         let place = response.headers().get(LOCATION).and_then(|place| place.to_str().ok());
         let to = place.and_then(|place| from.join(place).ok());
         match to {
-            Some(to)
-                if to.host_str() == self.url.host_str() && (to.scheme() == "https" || to.scheme() == from.scheme()) =>
-            {
+            Some(to) if may_follow(&self.url, from, &to) => {
                 tracing::debug!(from = %from.path(), to = %to.path(), "the model's server redirects");
                 Ok(to)
             }
@@ -182,24 +200,9 @@ impl Server {
         }
     }
 
-    fn opened(&self, response: Response) -> Result<Body, ModelError> {
-        let header =
-            |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-        let packed = header(CONTENT_ENCODING).trim();
-        if !packed.is_empty() && !packed.eq_ignore_ascii_case("identity") {
-            return Err(ModelError::protocol(format!(
-                "the model's server packed its answer ({packed}) though nobody asked for that; switch that off there or in the proxy before it"
-            )));
-        }
-        if header(CONTENT_TYPE).to_ascii_lowercase().starts_with("text/html") {
-            return Err(self.page());
-        }
-        Ok(Body::new(response))
-    }
-
     fn page(&self) -> ModelError {
         let message = format!(
-            "the model's server answered \"text/html\" instead of an event stream: {} leads to a web page or a login",
+            "the model's server answered with a page (\"text/html\") instead of an event stream: {} leads to a web page or a login",
             self.place()
         );
         ModelError::protocol(message)
@@ -231,20 +234,10 @@ impl Server {
     async fn refusal(&self, response: Response) -> Refusal {
         let status = response.status();
         let pause = retry_after(response.headers());
-        let body = timeout(self.stall, first_bytes(response)).await.unwrap_or_default();
+        let body = first_bytes(response, ERROR_PATIENCE.min(self.stall)).await;
         let said = words::of_body(&body).map(|said| self.redact(&said)).unwrap_or_default();
         let is_page = body.trim_ascii_start().starts_with(b"<");
-        let hint = match status {
-            StatusCode::UNAUTHORIZED => "the model's server refused the key",
-            StatusCode::FORBIDDEN if !is_page && speaks_of_keys(&said) => "the model's server refused the key",
-            StatusCode::FORBIDDEN => "the model's server, or a firewall before it, does not let this request through",
-            StatusCode::NOT_FOUND => "the model's server does not know this model or address",
-            StatusCode::METHOD_NOT_ALLOWED => "there is no such interface at the model's address",
-            StatusCode::PAYMENT_REQUIRED => "the account at the model's server is used up",
-            StatusCode::TOO_MANY_REQUESTS => "the model's server is busy or a quota is used up",
-            status if status.is_server_error() => "the model's server failed",
-            _ => "the model's server refused the request",
-        };
+        let hint = hint(status, is_page, &said, self.secrets.iter().any(|secret| !secret.is_empty()));
         let mut message = format!("{hint} ({})", status.as_u16());
         if !said.is_empty() {
             message = format!("{message}: {said}");
@@ -260,6 +253,8 @@ impl Server {
                 Again::No
             }
             Some(pause) => Again::After(pause),
+            // A gateway waited for long already.
+            None if matches!(status.as_u16(), 504 | 524) => Again::No,
             None => Again::Soon,
         };
         Refusal::Refused { status, said, error: ModelError::unavailable(message, passing, again) }
@@ -292,7 +287,14 @@ fn left_alone(open: &Open) -> ModelError {
         open.failures,
         open.left.as_secs() + 1
     );
-    ModelError::unavailable(message, true, Again::No)
+    ModelError::unavailable(message, true, Again::NotAsked)
+}
+
+/// Whether a redirect stays at the server: at its port, or from HTTP to HTTPS at their usual ports; and never back to HTTP.
+fn may_follow(server: &Url, from: &Url, to: &Url) -> bool {
+    let same_port = to.port_or_known_default() == server.port_or_known_default() && to.scheme() == server.scheme();
+    let secured = server.scheme() == "http" && server.port().is_none() && to.scheme() == "https" && to.port().is_none();
+    to.host_str() == server.host_str() && (same_port || secured) && (to.scheme() == "https" || from.scheme() == "http")
 }
 
 fn address(base: &Url, path: &str) -> Url {
@@ -304,27 +306,12 @@ fn address(base: &Url, path: &str) -> Url {
     url
 }
 
-/// Whether a refusal is about who asks, and not about what is between.
-fn speaks_of_keys(said: &str) -> bool {
-    let said = said.to_lowercase();
-    ["key", "token", "auth", "credential", "permission", "account"].iter().any(|word| said.contains(word))
-}
-
-/// How long a server wants to be left alone (RFC 9110, 10.2.3): seconds, or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    let left = at.as_millisecond() - i64::try_from(Timestamp::now().as_millis()).ok()?;
-    Some(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
-}
-
-async fn first_bytes(mut response: Response) -> Vec<u8> {
+/// What comes of an error's body within this time.
+async fn first_bytes(mut response: Response, patience: Duration) -> Vec<u8> {
+    let until = Until::now() + patience;
     let mut bytes = Vec::new();
     while bytes.len() < MAX_ERROR_BODY
-        && let Ok(Some(chunk)) = response.chunk().await
+        && let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await
     {
         bytes.extend_from_slice(&chunk);
     }
@@ -332,9 +319,23 @@ async fn first_bytes(mut response: Response) -> Vec<u8> {
     bytes
 }
 
-/// The innermost cause: "connection refused" rather than "error sending request for url".
-pub(super) fn plain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
+/// The innermost cause: "connection refused" rather than "error sending request for url". An address may hold a key.
+pub(super) fn plain(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    causes.last().map_or_else(String::new, ToString::to_string)
+}
+
+/// The answer's body, if it can be read as it comes.
+fn opened(response: Response, pass: Pass) -> Result<Body, ModelError> {
+    let packed = response.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let packed = packed.unwrap_or_default().trim();
+    if !packed.is_empty() && !packed.eq_ignore_ascii_case("identity") {
+        return Err(ModelError::protocol(format!(
+            "the model's server packed its answer ({packed}) though nobody asked for that; switch that off there or in the proxy before it"
+        )));
+    }
+    Ok(Body::new(response, pass))
 }
 
 #[cfg(test)]
@@ -360,6 +361,23 @@ mod tests {
     }
 
     #[test]
+    fn redirects_that_a_key_follows() {
+        let check = |server: &str, from: &str, to: &str, wanted: bool| {
+            let url = |text: &str| Url::parse(text).expect(text);
+            assert_eq!(may_follow(&url(server), &url(from), &url(to)), wanted, "{server}: {from} to {to}");
+        };
+        check("http://h/v1", "http://h/v1", "https://h/v1", true);
+        check("http://h:80/v1", "http://h/v1", "http://h/v2", true);
+        check("https://h/v1", "https://h/v1", "https://h:443/v2", true);
+        check("http://h:8000/v1", "http://h:8000/v1", "http://h:8000/v2", true);
+        check("http://h:8000/v1", "http://h:8000/v1", "http://h:8001/v1", false);
+        check("https://h/v1", "https://h/v1", "https://h:8443/v1", false);
+        check("https://h/v1", "https://h/v1", "http://h/v1", false);
+        check("http://h/v1", "https://h/v1", "http://h/v1", false);
+        check("https://h/v1", "https://h/v1", "https://other/v1", false);
+    }
+
+    #[test]
     fn no_secret_is_shown() {
         // Another test may have done so.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -376,20 +394,5 @@ mod tests {
         check("wrong key: sk-a-long-sec…", "wrong key: [key]…");
         check("wrong key: sk-a…; try again", "wrong key: [key]…; try again");
         check("which Bearer? the one…", "which Bearer? the one…");
-    }
-
-    #[test]
-    fn pauses_that_servers_ask_for() {
-        let check = |text: &str, least: u64, most: u64| {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).expect(text))]);
-            let seconds = retry_after(&headers).map_or(u64::MAX, |pause| pause.as_secs());
-            assert!((least..=most).contains(&seconds), "{text}: {seconds}");
-        };
-        check("3", 3, 3);
-        check(" 1.5 ", 1, 1);
-        check("Fri, 01 Jan 2100 00:00:00 GMT", 1_000_000_000, 3_000_000_000);
-        check("Thu, 01 Jan 1970 00:00:00 GMT", 0, 0);
-        check("soon", u64::MAX, u64::MAX);
-        check("-1", u64::MAX, u64::MAX);
     }
 }

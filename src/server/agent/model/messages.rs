@@ -1,7 +1,7 @@
 //! Anthropic's Messages API (docs.anthropic.com/en/api/messages-streaming). Thinking blocks go back as they came, with their
 //! signatures; without them a turn after a call is refused.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use netra_ws::model::Usage;
@@ -9,15 +9,16 @@ use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Replay, Server, Settings, Sink, Source, Turn, TurnEnd,
-    Written,
+    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd, Written,
     calls::{CallDelta, Calls},
     clean, extend, failed,
     json::count,
+    order::{self, Order, laid_out},
     parts::Part,
     said,
     sse::Event,
     stream::{Asked, Assemble, Reader, named},
+    tool_name,
 };
 
 /// The version of the interface, which every request names.
@@ -103,16 +104,16 @@ fn blocks(message: &ChatMessage, left_out: &BTreeSet<Part>) -> (&'static str, Ve
             ("user", files.iter().map(file_block).chain(words).collect())
         }
         ChatMessage::Assistant { text, calls, replay } => {
-            let mut blocks: Vec<Value> = replay.0.as_array().cloned().unwrap_or_default();
-            if !text.trim().is_empty() {
+            let block = |part| match part {
+                order::Part::Sealed(block) => Some(block.clone()),
                 // White space at the end of an answer is refused.
-                blocks.push(json!({ "type": "text", "text": text.trim_end() }));
-            }
-            blocks.extend(calls.iter().map(|call| {
-                let input = call.arguments.as_ref().cloned().unwrap_or_else(|_| Map::new());
-                json!({ "type": "tool_use", "id": call.id, "name": call.tool, "input": input })
-            }));
-            ("assistant", blocks)
+                order::Part::Said(text) => Some(json!({ "type": "text", "text": text.trim_end() })),
+                order::Part::Called(at) => calls.get(at).map(|call| {
+                    let input = call.arguments.as_ref().cloned().unwrap_or_else(|_| Map::new());
+                    json!({ "type": "tool_use", "id": call.id, "name": tool_name(&call.tool), "input": input })
+                }),
+            };
+            ("assistant", laid_out(replay, text, calls.len()).into_iter().filter_map(block).collect())
         }
         ChatMessage::Tool { id, result, .. } => {
             ("user", vec![json!({ "type": "tool_result", "tool_use_id": id, "content": result })])
@@ -124,8 +125,10 @@ fn blocks(message: &ChatMessage, left_out: &BTreeSet<Part>) -> (&'static str, Ve
 #[derive(Default)]
 pub(super) struct Assembly {
     calls: Calls,
-    /// Thinking blocks by their place, to be sent back as they came.
-    thoughts: BTreeMap<u64, Value>,
+    /// Thinking blocks, to be sent back as they came and where they stood.
+    order: Order,
+    /// Blocks of tools that run at the server.
+    foreign: BTreeSet<u64>,
     input_tokens: u64,
     output_tokens: u64,
     stop_reason: Option<String>,
@@ -187,17 +190,17 @@ impl Assembly {
     fn begin(&mut self, place: u64, block: &Value, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
         let text = |field: &str| block[field].as_str().unwrap_or_default();
         match block["type"].as_str() {
-            Some("text") if !text("text").is_empty() => pieces.push(Piece::Text(clean(text("text")))),
+            Some("text") => self.say(place, text("text"), pieces),
             Some("thinking") => {
-                self.thoughts.insert(place, block.clone());
+                self.seal(place, block);
                 if !text("thinking").is_empty() {
                     pieces.push(Piece::Thinking(clean(text("thinking"))));
                 }
             }
-            Some("redacted_thinking") => {
-                self.thoughts.insert(place, block.clone());
-            }
+            Some("redacted_thinking") => self.seal(place, block),
             Some("tool_use") => {
+                self.foreign.remove(&place);
+                self.order.called(place);
                 let input = &block["input"];
                 // The input comes in pieces after an empty one.
                 let whole = input.as_object().is_some_and(|input| !input.is_empty());
@@ -209,15 +212,29 @@ impl Assembly {
                     ..CallDelta::default()
                 })?;
             }
-            _ => {}
+            _ => {
+                self.written.keep(size_of::<u64>());
+                self.foreign.insert(place);
+            }
         }
         Ok(())
+    }
+
+    fn say(&mut self, place: u64, text: &str, pieces: &mut Vec<Piece>) {
+        let text = clean(text);
+        self.order.said(place, text.len());
+        pieces.extend((!text.is_empty()).then_some(Piece::Text(text)));
+    }
+
+    fn seal(&mut self, place: u64, block: &Value) {
+        self.written.keep(block.to_string().len());
+        self.order.seal(place, block.clone());
     }
 
     fn extend(&mut self, place: u64, delta: &Value, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
         let text = |field: &str| delta[field].as_str().filter(|text| !text.is_empty());
         match delta["type"].as_str() {
-            Some("text_delta") => pieces.extend(text("text").map(|text| Piece::Text(clean(text)))),
+            Some("text_delta") => self.say(place, text("text").unwrap_or_default(), pieces),
             Some("thinking_delta") => {
                 if let Some(thought) = text("thinking") {
                     self.add(place, "thinking", thought);
@@ -225,7 +242,8 @@ impl Assembly {
                 }
             }
             Some("signature_delta") => self.add(place, "signature", text("signature").unwrap_or_default()),
-            Some("input_json_delta") => {
+            // What a tool at the server was given belongs to none of our calls.
+            Some("input_json_delta") if !self.foreign.contains(&place) => {
                 let arguments = delta["partial_json"].clone();
                 self.calls.push(CallDelta { index: Some(place), arguments, ..CallDelta::default() })?;
             }
@@ -235,7 +253,11 @@ impl Assembly {
     }
 
     fn add(&mut self, place: u64, field: &str, more: &str) {
-        let block = self.thoughts.entry(place).or_insert_with(|| json!({ "type": "thinking", "thinking": "" }));
+        self.written.keep(more.len());
+        if self.order.sealed_mut(place).is_none() {
+            self.order.seal(place, json!({ "type": "thinking", "thinking": "" }));
+        }
+        let Some(block) = self.order.sealed_mut(place) else { return };
         match &mut block[field] {
             Value::String(so_far) => so_far.push_str(more),
             nothing => *nothing = more.into(),
@@ -272,8 +294,9 @@ impl Assemble for Assembly {
             total_tokens,
             cost_usd_micros: None,
         });
-        let replay = Replay(self.thoughts.into_values().collect::<Vec<_>>().into());
-        Ok(TurnEnd { ending, calls: self.calls.finish(taken).calls, usage, replay })
+        let finished = self.calls.finish(taken);
+        let replay = self.order.finish(&finished);
+        Ok(TurnEnd { ending, calls: finished.calls, usage, replay, ..TurnEnd::default() })
     }
 }
 

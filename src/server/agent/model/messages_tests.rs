@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::Replay, *};
 
 /// Thoughts, text and the end of a stream of events.
 fn read(events: &[Value]) -> (String, String, Result<TurnEnd, ModelError>) {
@@ -76,8 +76,45 @@ fn thinking_text_call_and_usage() {
         json!([
             { "type": "thinking", "thinking": "let me see", "signature": "c2ln" },
             { "type": "redacted_thinking", "data": "c2VhbGVk" },
+            { "said": 9 },
+            { "called": 0 },
+            { "called": 1 },
         ])
     );
+}
+
+#[test]
+fn thinking_between_calls_goes_back_between_them() {
+    let thought = |text: &str| json!({ "type": "thinking", "thinking": text, "signature": "c2ln" });
+    let mut events = vec![
+        start(),
+        block(0, thought("one")),
+        block(1, json!({ "type": "text", "text": "\n\nLet me see." })),
+        block(2, thought("two")),
+        block(3, json!({ "type": "tool_use", "id": "toolu_1", "name": "functions.x", "input": {} })),
+        block(4, json!({ "type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {} })),
+        delta(4, json!({ "type": "input_json_delta", "partial_json": "{\"query\":1}" })),
+    ];
+    events.extend(end("tool_use"));
+    let (_, text, turn) = read(&events);
+    let turn = turn.expect("a turn");
+    assert!(
+        turn.calls[0].arguments.as_ref().expect("JSON").is_empty(),
+        "what a tool at the server was given is not ours"
+    );
+    let said = ChatMessage::Assistant { text: text.trim_start().to_owned(), calls: turn.calls, replay: turn.replay };
+    let (_, blocks) = blocks(&said, &BTreeSet::new());
+    let call = json!({ "type": "tool_use", "id": "toolu_1", "name": "functions_x", "input": {} });
+    assert_eq!(blocks, [thought("one"), json!({ "type": "text", "text": "Let me see." }), thought("two"), call]);
+}
+
+#[test]
+fn signatures_have_a_limit() {
+    let signature = json!({ "type": "signature_delta", "signature": "s".repeat(1 << 20) });
+    let mut events = vec![block(0, json!({ "type": "thinking", "thinking": "" }))];
+    events.extend((0..9).map(|_| delta(0, signature.clone())));
+    events.extend(end("end_turn"));
+    assert!(read(&events).2.expect_err("too much").message.contains("more than 8 MiB"));
 }
 
 #[test]

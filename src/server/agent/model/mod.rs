@@ -2,23 +2,28 @@
 //!
 //! - [`chat`]: chat completions, as OpenAI describes them and everyone else varies them;
 //! - [`responses`], [`messages`]: OpenAI's Responses API and Anthropic's Messages API;
-//! - `http`, `breaker`: one server: its address, its key, what it says when it refuses, and when it is left alone;
-//! - `parts`: what a server refuses by name and can do without;
+//! - `http`, `refusal`, `breaker`: one server: its address, its key, what it means when it refuses, and when it is left alone;
+//! - `parts`, `blame`: what a server refuses by name and can do without;
 //! - `stream`, `body`, `sse`, `json`: from bytes to events to values, held to limits;
+//! - `order`: what stood where in a turn that goes back; `failure`: why a turn failed;
 //! - `exchange`: a question and what followed, told as words where calls cannot go;
 //! - `calls`, `tags`, `words`: tool calls, thoughts in tags and errors, read whatever their shape.
 
+mod blame;
 mod body;
 mod breaker;
 mod calls;
 pub mod chat;
 pub(super) mod exchange;
+mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod http;
 mod json;
 pub mod messages;
+mod order;
 mod parts;
+mod refusal;
 pub mod responses;
 mod sse;
 mod stream;
@@ -29,11 +34,10 @@ use std::{
     borrow::Cow,
     collections::{BTreeSet, HashSet},
     sync::Arc,
-    time::Duration,
 };
 
 use async_trait::async_trait;
-use netra_ws::{ErrorCode, model::Usage};
+use netra_ws::model::Usage;
 use reqwest::header::{AUTHORIZATION, HeaderName};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -44,6 +48,8 @@ use crate::server::{
     tool::{ToolRequest, ToolSpec},
 };
 use chat::Chat;
+use failure::failed;
+pub use failure::{Again, ModelError};
 pub use http::{Server, client};
 use messages::Messages;
 use parts::Part;
@@ -126,8 +132,24 @@ fn said<'a>(text: &'a str, files: &'a [GivenFile], left_out: &BTreeSet<Part>) ->
     if files.is_empty() || !left_out.contains(&Part::Files) {
         return (text.into(), files);
     }
-    let named = files.iter().map(|file| format!("\n\n[The attached file {:?} cannot be shown to you.]", file.name));
-    (named.fold(text.to_owned(), |text, name| text + &name).into(), &[])
+    (named(text, files).into(), &[])
+}
+
+/// Words with the names of files that are not shown.
+fn named(text: &str, files: &[GivenFile]) -> String {
+    let names = files.iter().map(|file| format!("\n\n[The attached file {:?} cannot be shown to you.]", file.name));
+    names.fold(text.to_owned(), |text, name| text + &name)
+}
+
+/// A tool's name as servers take it back; models make up names such as `functions.x`, and a request that repeats them is refused.
+fn tool_name(name: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 64;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.chars().all(plain) && (1..=LONGEST).contains(&name.len()) {
+        return name.into();
+    }
+    let cleaned: String = name.chars().take(LONGEST).map(|c| if plain(c) { c } else { '_' }).collect();
+    if cleaned.is_empty() { "unknown".into() } else { cleaned.into() }
 }
 
 /// What a server said beside words and calls and wants back unchanged: reasoning, its signatures, its own items. Only the model
@@ -222,7 +244,7 @@ impl Piece {
     }
 }
 
-/// Bytes of text and thoughts in one turn; more than ten times what the largest models write.
+/// Bytes of text and thoughts in one turn, shown or kept; more than ten times what the largest models write.
 const MAX_TEXT: usize = 8 << 20;
 
 /// How much of a turn was written.
@@ -230,6 +252,11 @@ const MAX_TEXT: usize = 8 << 20;
 struct Written(usize);
 
 impl Written {
+    /// Bytes are kept that are not shown: seals, details, what may become a tag. They count when the next pieces do.
+    fn keep(&mut self, bytes: usize) {
+        self.0 = self.0.saturating_add(bytes);
+    }
+
     fn add(&mut self, pieces: &[Piece]) -> Result<(), ModelError> {
         self.0 += pieces.iter().map(Piece::len).sum::<usize>();
         if self.0 > MAX_TEXT {
@@ -242,16 +269,6 @@ impl Written {
 /// NUL is a character to JSON and an end to databases and terminals.
 fn clean(text: &str) -> String {
     text.replace('\0', "")
-}
-
-/// A failure that a server tells within its stream.
-fn failed(value: &Value) -> ModelError {
-    let said = words::of_body(value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_bytes());
-    let code = [&value["error"]["code"], &value["code"], &value["error"]["status"]].into_iter().find_map(json::count);
-    let passing = code.is_none_or(|code| code == 429 || code >= 500);
-    let again = if passing && code.is_some() { Again::Soon } else { Again::No };
-    let said = said.unwrap_or_else(|| "no reason given".to_owned());
-    ModelError::unavailable(format!("the model's server failed: {said}"), passing, again)
 }
 
 /// Where pieces go.
@@ -288,48 +305,8 @@ pub struct TurnEnd {
     pub usage: Option<Usage>,
     /// What is sent back with the next turn.
     pub replay: Replay,
-}
-
-/// Whether a failed turn may be asked for again without a person's word, as long as nothing of it was said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// No: it would only fail again, or it took too long already.
-    No,
-    /// After a pause of our own choice.
-    Soon,
-    /// After the pause that the server asked for.
-    After(Duration),
-}
-
-/// Why a turn failed.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{code}: {message}")]
-pub struct ModelError {
-    /// For programs.
-    pub code: ErrorCode,
-    /// For people.
-    pub message: String,
-    /// Whether asking again may help.
-    pub retryable: bool,
-    /// Whether it may be asked again by itself.
-    pub again: Again,
-}
-
-impl ModelError {
-    /// The model's server cannot be reached, refuses or is silent.
-    pub fn unavailable(message: impl Into<String>, retryable: bool, again: Again) -> Self {
-        Self { code: ErrorCode::UpstreamUnavailable, message: message.into(), retryable, again }
-    }
-
-    /// The model's server does not speak its protocol.
-    pub fn protocol(message: impl Into<String>) -> Self {
-        Self { code: ErrorCode::UpstreamProtocol, message: message.into(), retryable: true, again: Again::No }
-    }
-
-    /// The answer ended before its end.
-    pub(super) fn broke_off(why: impl std::fmt::Display) -> Self {
-        Self { again: Again::Soon, ..Self::protocol(format!("the model's answer broke off{why}")) }
-    }
+    /// The answer came as one value, and not as a stream.
+    pub whole: bool,
 }
 
 /// Something that takes turns in a conversation.
@@ -368,5 +345,20 @@ pub fn build(config: &ModelConfig, http: &reqwest::Client) -> Box<dyn Model> {
             };
             Box::new(Messages::new(server, settings))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tools_that_go_back() {
+        let check = |name: &str, wanted: &str| assert_eq!(tool_name(name), wanted, "{name:?}");
+        check("date_time", "date_time");
+        check("functions.x", "functions_x");
+        check("<tool>é", "_tool__");
+        check("", "unknown");
+        check(&"x".repeat(65), &"x".repeat(64));
     }
 }

@@ -8,15 +8,16 @@ use netra_ws::model::Usage;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Replay, Server, Settings, Sink, Source, Turn, TurnEnd,
-    Written,
+    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd, Written,
     calls::{CallDelta, Calls},
     clean, extend, failed,
     json::count,
+    order::{self, Order, laid_out},
     parts::Part,
     said,
     sse::Event,
     stream::{Asked, Assemble, Reader, named},
+    tool_name,
 };
 
 /// A model behind the Responses API.
@@ -88,19 +89,18 @@ fn items(message: &ChatMessage, left_out: &BTreeSet<Part>) -> Vec<Value> {
             vec![json!({ "role": "user", "content": content })]
         }
         ChatMessage::Assistant { text, calls, replay } => {
-            let mut items: Vec<Value> = match &replay.0 {
-                Value::Array(reasoning) if !left_out.contains(&Part::Include) => reasoning.clone(),
-                _ => Vec::new(),
+            let item = |part| match part {
+                order::Part::Sealed(reasoning) => (!left_out.contains(&Part::Include)).then(|| reasoning.clone()),
+                order::Part::Said(text) => {
+                    Some(json!({ "role": "assistant", "content": [{ "type": "output_text", "text": text }] }))
+                }
+                order::Part::Called(at) => calls.get(at).map(|call| {
+                    let arguments = call.arguments.as_ref().cloned().unwrap_or_else(|_| Map::new());
+                    let (name, arguments) = (tool_name(&call.tool), Value::Object(arguments).to_string());
+                    json!({ "type": "function_call", "call_id": call.id, "name": name, "arguments": arguments })
+                }),
             };
-            if !text.is_empty() {
-                items.push(json!({ "role": "assistant", "content": [{ "type": "output_text", "text": text }] }));
-            }
-            items.extend(calls.iter().map(|call| {
-                let arguments = call.arguments.as_ref().cloned().unwrap_or_else(|_| Map::new());
-                let arguments = Value::Object(arguments).to_string();
-                json!({ "type": "function_call", "call_id": call.id, "name": call.tool, "arguments": arguments })
-            }));
-            items
+            laid_out(replay, text, calls.len()).into_iter().filter_map(item).collect()
         }
         ChatMessage::Tool { id, result, .. } => {
             vec![json!({ "type": "function_call_output", "call_id": id, "output": result })]
@@ -112,8 +112,8 @@ fn items(message: &ChatMessage, left_out: &BTreeSet<Part>) -> Vec<Value> {
 #[derive(Default)]
 pub(super) struct Assembly {
     calls: Calls,
-    /// Reasoning items, to be sent back as they came.
-    reasoning: Vec<Value>,
+    /// Reasoning items, to be sent back as they came and where they stood.
+    order: Order,
     usage: Option<Usage>,
     ending: Option<Ending>,
     refused: bool,
@@ -186,10 +186,13 @@ impl Assembly {
     }
 
     fn say(&mut self, place: u64, text: &str, pieces: &mut Vec<Piece>) {
-        *self.said.entry((place, "text")).or_default() += text.len();
-        if !text.is_empty() {
-            pieces.push(Piece::Text(clean(text)));
+        if text.is_empty() {
+            return;
         }
+        *self.said.entry((place, "text")).or_default() += text.len();
+        let text = clean(text);
+        self.order.said(place, text.len());
+        pieces.push(Piece::Text(text));
     }
 
     /// What of a whole text was not said piece by piece.
@@ -200,17 +203,23 @@ impl Assembly {
     }
 
     fn think(&mut self, place: u64, text: &str, pieces: &mut Vec<Piece>) {
-        *self.said.entry((place, "thought")).or_default() += text.len();
-        if !text.is_empty() {
-            pieces.push(Piece::Thinking(clean(text)));
+        if text.is_empty() {
+            return;
         }
+        *self.said.entry((place, "thought")).or_default() += text.len();
+        pieces.push(Piece::Thinking(clean(text)));
     }
 
     fn begin(&mut self, place: u64, item: &Value) -> Result<(), ModelError> {
+        if item["type"] == "reasoning" {
+            self.written.keep(size_of::<Value>());
+            self.order.seal(place, Value::Null);
+        }
         if item["type"] != "function_call" {
             return Ok(());
         }
         self.said.insert((place, "call"), 1);
+        self.order.called(place);
         let text = |field: &str| item[field].as_str().unwrap_or_default().to_owned();
         let (id, name) = (text("call_id"), text("name"));
         let arguments = item["arguments"].clone();
@@ -221,14 +230,13 @@ impl Assembly {
     fn end_item(&mut self, place: u64, item: &Value, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
         match item["type"].as_str() {
             Some("function_call") if self.said.contains_key(&(place, "call")) => {
-                // Calls take the newest whole arguments where the pieces make none.
-                let delta =
-                    CallDelta { index: Some(place), arguments: item["arguments"].clone(), ..CallDelta::default() };
-                self.calls.push(delta)
+                let arguments = item["arguments"].clone();
+                self.calls.push(CallDelta { index: Some(place), arguments, whole: true, ..CallDelta::default() })
             }
             Some("function_call") => self.begin(place, item),
             Some("reasoning") => {
-                self.reasoning.push(item.clone());
+                self.written.keep(item.to_string().len());
+                self.order.seal(place, item.clone());
                 let thoughts =
                     ["summary", "content"].into_iter().flat_map(|field| item[field].as_array().into_iter().flatten());
                 let whole: Vec<&str> = thoughts.filter_map(|part| part["text"].as_str()).collect();
@@ -251,9 +259,21 @@ impl Assembly {
     }
 
     fn end(&mut self, response: &Value, ending: Ending, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
-        if self.said.is_empty() && self.reasoning.is_empty() {
-            for (place, item) in response["output"].as_array().into_iter().flatten().enumerate() {
-                self.end_item(place as u64, item, pieces)?;
+        // Some servers tell a part of it here alone. Ids may differ from those before, so calls are counted, too.
+        let (said, sealed) = (self.said.keys().any(|(_, kind)| *kind == "text"), self.order.has_sealed());
+        let output = response["output"].as_array().map_or(&[][..], Vec::as_slice);
+        let calls = output.iter().filter(|item| item["type"] == "function_call").count();
+        for (item, place) in output.iter().zip(0..) {
+            match item["type"].as_str() {
+                Some("message") if !said => self.end_item(place, item, pieces)?,
+                Some("reasoning") if !sealed => self.end_item(place, item, pieces)?,
+                Some("function_call") if self.calls.len() < calls => {
+                    let known = item["call_id"].as_str().is_some_and(|id| self.calls.knows(id));
+                    if !known {
+                        self.begin(place, item)?;
+                    }
+                }
+                _ => {}
             }
         }
         let usage = &response["usage"];
@@ -272,8 +292,9 @@ impl Assemble for Assembly {
         let Some(ending) = self.ending else {
             return Err(broken.unwrap_or_else(|| ModelError::broke_off(" before its end")));
         };
-        let calls = self.calls.finish(taken).calls;
-        Ok(TurnEnd { ending, calls, usage: self.usage, replay: Replay(self.reasoning.into()) })
+        let finished = self.calls.finish(taken);
+        let replay = self.order.finish(&finished);
+        Ok(TurnEnd { ending, calls: finished.calls, usage: self.usage, replay, ..TurnEnd::default() })
     }
 }
 

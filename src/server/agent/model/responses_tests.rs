@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::Replay, *};
 
 /// Thoughts, text and the end of a stream of events.
 fn read(events: &[Value]) -> (String, String, Result<TurnEnd, ModelError>) {
@@ -47,7 +47,7 @@ fn reasoning_text_and_usage() {
     let end = end.expect("a turn");
     assert_eq!((thoughts.as_str(), text.as_str()), ("let me see", "It works."));
     assert_eq!((end.ending, end.usage.map(|usage| usage.total_tokens)), (Ending::Done, Some(18)));
-    assert_eq!(end.replay.0, json!([reasoning]));
+    assert_eq!(end.replay.0, json!([reasoning, { "said": 9 }]));
 }
 
 #[test]
@@ -76,6 +76,64 @@ fn calls_in_pieces() {
     let calls = end.expect("a turn").calls;
     assert_eq!(calls.iter().map(|call| call.id.as_str()).collect::<Vec<_>>(), ["call_a", "call_b"]);
     assert_eq!(calls[0].arguments.as_ref().expect("JSON")["expression"], "6*7");
+}
+
+#[test]
+fn calls_that_only_the_whole_has() {
+    let call = |id: &str| json!({ "type": "function_call", "call_id": id, "name": "calculate", "arguments": "{}" });
+    let message = json!({ "type": "message", "content": [{ "type": "output_text", "text": "Let me see." }] });
+    let (_, text, end) = read(&[
+        json!({ "type": "response.output_text.delta", "delta": "Let me see." }),
+        json!({ "type": "response.output_item.done", "output_index": 1, "item": call("a") }),
+        json!({ "type": "response.completed", "response": { "output": [message, call("a"), call("b")] } }),
+    ]);
+    let calls = end.expect("a turn").calls;
+    assert_eq!(text, "Let me see.");
+    assert_eq!(calls.iter().map(|call| call.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn reasoning_goes_back_in_front_of_what_it_led_to() {
+    // QwenLM/qwen-code#8169, vercel/ai#7099
+    let reasoning = |id: &str| json!({ "type": "reasoning", "id": id, "encrypted_content": "c2VhbGVk", "summary": [] });
+    let message = json!({ "type": "message", "content": [{ "type": "output_text", "text": "Let me see." }] });
+    let call = json!({ "type": "function_call", "call_id": "a", "name": "calculate", "arguments": "{}" });
+    let items = [reasoning("rs_1"), message, reasoning("rs_2"), call];
+    let mut events: Vec<Value> = items
+        .iter()
+        .zip(0..)
+        .map(|(item, place)| json!({ "type": "response.output_item.done", "output_index": place, "item": item }))
+        .collect();
+    events.push(completed());
+    for counts in [true, false] {
+        if !counts {
+            for event in &mut events {
+                event.as_object_mut().expect("an event").remove("output_index");
+            }
+        }
+        let (_, text, end) = read(&events);
+        let end = end.expect("a turn");
+        let said = ChatMessage::Assistant { text, calls: end.calls, replay: end.replay };
+        assert_eq!(
+            super::items(&said, &BTreeSet::new()),
+            [
+                reasoning("rs_1"),
+                json!({ "role": "assistant", "content": [{ "type": "output_text", "text": "Let me see." }] }),
+                reasoning("rs_2"),
+                items[3].clone(),
+            ]
+        );
+    }
+}
+
+#[test]
+fn reasoning_has_a_limit() {
+    let item = json!({ "type": "reasoning", "summary": [], "encrypted_content": "s".repeat(1 << 20) });
+    let events: Vec<Value> = (0..9)
+        .map(|place| json!({ "type": "response.output_item.done", "output_index": place, "item": item }))
+        .chain([completed()])
+        .collect();
+    assert!(read(&events).2.expect_err("too much").message.contains("more than 8 MiB"));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
-    ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd,
-    body::{Body, is_done},
+    Ending, ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd,
+    body::{Body, Broken, is_done},
     exchange,
     http::AFTER_END,
     json,
@@ -16,6 +17,9 @@ use super::{
 use crate::server::metrics::metrics;
 #[cfg(debug_assertions)]
 use crate::server::tool::for_tests;
+
+/// Characters of a server's reason to end that are shown.
+const MAX_REASON: usize = 80;
 
 /// What puts a protocol's events together.
 pub(super) trait Reader: Send {
@@ -67,19 +71,40 @@ impl Asked {
         request: fn(&Settings, &Turn<'_>, &BTreeSet<Part>) -> Value,
     ) -> Result<TurnEnd, ModelError> {
         let request = |left_out: &BTreeSet<Part>| {
-            if !left_out.contains(&Part::Tools) && !left_out.contains(&Part::EarlierCalls) {
+            let changes = [Part::Tools, Part::EarlierCalls, Part::EarlierFiles];
+            if !changes.iter().any(|part| left_out.contains(part)) {
                 return request(&self.settings, &turn, left_out);
             }
-            let messages = exchange::earlier_in_words(turn.messages);
+            let in_words = left_out.contains(&Part::Tools) || left_out.contains(&Part::EarlierCalls);
+            let messages = if in_words { exchange::earlier_in_words(turn.messages) } else { turn.messages.to_vec() };
+            let named = left_out.contains(&Part::EarlierFiles);
+            let messages = if named { exchange::earlier_files_named(&messages) } else { messages };
             request(&self.settings, &Turn { messages: &messages, ..turn }, left_out)
         };
-        let body = self.parts.open(&self.server, &self.settings.model, &turn, sink, request).await?;
+        let mut body = self.parts.open(&self.server, &self.settings.model, &turn, sink, request).await?;
         let mut assembly = A::default();
-        Reading::watch(async {
-            let broken = read_through(&self.server, body, &mut assembly, sink).await?;
+        let mut heard = false;
+        let ended = Reading::watch(async {
+            let broken = read_through(&self.server, &mut body, &mut assembly, sink, &mut heard).await?;
             assembly.finish(broken, &turn.call_ids())
         })
-        .await
+        .await;
+        match &ended {
+            Ok(_) => self.server.answered(),
+            // What was heard was counted.
+            Err(_) if heard => {}
+            Err(error) => self.server.said_nothing(body.pass(), error),
+        }
+        let end = ended?;
+        Ok(TurnEnd { ending: self.reason(end.ending), whole: body.is_whole(), ..end })
+    }
+
+    /// An ending with a reason that can be shown.
+    fn reason(&self, ending: Ending) -> Ending {
+        match ending {
+            Ending::Other(reason) => Ending::Other(self.server.redact(&reason).chars().take(MAX_REASON).collect()),
+            Ending::Done | Ending::Length | Ending::Filtered | Ending::Refused => ending,
+        }
     }
 }
 
@@ -120,16 +145,23 @@ impl Drop for Reading {
     }
 }
 
-/// Reads until the end, and gives what broke the stream, if something did. Whether that matters, the reader knows.
+/// Reads until the end, and gives what broke the stream, if something did. Whether that matters, the reader knows. `heard` turns
+/// true with the first piece.
 async fn read_through(
     server: &Server,
-    mut body: Body,
+    body: &mut Body,
     reader: &mut impl Reader,
     sink: &mut dyn Sink,
+    heard: &mut bool,
 ) -> Result<Option<ModelError>, ModelError> {
+    let mut until = None;
     let broken = loop {
-        let patience = if reader.has_ended() { AFTER_END.min(server.stall()) } else { server.stall() };
-        let event = match body.next(patience).await {
+        let next = match until {
+            None => body.next(server.stall()).await,
+            // Comments do not put the end off.
+            Some(until) => timeout_at(until, body.next(server.stall())).await.unwrap_or(Err(Broken::Silent)),
+        };
+        let event = match next {
             Ok(Some(event)) => event,
             Ok(None) => break None,
             Err(broken) => break Some(server.broken(broken)),
@@ -142,6 +174,13 @@ async fn read_through(
             Err(error) if reader.has_ended() => break Some(server.redacted(error)),
             Err(error) => return Err(server.redacted(error)),
         };
+        if !pieces.is_empty() && !std::mem::replace(heard, true) {
+            server.answered();
+        }
+        // Words behind a reason to end are words all the same.
+        if reader.has_ended() && (until.is_none() || !pieces.is_empty()) {
+            until = Some(Instant::now() + AFTER_END.min(server.stall()));
+        }
         for piece in pieces {
             sink.piece(piece).await;
         }

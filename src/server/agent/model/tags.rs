@@ -14,8 +14,15 @@ const TAGS: [(&str, &str); 7] = [
     ("◁think▷", "◁/think▷"),
 ];
 
-/// The closing tags that are seen alone.
-const ALONE: [&str; 2] = ["</think>", "</thinking>"];
+/// The closing tags, which are seen alone, too.
+const ALONE: [&str; 7] =
+    ["</think>", "</thinking>", "</thought>", "</reasoning>", "[/THINK]", "</seed:think>", "◁/think▷"];
+
+/// How opening tags begin that are mentioned in an answer.
+const MENTIONS: [&str; 6] = ["<think", "<thought", "<reasoning", "[THINK", "<seed:think", "◁think"];
+
+/// The bytes of the longest of them.
+const LONGEST_MENTION: usize = "<seed:think".len();
 
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -65,6 +72,11 @@ impl Tags {
         self.held.push_str(text);
         while self.step(&mut pieces) {}
         pieces
+    }
+
+    /// Thoughts come in a field of their own: a closing tag in the answer is a word about tags.
+    pub(super) fn thoughts_are_elsewhere(&mut self) {
+        self.mentioned = true;
     }
 
     /// The text is over: what was held is what it looks like.
@@ -152,8 +164,8 @@ impl Tags {
     fn note(&mut self, said: &str) {
         self.ticks += said.matches('`').count();
         self.tail.push_str(said);
-        self.mentioned |= self.tail.contains("<think");
-        let kept = self.tail.floor_char_boundary(self.tail.len().saturating_sub("<think".len() - 1));
+        self.mentioned |= MENTIONS.iter().any(|tag| self.tail.contains(tag));
+        let kept = self.tail.floor_char_boundary(self.tail.len().saturating_sub(LONGEST_MENTION - 1));
         self.tail.drain(..kept);
     }
 
@@ -233,14 +245,30 @@ mod tests {
         // logancyang/obsidian-copilot#2153
         check("let me see</think>\n\nIt works.", "let me see", "It works.");
         check("let me see</think>a</think>b", "let me see", "a</think>b");
+        check("let me see[/THINK]It works.", "let me see", "It works.");
+        check("let me see</thought>It works.", "let me see", "It works.");
+        check("let me see</reasoning>It works.", "let me see", "It works.");
+        check("let me see</seed:think>It works.", "let me see", "It works.");
+        check("let me see◁/think▷It works.", "let me see", "It works.");
+        check("The tags are [THINK] and [/THINK].", "", "The tags are [THINK] and [/THINK].");
         check("Write `</think>` to close it.", "", "Write `</think>` to close it.");
         check("The tags are <think> and </think>.", "", "The tags are <think> and </think>.");
         check("```\n</think>\n```", "", "```\n</think>\n```");
     }
 
+    #[test]
+    fn a_closing_tag_where_thoughts_came_elsewhere() {
+        let mut tags = Tags::default();
+        tags.thoughts_are_elsewhere();
+        let mut pieces = tags.push("It ends with </think> here.");
+        pieces.extend(tags.finish());
+        let said: String = pieces.iter().map(|piece| if let Piece::Text(text) = piece { text } else { "?" }).collect();
+        assert_eq!(said, "It ends with </think> here.");
+    }
+
     proptest! {
         #[test]
-        fn any_split_gives_the_same(parts in prop::collection::vec(prop::sample::select(vec!["<think>", "</think>", "[THINK]", "[/THINK]", "`", " ", "\n", "日", "<", "ab"]), 0..12)) {
+        fn any_split_gives_the_same(parts in prop::collection::vec(prop::sample::select(vec!["<think>", "</think>", "[THINK]", "[/THINK]", "◁/think▷", "</seed:", "think>", "`", " ", "\n", "日", "<", "ab"]), 0..12)) {
             let whole = parts.concat();
             let one = read([whole.as_str()]);
             prop_assert_eq!(&read(whole.split_inclusive(|_| true)), &one);

@@ -15,7 +15,7 @@ use governor::{
 use netra_ws::{
     ClientFrame, CloseCode, ErrorCode, FrameError, FrameId, UserId,
     connection::Peer,
-    message::{ClientMessage, Message as _},
+    message::{ClientMessage, FrameMessage as _},
     payload::ErrorMessage,
 };
 use tokio::time::timeout;
@@ -64,7 +64,14 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
                 inbound.bad_frame(&error);
                 continue;
             }
-            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+            Ok(Message::Ping(_)) => continue,
+            Ok(Message::Pong(mark)) => {
+                // Others come unasked, and mean nothing.
+                if let Ok(bytes) = <[u8; 8]>::try_from(&*mark) {
+                    peer.mark_answered(u64::from_be_bytes(bytes));
+                }
+                continue;
+            }
             Ok(Message::Close(_)) => {
                 // The answer to it goes out with the next read.
                 let _ = timeout(CLOSING, stream.next()).await;

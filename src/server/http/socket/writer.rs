@@ -6,6 +6,7 @@ use axum::extract::ws::{Message, WebSocket};
 use futures::{SinkExt, stream::SplitSink};
 use netra_ws::{
     CloseCode, ThreadId,
+    bus::Encoded,
     connection::{Next, Peer},
     frame::ServerFrame,
 };
@@ -56,7 +57,7 @@ pub(super) async fn write(state: &AppState, peer: &Arc<Peer>, sink: &mut SplitSi
                     rest.end().await;
                 }
                 let parts = u32::try_from(frame.len() / BATCH_BYTES).unwrap_or(u32::MAX).saturating_add(1);
-                let sent = timeout(WRITE_DEADLINE * parts, send(peer, sink, frame, &mut clock.unread)).await;
+                let sent = timeout(WRITE_DEADLINE * parts, send(peer, sink, frame, &mut clock)).await;
                 let now = Instant::now();
                 rest.begin(now);
                 // A queue that never runs empty must lengthen neither the token's life nor that of a client who can read and not
@@ -122,28 +123,23 @@ async fn beat(sink: &mut SplitSink<WebSocket, Message>, frame: &ServerFrame) -> 
     sink.send(Message::text(text)).await
 }
 
-/// Sends a frame and those queued behind it, then flushes. Gives back what was queued that is no frame; adds what was written
-/// to `written`.
+/// Sends a frame and those queued behind it, then flushes. Gives back what was queued that is no frame.
 async fn send(
     peer: &Peer,
     sink: &mut SplitSink<WebSocket, Message>,
-    first: netra_ws::bus::Encoded,
-    written: &mut usize,
+    first: Encoded,
+    clock: &mut Deadlines<'_>,
 ) -> Result<Option<Next>, axum::Error> {
-    metrics().sent(&first);
     let mut bytes = first.len();
-    *written = written.saturating_add(bytes);
-    sink.feed(Message::text(&*first)).await?;
+    feed(sink, &first, clock).await?;
     for _ in 1..BATCH {
         if bytes >= BATCH_BYTES {
             break;
         }
         match peer.outbound.try_next() {
             Some(Next::Frame(frame)) => {
-                metrics().sent(&frame);
                 bytes += frame.len();
-                *written = written.saturating_add(frame.len());
-                sink.feed(Message::text(&*frame)).await?;
+                feed(sink, &frame, clock).await?;
             }
             Some(other) => {
                 sink.flush().await?;
@@ -154,4 +150,18 @@ async fn send(
     }
     sink.flush().await?;
     Ok(None)
+}
+
+/// Writes a frame, and behind it a mark when one is due.
+async fn feed(
+    sink: &mut SplitSink<WebSocket, Message>,
+    frame: &Encoded,
+    clock: &mut Deadlines<'_>,
+) -> Result<(), axum::Error> {
+    metrics().sent(frame);
+    sink.feed(Message::text(&**frame)).await?;
+    if let Some(mark) = clock.wrote(frame.len()) {
+        sink.feed(Message::Ping(mark.to_vec().into())).await?;
+    }
+    Ok(())
 }

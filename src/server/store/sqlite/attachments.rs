@@ -94,15 +94,19 @@ impl AttachmentStore for SqliteStore {
         if let Err(no_room) = room_beside(&mut tx, user, id, bytes, room).await? {
             return Ok(Err(no_room));
         }
-        query("UPDATE attachments SET state = ?, media_type = ?, bytes = ?, digest = ? WHERE id = ? AND state = ?")
-            .bind(KEPT)
-            .bind(&kept.told.media_type)
-            .bind(to_i64(bytes))
-            .bind(&kept.digest)
-            .bind(id.uuid())
-            .bind(COMING)
-            .execute(&mut *tx)
-            .await?;
+        let finished =
+            query("UPDATE attachments SET state = ?, media_type = ?, bytes = ?, digest = ? WHERE id = ? AND state = ?")
+                .bind(KEPT)
+                .bind(&kept.told.media_type)
+                .bind(to_i64(bytes))
+                .bind(&kept.digest)
+                .bind(id.uuid())
+                .bind(COMING)
+                .execute(&mut *tx)
+                .await?;
+        if finished.rows_affected() == 0 {
+            return Err(StoreError::Gone("the file was removed while it came".to_owned()));
+        }
         tx.commit().await?;
         Ok(Ok(()))
     }

@@ -1,26 +1,25 @@
 //! What goes: deltas of runs that have been over for long enough, for they only mattered while somebody watched, and what
 //! belonged to deleted threads. In slices, for writers wait for each.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use netra_ws::Timestamp;
-use sqlx::{query, query_as, query_scalar};
+use sqlx::{AssertSqlSafe, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{
     super::{StoreError, Trimmed, Upkeep},
     SqliteStore,
-    holds::{Hold, Work},
-    millis, to_i64,
+    holds::{Hold, Portion, Work},
+    merging, millis, to_i64,
 };
 
-/// How much a slice removes and how long it may go on before the next one begins.
+/// Rows that a slice removes at the most.
 pub(super) const SLICE: usize = 500;
-const SLICE_TIME: Duration = Duration::from_millis(5);
 
-/// Pages given back to the file system at a time.
-const VACUUM: &str = "PRAGMA incremental_vacuum(64)";
+/// Pages given back to the file system at a time, at the most.
+const PAGES: i64 = 128;
 
 /// Owns deleted threads until they are gone. No account: it has no password, no address and no sessions.
 pub(super) const NOBODY: Uuid = Uuid::nil();
@@ -28,11 +27,10 @@ pub(super) const NOBODY: Uuid = Uuid::nil();
 /// What goes before the thread's own row does, which would take the rest along in one long transaction.
 const PARTS: [&str; 5] = [
     "DELETE FROM events WHERE thread_id = ?1 AND seq IN (SELECT seq FROM events WHERE thread_id = ?1 LIMIT ?2)",
-    // Its words leave two indexes: a long one takes a slice of its own.
-    "DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages WHERE thread_id = ?1 LIMIT MIN(?2, 1))",
-    "DELETE FROM model_turns WHERE id IN (SELECT id FROM model_turns WHERE thread_id = ?1 LIMIT ?2 / 10)",
-    "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE thread_id = ?1 LIMIT ?2 / 10)",
-    "DELETE FROM commands WHERE (user_id, id) IN (SELECT user_id, id FROM commands WHERE thread_id = ?1 LIMIT ?2 / 10)",
+    "DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages WHERE thread_id = ?1 LIMIT ?2)",
+    "DELETE FROM model_turns WHERE id IN (SELECT id FROM model_turns WHERE thread_id = ?1 LIMIT ?2)",
+    "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE thread_id = ?1 LIMIT ?2)",
+    "DELETE FROM commands WHERE (user_id, id) IN (SELECT user_id, id FROM commands WHERE thread_id = ?1 LIMIT ?2)",
 ];
 
 struct Ended {
@@ -62,8 +60,9 @@ impl Upkeep for SqliteStore {
         let ended = |(id, thread_id, start_seq, end_seq)| Ended { id, thread_id, start_seq, end_seq };
         let runs: Vec<Ended> = rows.into_iter().map(ended).collect();
         let (mut left, mut events) = (runs.as_slice(), 0);
+        let mut rows = Portion::up_to(to_i64(SLICE));
         while !left.is_empty() {
-            let (done, gone) = self.trim_slice(left).await?;
+            let (done, gone) = self.trim_slice(left, &mut rows).await?;
             left = &left[done..];
             events += gone;
         }
@@ -78,13 +77,16 @@ impl Upkeep for SqliteStore {
             query_scalar("SELECT id FROM threads WHERE user_id = ?").bind(NOBODY).fetch_all(&self.readers).await?;
         for thread in dead {
             for part in PARTS {
-                while self.bury_slice(part, thread).await? {}
+                let mut rows = Portion::up_to(to_i64(SLICE));
+                while self.bury_slice(part, thread, &mut rows).await? {}
             }
             let mut writer = self.writer.acquire().await?;
             let hold = Hold::begin(Work::Delete);
             query("DELETE FROM threads WHERE id = ?").bind(thread).execute(&mut *writer).await?;
             hold.end();
             drop(writer);
+            // The words that it had leave the indexes now: their pages are given back, too.
+            merging::merge(&self.writer).await?;
             self.give_back().await?;
         }
         Ok(())
@@ -103,11 +105,11 @@ impl SqliteStore {
     }
 
     /// One transaction: gives how many of these runs are through, and how many events went.
-    async fn trim_slice(&self, runs: &[Ended]) -> Result<(usize, usize), StoreError> {
+    async fn trim_slice(&self, runs: &[Ended], rows: &mut Portion) -> Result<(usize, usize), StoreError> {
         let mut tx = self.write().await?;
         let (hold, mut done, mut events) = (Hold::begin(Work::Trim), 0, 0);
-        for run in runs {
-            let room = SLICE - events;
+        while let Some(run) = runs.get(done) {
+            let (began, room) = (Instant::now(), rows.size().min(to_i64(SLICE - events)));
             let gone: Vec<i64> = query_scalar(
                 "DELETE FROM events WHERE thread_id = ?1 AND seq IN (
                      SELECT seq FROM events WHERE thread_id = ?1 AND seq BETWEEN ?2 AND ?3 AND run_id = ?4
@@ -118,7 +120,7 @@ impl SqliteStore {
             .bind(run.start_seq.unwrap_or_default())
             .bind(run.end_seq.unwrap_or_default())
             .bind(run.id)
-            .bind(to_i64(room))
+            .bind(room)
             .fetch_all(&mut *tx)
             .await?;
             query("UPDATE threads SET trimmed_seq = MAX(trimmed_seq, ?) WHERE id = ?")
@@ -126,13 +128,13 @@ impl SqliteStore {
                 .bind(run.thread_id)
                 .execute(&mut *tx)
                 .await?;
+            rows.took(began.elapsed());
             events += gone.len();
-            if gone.len() == room {
-                break;
+            if to_i64(gone.len()) < room {
+                query("UPDATE runs SET trimmed = 1 WHERE id = ?").bind(run.id).execute(&mut *tx).await?;
+                done += 1;
             }
-            query("UPDATE runs SET trimmed = 1 WHERE id = ?").bind(run.id).execute(&mut *tx).await?;
-            done += 1;
-            if hold.began.elapsed() > SLICE_TIME {
+            if events >= SLICE || hold.is_spent() {
                 break;
             }
         }
@@ -142,12 +144,14 @@ impl SqliteStore {
     }
 
     /// One transaction; whether there may be more.
-    async fn bury_slice(&self, part: &'static str, thread: Uuid) -> Result<bool, StoreError> {
+    async fn bury_slice(&self, part: &'static str, thread: Uuid, rows: &mut Portion) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let hold = Hold::begin(Work::Delete);
-        let mut more = true;
-        while more && hold.began.elapsed() < SLICE_TIME {
-            let gone = query(part).bind(thread).bind(to_i64(SLICE / 10)).execute(&mut *tx).await?;
+        let (hold, mut left, mut more) = (Hold::begin(Work::Delete), to_i64(SLICE), true);
+        while more && left > 0 && !hold.is_spent() {
+            let (began, wanted) = (Instant::now(), rows.size().min(left));
+            let gone = query(part).bind(thread).bind(wanted).execute(&mut *tx).await?;
+            rows.took(began.elapsed());
+            left -= wanted;
             more = gone.rows_affected() > 0;
         }
         tx.commit().await?;
@@ -158,11 +162,14 @@ impl SqliteStore {
     /// Gives free pages back to the file system, as far as the file was made to allow it.
     async fn give_back(&self) -> Result<(), StoreError> {
         let free = || query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(&self.writer);
-        let mut left = free().await?;
+        let (mut left, mut pages) = (free().await?, Portion::up_to(PAGES));
         while left > 0 {
             let mut writer = self.writer.acquire().await?;
-            let hold = Hold::begin(Work::Vacuum);
-            query(VACUUM).execute(&mut *writer).await?;
+            let (hold, began) = (Hold::begin(Work::Vacuum), Instant::now());
+            let sql = format!("PRAGMA incremental_vacuum({})", pages.size());
+            query(AssertSqlSafe(sql)).execute(&mut *writer).await?;
+            // Its commit is part of it.
+            pages.took(began.elapsed() / 2);
             hold.end();
             drop(writer);
             let now = free().await?;

@@ -100,6 +100,9 @@ impl SqliteStore {
             }
         }
         tx.commit().await.map_err(store)?;
+        if batch.projections.has_messages() {
+            self.indexed.send_replace(());
+        }
         Ok(outcomes)
     }
 }

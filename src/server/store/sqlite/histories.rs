@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use netra_ws::{
     RunId, ThreadId, Timestamp, UserId,
     conformance::Subject,
-    log::{Entry, EventLog, Fence, Head, LogError, Page, PageLimit, Stored},
+    log::{Entry, EventLog, Fence, Head, LogError, LogPage, PageLimit, Stored},
     payload::ThreadSnapshot,
     simulation::{Ground, Plan, StoreFault},
 };
@@ -55,7 +55,7 @@ impl EventLog for PromptLog {
         at_once(&self.runtime, async move { store.head(user, thread).await })
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<LogPage, LogError> {
         let store = self.store.clone();
         at_once(&self.runtime, async move { store.read(thread, after_seq, limit).await })
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use netra_ws::{
     ThreadId, UserId,
-    log::{Entry, EventLog, Head, LogError, Page, PageLimit, Stored},
+    log::{Entry, EventLog, Head, LogError, LogPage, PageLimit, Stored},
     payload::ThreadSnapshot,
 };
 use sqlx::{AssertSqlSafe, Row, query, query_as};
@@ -42,7 +42,7 @@ impl EventLog for SqliteStore {
         read().map_err(store)
     }
 
-    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<Page, LogError> {
+    async fn read(&self, thread: ThreadId, after_seq: u64, limit: PageLimit) -> Result<LogPage, LogError> {
         let mut tx = self.readers.begin().await.map_err(store)?;
         let (epoch, head): (String, i64) =
             query_as("SELECT epoch, head_seq FROM threads WHERE id = ? AND user_id <> zeroblob(16)")
@@ -64,7 +64,7 @@ impl EventLog for SqliteStore {
             bytes += event.payload.get().len();
             events.push(event);
         }
-        Ok(Page { epoch, head_seq: seq(head), events })
+        Ok(LogPage { epoch, head_seq: seq(head), events })
     }
 
     async fn snapshot(&self, user: UserId, thread: ThreadId) -> Result<ThreadSnapshot, LogError> {

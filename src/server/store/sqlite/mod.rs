@@ -23,6 +23,7 @@ mod identities;
 mod leases;
 mod links;
 mod log_reads;
+mod merging;
 mod migrations;
 mod model_turns;
 mod noting;
@@ -50,6 +51,8 @@ use sqlx::{
     Connection as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use tokio::sync::watch;
 
 use super::{Durability, StoreError};
 use crate::server::private;
@@ -81,6 +84,8 @@ pub struct SqliteStore {
     searchers: SqlitePool,
     /// Uses of sign-ins and tokens that are being noted.
     noting: noting::Noting,
+    /// Told when messages came or went: their indexes are to be merged.
+    indexed: watch::Sender<()>,
 }
 
 impl SqliteStore {
@@ -111,7 +116,8 @@ impl SqliteStore {
         let reading = options.read_only(true).create_if_missing(false);
         let pool = |connections| pool_of(connections).min_connections(1).connect_with(reading.clone());
         let (readers, checkers, searchers) = tokio::try_join!(pool(READERS), pool(CHECKERS), pool(SEARCHERS))?;
-        Ok(Self { writer, readers, checkers, searchers, noting: noting::Noting::default() })
+        let indexed = merging::begin(writer.clone());
+        Ok(Self { writer, readers, checkers, searchers, noting: noting::Noting::default(), indexed })
     }
 
     /// Closes the pools after what is under way.

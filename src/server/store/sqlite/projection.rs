@@ -176,6 +176,11 @@ impl Projections {
         Ok(())
     }
 
+    /// Whether there are messages among it.
+    pub(super) fn has_messages(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     /// Writes what was gathered.
     pub(super) async fn write(&self, tx: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         MESSAGES.each(tx, &self.messages).await?;

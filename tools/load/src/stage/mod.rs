@@ -84,11 +84,6 @@ impl Stage {
         })
     }
 
-    /// Whether this tool started the server, knows its process, and writes its model's answers.
-    pub(crate) fn is_own(&self) -> bool {
-        self.server.is_some()
-    }
-
     /// How long this tool's server took until its port was open.
     pub(crate) fn ready(&self) -> Option<Duration> {
         self.server.as_ref().map(|server| server.ready)

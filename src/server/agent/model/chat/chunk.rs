@@ -10,7 +10,8 @@ use super::super::{
     Again, Ending, ModelError, Piece, Replay, TurnEnd, Written,
     body::is_done,
     calls::{CallDelta, Calls},
-    clean, failed,
+    clean,
+    failure::failed,
     json::{self, count},
     sse::Event,
     stream::{Assemble, Reader},
@@ -33,11 +34,51 @@ pub(in super::super) struct Assembly {
     /// The stream said that it is over.
     done: bool,
     refused: bool,
+    /// Something stood in the content.
+    said: bool,
     written: Written,
     /// The thoughts by the field that they came in, to be sent back in it.
     thoughts: Map<String, Value>,
     /// OpenRouter's, each as a whole.
     details: Vec<Value>,
+    /// Mistral's thoughts as a part of the content, put together.
+    thinking: Thinking,
+}
+
+/// Thoughts that came as parts of the content: one part goes back.
+#[derive(Default)]
+struct Thinking {
+    text: String,
+    /// The text stood in parts of its own.
+    in_parts: bool,
+    /// What else the part had.
+    fields: Map<String, Value>,
+}
+
+impl Thinking {
+    /// Adds a part; gives how many bytes are kept of it beside the thought.
+    fn add(&mut self, part: &Value, thought: &str) -> usize {
+        self.text.push_str(thought);
+        self.in_parts = part["thinking"].is_array();
+        let mut bytes = 0;
+        for (field, value) in part.as_object().into_iter().flatten().filter(|(field, _)| *field != "thinking") {
+            if self.fields.get(field) != Some(value) {
+                bytes += field.len() + value.to_string().len();
+                self.fields.insert(field.clone(), value.clone());
+            }
+        }
+        bytes
+    }
+
+    fn finish(mut self) -> Option<Value> {
+        if self.text.is_empty() {
+            return None;
+        }
+        let text = json!(self.text);
+        let text = if self.in_parts { json!([{ "type": "text", "text": text }]) } else { text };
+        self.fields.insert("thinking".to_owned(), text);
+        Some(self.fields.into())
+    }
 }
 
 impl Reader for Assembly {
@@ -69,8 +110,7 @@ impl Reader for Assembly {
         for choice in chunk.get("choices").into_iter().flat_map(each) {
             self.read_choice(choice, &mut pieces)?;
         }
-        // A whole answer instead of a stream.
-        self.done |= chunk.get("object").is_some_and(|object| object == "chat.completion");
+        self.done |= is_whole(&chunk);
         self.written.add(&pieces)?;
         Ok(pieces)
     }
@@ -91,9 +131,10 @@ impl Reader for Assembly {
 impl Assembly {
     fn read_choice(&mut self, choice: &Value, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
         let place = count(&choice["index"]).unwrap_or_default();
-        let delta = [&choice["delta"], &choice["message"]]
-            .into_iter()
-            .find(|delta| delta.as_object().is_some_and(|d| !d.is_empty()));
+        let is_something = |delta: &&Value| delta.as_object().is_some_and(|delta| !delta.is_empty());
+        // Some servers tell the whole message so far beside each delta.
+        let message = Some(&choice["message"]).filter(|_| !choice["delta"].is_object() || !self.said);
+        let delta = Some(&choice["delta"]).filter(is_something).or(message.filter(is_something));
         if let Some(delta) = delta {
             self.read_thought(delta, pieces);
             self.read_content(&delta["content"], pieces);
@@ -112,7 +153,8 @@ impl Assembly {
         } else if let Some(text) = choice["text"].as_str() {
             self.say(text, pieces);
         }
-        if let Some(reason) = choice["finish_reason"].as_str().filter(|reason| !reason.is_empty()) {
+        let reason = choice["finish_reason"].as_str().filter(|reason| is_reason(reason));
+        if let Some(reason) = reason {
             self.finish_reason = Some(reason.to_owned());
         }
         Ok(())
@@ -121,11 +163,13 @@ impl Assembly {
     fn read_thought(&mut self, delta: &Value, pieces: &mut Vec<Piece>) {
         let details = delta["reasoning_details"].as_array();
         for detail in details.into_iter().flatten().filter(|detail| detail.is_object()) {
+            self.written.keep(detail.to_string().len());
             self.add_detail(detail);
         }
         let thought =
             THOUGHTS.iter().find_map(|field| Some((*field, delta[field].as_str().filter(|text| !text.is_empty())?)));
         if let Some((field, thought)) = thought {
+            self.tags.thoughts_are_elsewhere();
             match self.thoughts.get_mut(field) {
                 Some(Value::String(so_far)) => so_far.push_str(thought),
                 _ => _ = self.thoughts.insert(field.to_owned(), thought.into()),
@@ -170,6 +214,11 @@ impl Assembly {
                             let mut thought = String::new();
                             texts(part, &mut thought);
                             if !thought.is_empty() {
+                                self.tags.thoughts_are_elsewhere();
+                                if part["type"] == "thinking" {
+                                    let kept = self.thinking.add(part, &thought);
+                                    self.written.keep(kept);
+                                }
                                 pieces.push(Piece::Thinking(clean(&thought)));
                             }
                         }
@@ -187,9 +236,15 @@ impl Assembly {
     }
 
     fn say(&mut self, text: &str, pieces: &mut Vec<Piece>) {
-        if !text.is_empty() {
-            pieces.extend(self.tags.push(&clean(text)));
+        if text.is_empty() {
+            return;
         }
+        self.said = true;
+        let told = self.tags.push(&clean(text));
+        if told.is_empty() {
+            self.written.keep(text.len());
+        }
+        pieces.extend(told);
     }
 
     fn read_call(&mut self, choice: u64, call: &Value) -> Result<(), ModelError> {
@@ -209,6 +264,7 @@ impl Assembly {
             name: text(&function["name"]),
             arguments: function["arguments"].clone(),
             extra: extra.map(|(field, value)| (field.clone(), value.clone())).collect(),
+            whole: false,
         })
     }
 
@@ -238,9 +294,31 @@ impl Assemble for Assembly {
         if !self.details.is_empty() {
             message.insert("reasoning_details".to_owned(), self.details.into());
         }
-        let replay = Replay(json!({ "message": message, "calls": finished.extras }));
-        Ok(TurnEnd { ending, calls: finished.calls, usage: self.usage, replay })
+        let mut replay = json!({ "message": message, "calls": finished.extras });
+        // Mistral wants it back as what it was.
+        if let Some(thinking) = self.thinking.finish() {
+            replay["thinking"] = thinking;
+        }
+        Ok(TurnEnd { ending, calls: finished.calls, usage: self.usage, replay: Replay(replay), ..TurnEnd::default() })
     }
+}
+
+/// Whether a chunk is a whole answer instead of a part of a stream. Some servers call every chunk of a stream so
+/// (perplexityai/api-discussion#175).
+fn is_whole(chunk: &Map<String, Value>) -> bool {
+    let ended = |choice: &Value| {
+        let reason = choice["finish_reason"].as_str().is_some_and(is_reason);
+        choice.is_object() && (reason || !choice["delta"].is_object())
+    };
+    let mut choices = chunk.get("choices").into_iter().flat_map(each).peekable();
+    chunk.get("object").is_some_and(|object| object == "chat.completion")
+        && choices.peek().is_some()
+        && choices.all(ended)
+}
+
+/// Some servers write "null" where there is no reason yet.
+fn is_reason(reason: &str) -> bool {
+    !matches!(reason, "" | "null" | "None")
 }
 
 /// What a reason to end means. Servers have their own words for it.
@@ -267,18 +345,22 @@ fn ending(reason: &str, refused: bool, nothing_called: bool) -> Result<Ending, M
 
 /// Whether a chunk is a failure and not a part of the answer.
 fn is_failure(chunk: &Map<String, Value>) -> bool {
+    let has_choices = chunk.contains_key("choices");
     let said = |field: &str| {
         chunk.get(field).is_some_and(|value| match value {
             Value::Null | Value::Bool(false) => false,
             Value::String(text) => !text.is_empty(),
             Value::Object(fields) => !fields.is_empty(),
-            Value::Bool(true) | Value::Number(_) | Value::Array(_) => true,
+            Value::Array(items) => !items.is_empty(),
+            // A code beside an answer is no failure; zero never is.
+            Value::Number(number) => !has_choices && number.as_f64() != Some(0.0),
+            Value::Bool(true) => true,
         })
     };
     let is_error = |field: &str| chunk.get(field).is_some_and(|value| value == "error");
     let is_text = |field: &str| chunk.get(field).is_some_and(Value::is_string);
     ["error", "error_message", "error_type", "error_msg"].into_iter().any(said)
-        || !chunk.contains_key("choices")
+        || !has_choices
             && (is_error("object") || is_error("type") || said("detail") || is_text("message") || is_text("msg"))
 }
 

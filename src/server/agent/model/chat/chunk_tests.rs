@@ -123,6 +123,71 @@ fn text_wherever_it_stands() {
 }
 
 #[test]
+fn a_stream_whose_chunks_are_called_whole_answers() {
+    // perplexityai/api-discussion#175
+    let chunk = |said: &str, so_far: &str, reason: Value| {
+        json!({ "object": "chat.completion", "choices": [{ "index": 0, "finish_reason": reason,
+            "delta": { "role": "assistant", "content": said }, "message": { "role": "assistant", "content": so_far } }] })
+    };
+    let chunks = [
+        json!({ "object": "chat.completion", "choices": [] }),
+        chunk("It ", "It ", json!(null)),
+        chunk("works.", "It works.", json!("null")),
+        json!({ "object": "chat.completion", "choices": [{ "index": 0, "finish_reason": null, "delta": {}, "message": { "content": "It works." } }] }),
+        chunk("", "It works.", json!("stop")),
+    ];
+    assert_eq!(check("perplexityai/api-discussion#175", &chunks, "", "It works.").ending, Ending::Done);
+    assert!(read_chunks(&chunks[..3], false).end.is_err(), "it has no end yet");
+}
+
+#[test]
+fn errors_that_are_none() {
+    let words = |field: &str, value: Value| {
+        let mut chunk = delta(json!({ "content": "It works." }));
+        chunk[field] = value;
+        chunk
+    };
+    for none in [json!(0), json!([]), json!({}), json!(""), json!(false), json!(null)] {
+        check("no error", &[words("error", none), end("stop")], "", "It works.");
+    }
+    check("a code beside an answer", &[words("error_type", json!(200)), end("stop")], "", "It works.");
+    assert!(read_chunks(&[json!({ "error": 503 })], true).end.is_err());
+}
+
+#[test]
+fn a_closing_tag_where_thoughts_came_in_their_own_field() {
+    let said = "A thought ends with </think> there.";
+    let chunks = [delta(json!({ "reasoning_content": "hm" })), delta(json!({ "content": said })), end("stop")];
+    check("a word about tags", &chunks, "hm", said);
+}
+
+#[test]
+fn thoughts_in_the_content_go_back_as_they_came() {
+    let part =
+        |text: &str| json!({ "type": "thinking", "thinking": [{ "type": "text", "text": text }], "closed": true });
+    let chunks = [
+        delta(json!({ "content": [part("let me ")] })),
+        delta(json!({ "content": [part("see")] })),
+        delta(json!({ "content": "It works." })),
+        end("stop"),
+    ];
+    let turn = check("Mistral", &chunks, "let me see", "It works.");
+    assert_eq!(turn.replay.0["thinking"], part("let me see"));
+}
+
+#[test]
+fn what_is_kept_and_not_shown_has_a_limit() {
+    let mebibyte = "x".repeat(1 << 20);
+    let sealed =
+        delta(json!({ "reasoning_details": [{ "type": "reasoning.encrypted", "data": mebibyte, "index": 0 }] }));
+    let blank = delta(json!({ "content": " ".repeat(1 << 20) }));
+    for chunk in [sealed, blank] {
+        let error = read_chunks(&vec![chunk; 9], true).end.expect_err("too much");
+        assert_eq!(error.code, ErrorCode::UpstreamProtocol);
+    }
+}
+
+#[test]
 fn events_that_say_nothing() {
     // mnfst/llm-gateway#2053
     let events = [

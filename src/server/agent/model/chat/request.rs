@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::super::{ChatMessage, GivenFile, Settings, Turn, extend, parts::Part, said};
+use super::super::{ChatMessage, GivenFile, Replay, Settings, Turn, extend, parts::Part, said, tool_name};
 
 pub(super) fn body(settings: &Settings, turn: &Turn<'_>, left_out: &BTreeSet<Part>) -> Value {
     let mut messages = Vec::with_capacity(turn.messages.len() + 1);
@@ -41,6 +41,18 @@ fn file_part(file: &GivenFile) -> Value {
     }
 }
 
+/// Mistral's thoughts, which were a part of the content.
+fn thinking<'a>(replay: &'a Replay, left_out: &BTreeSet<Part>) -> Option<&'a Value> {
+    replay.0.get("thinking").filter(|_| !left_out.contains(&Part::Replay))
+}
+
+/// What was said, behind what was thought where that came as a part of the content.
+fn content(text: &str, thinking: Option<&Value>, alone: Value) -> Value {
+    let Some(thinking) = thinking else { return alone };
+    let words = (!text.is_empty()).then(|| json!({ "type": "text", "text": text }));
+    [thinking.clone()].into_iter().chain(words).collect()
+}
+
 fn message(message: &ChatMessage, left_out: &BTreeSet<Part>) -> Value {
     match message {
         ChatMessage::User { text, files } => match said(text, files, left_out) {
@@ -52,7 +64,8 @@ fn message(message: &ChatMessage, left_out: &BTreeSet<Part>) -> Value {
             }
         },
         ChatMessage::Assistant { text, calls, replay } if calls.is_empty() => {
-            let mut message = json!({ "role": "assistant", "content": text });
+            let thinking = thinking(replay, left_out);
+            let mut message = json!({ "role": "assistant", "content": content(text, thinking, json!(text)) });
             extend(&mut message, replay.0.get("message").filter(|_| !left_out.contains(&Part::Replay)));
             message
         }
@@ -66,14 +79,15 @@ fn message(message: &ChatMessage, left_out: &BTreeSet<Part>) -> Value {
                     let arguments = call.arguments.as_ref().cloned().unwrap_or_else(|_| Map::new());
                     let arguments = Value::Object(arguments).to_string();
                     let mut entry = json!({
-                        "id": call.id, "type": "function", "function": { "name": call.tool, "arguments": arguments }
+                        "id": call.id, "type": "function", "function": { "name": tool_name(&call.tool), "arguments": arguments }
                     });
                     extend(&mut entry, extras.and_then(|extras| extras.get(at)));
                     entry
                 })
                 .collect();
             // The key has to be there, and servers differ in what they take for nothing: `null` is what OpenAI sends itself.
-            let content = if text.is_empty() { Value::Null } else { json!(text) };
+            let alone = if text.is_empty() { Value::Null } else { json!(text) };
+            let content = content(text, thinking(replay, left_out), alone);
             let mut message = json!({ "role": "assistant", "content": content, "tool_calls": calls });
             if !left_out.contains(&Part::Replay) {
                 extend(&mut message, replay.0.get("message"));
@@ -83,7 +97,7 @@ fn message(message: &ChatMessage, left_out: &BTreeSet<Part>) -> Value {
         ChatMessage::Tool { id, name, result } => {
             let mut message = json!({ "role": "tool", "tool_call_id": id, "content": result });
             if !left_out.contains(&Part::ToolName) {
-                message["name"] = json!(name);
+                message["name"] = json!(tool_name(name));
             }
             message
         }
