@@ -4,8 +4,7 @@ use leptos::prelude::*;
 
 /// The pages that there are, as the server's routes name them.
 #[cfg(feature = "ssr")]
-pub const PATHS: [&str; 7] =
-    ["/", "/login", "/t/{id}", "/account", "/settings", "/admin", "/admin/{section}"];
+pub const PATHS: [&str; 7] = ["/", "/login", "/t/{id}", "/account", "/settings", "/admin", "/admin/{section}"];
 
 /// A page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

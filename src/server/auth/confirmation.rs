@@ -66,6 +66,7 @@ impl SecurityService {
         match self.second_factor(&identity.user, visitor, Some(code)).await? {
             SecondStep::Passed => Ok(()),
             SecondStep::Missing | SecondStep::Wrong => {
+                self.note_failure("second_factor.failed", identity.user.id, visitor);
                 Err(ApiError::new(ErrorCode::Forbidden, super::second_factor::WRONG_CODE))
             }
         }

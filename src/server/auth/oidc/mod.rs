@@ -16,7 +16,7 @@ use openidconnect::url::Url;
 
 use super::{AuthMode, SecurityService, SessionSecret, Visitor, names, too_many};
 use crate::server::{
-    config::Registration,
+    config::RegistrationPolicy,
     error::ApiError,
     store::{
         closing::{AccountChange, Changed},
@@ -135,12 +135,14 @@ impl SecurityService {
             self.note(Some(user.id), "identity.linked", Some(person.subject.issuer.clone()), Some(visitor)).await;
             return Ok(user);
         }
-        if self.registration == Registration::Closed {
+        if self.registration == RegistrationPolicy::Closed {
             return Err(ApiError::new(ErrorCode::Forbidden, self.registration.refusal()));
         }
-        let local = || email.split('@').next().unwrap_or_default().to_owned();
-        let name = person.name.as_deref().and_then(|name| names::name(name, &self.reserved_names).ok());
-        let wanted = NewPerson { name: name.unwrap_or_else(local), email, role: role.unwrap_or(Role::User) };
+        // Nobody is named as an agent is, not by the provider either; a whole address is no agent's name.
+        let names = [person.name.as_deref(), email.split('@').next()];
+        let name = names.into_iter().flatten().find_map(|name| names::name(name, &self.reserved_names).ok());
+        let name = name.unwrap_or_else(|| email.clone());
+        let wanted = NewPerson { name, email, role: role.unwrap_or(Role::User) };
         let user = self.store.add_person(&person.subject, wanted).await?.ok_or_else(|| {
             // Somebody took the address this very moment; the next try links it.
             ApiError::new(ErrorCode::Conflict, "there is an account with this e-mail address already; sign in again")
