@@ -139,8 +139,8 @@ impl SecurityService {
             return Err(ApiError::new(ErrorCode::Forbidden, self.registration.refusal()));
         }
         // Nobody is named as an agent is, not by the provider either; a whole address is no agent's name.
-        let names = [person.name.as_deref(), email.split('@').next()];
-        let name = names.into_iter().flatten().find_map(|name| names::name(name, &self.reserved_names).ok());
+        let wanted = [person.name.as_deref(), email.split('@').next()];
+        let name = wanted.into_iter().flatten().find_map(|name| names::name(name, &self.reserved_names).ok());
         let name = name.unwrap_or_else(|| email.clone());
         let wanted = NewPerson { name, email, role: role.unwrap_or(Role::User) };
         let user = self.store.add_person(&person.subject, wanted).await?.ok_or_else(|| {
