@@ -74,9 +74,12 @@ impl Address {
         Self { path: RwSignal::new(path), query: RwSignal::new(query) }
     }
 
+    /// Nobody goes anywhere on the server.
+    #[allow(clippy::unused_self)]
     pub(super) fn listen(self) {}
 
-    /// Nobody goes anywhere on the server.
+    /// Nor does anything lead there.
+    #[allow(clippy::unused_self)]
     pub(crate) fn go(self, _: &str) {}
 }
 
