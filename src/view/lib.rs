@@ -2,7 +2,7 @@
 //!
 //! Leptos makes a type of each element, with its attributes and children in it, and the compiler writes the code that builds,
 //! hydrates, updates and removes it once for every such type. Here an element is a few calls that describe it to a builder
-//! (`src/app/view/tree.rs`), and one piece of code does the rest for all of them. It takes half of the page's weight away.
+//! (`src/app/view/tree.rs`), and one piece of code does the rest for all of them, which makes the page a quarter lighter.
 //!
 //! Components are given to Leptos as they are written.
 
