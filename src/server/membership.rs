@@ -24,7 +24,7 @@ use super::{
 
 /// Addresses that a user may name to invite somebody, in an hour: whether one has an account is told by the answer, and a list of
 /// addresses is not to be gone through.
-static NAMED: LazyLock<KeyedLimit<UserId>> = LazyLock::new(|| KeyedLimit::per_hour(60));
+static NAMED: LazyLock<KeyedLimit<UserId>> = LazyLock::new(|| KeyedLimit::per_hour(300));
 
 /// When to try again where somebody has too many invitations, in milliseconds.
 const INVITATION_PAUSE: u64 = 60 * 60 * 1_000;

@@ -65,5 +65,5 @@ async fn every_line_has_each_key_once_also_when_runs_fail() {
         }
     }
     assert_eq!(failed.len(), 2, "{failed:?}");
-    assert!(failed[0].contains("refused the key") && failed[1].contains("longer than 1 s"), "{failed:?}");
+    assert!(failed[0].contains("wants a key") && failed[1].contains("longer than 1 s"), "{failed:?}");
 }
