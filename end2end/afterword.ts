@@ -33,7 +33,9 @@ export default class Afterword implements Reporter {
     const file = test.location.file.replace(`${this.root}/`, "");
     const at = result.error?.location?.line ?? test.location.line;
     const reason = reasons.filter((line) => line.trim() !== "").slice(0, 4);
-    this.failures.push(`${file}:${at} ${test.title}, attempt ${result.retry + 1}: ${reason.join(" ").slice(0, 2 * LINE)}`);
+    this.failures.push(
+      `${file}:${at} ${test.title}, attempt ${result.retry + 1}: ${reason.join(" ").slice(0, 2 * LINE)}`,
+    );
   }
 
   onEnd(): void {
