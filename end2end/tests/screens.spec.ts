@@ -64,6 +64,7 @@ for (const viewport of WIDTHS) {
         await chat.ask(prompts.say(RICH));
         await chat.cardIs("completed", 20_000);
         await expect(chat.answer.locator(".katex")).not.toHaveCount(0, { timeout: 20_000 });
+        await expect(chat.answer.locator(".katex annotation").first()).toHaveText("n \\le 1");
         await expect(chat.answer.locator(".diagram img")).toBeVisible({ timeout: 30_000 });
         await expect(chat.answer.locator(".hljs-keyword").first()).toBeVisible();
         await expect(chat.composer).toBeInViewport({ ratio: 1 });

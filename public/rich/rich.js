@@ -120,9 +120,15 @@ new MutationObserver(themes).observe(document.documentElement, { attributeFilter
 
 // ---- Formulas and code
 
+// What is drawn says its source three times over: it is read before, and remembered, for a block that is made anew around it
+// is drawn again.
+const sources = new WeakMap();
+
 async function formula(element) {
+  if (!element.querySelector(".katex")) sources.set(element, element.textContent);
+  const source = sources.get(element);
+  if (source === undefined) return;
   const katexNow = await katex();
-  const source = element.textContent;
   const inner = source.startsWith("$$") || source.startsWith("\\") ? source.slice(2, -2) : source.slice(1, -1);
   try {
     // Made aside: a formula that cannot be set leaves its source as it is.
