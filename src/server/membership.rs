@@ -1,7 +1,5 @@
 //! Who takes part in a thread besides its owner.
 
-use std::sync::LazyLock;
-
 use netra_ws::{
     ErrorCode, ThreadId, UserId,
     bus::Delivery,
@@ -13,7 +11,6 @@ use netra_ws::{
 };
 
 use super::{
-    auth::KeyedLimit,
     error::ApiError,
     store::{
         Deed,
@@ -21,10 +18,6 @@ use super::{
     },
     thread_service::ThreadService,
 };
-
-/// Addresses that a user may name to invite somebody, in an hour: whether one has an account is told by the answer, and a list of
-/// addresses is not to be gone through.
-static NAMED: LazyLock<KeyedLimit<UserId>> = LazyLock::new(|| KeyedLimit::per_hour(300));
 
 /// When to try again where somebody has too many invitations, in milliseconds.
 const INVITATION_PAUSE: u64 = 60 * 60 * 1_000;
@@ -228,10 +221,7 @@ impl ThreadService {
     }
 
     async fn user_by_address(&self, asker: UserId, email: &str) -> Result<User, ApiError> {
-        if let Some(wait) = NAMED.spend(&asker) {
-            let error = ApiError::new(ErrorCode::RateLimited, "you invited many people; try again later");
-            return Err(error.retry_after_ms(wait));
-        }
+        self.admissions.may_name(asker)?;
         let email = email.trim().to_lowercase();
         let user = self.store.user_by_address(&email).await?;
         user.ok_or_else(|| ApiError::new(ErrorCode::NotFound, "nobody has an account with this e-mail address here"))

@@ -293,7 +293,7 @@ fn build(
     let tools = all_tools(searches.clone());
     let log = MeasuredLog::new(store.clone(), tools.iter().map(|tool| tool.spec().name).collect());
     let emitters = EmitterPool::new(Arc::new(log), bus.clone());
-    let admissions = Admissions::new(store.clone(), config.quotas);
+    let admissions = Admissions::new(store.clone(), config.quotas, config.limits.commands_per_minute);
     let registry = Arc::new(Registry::new(&config.agents, http));
     let engine = Engine::new(EngineParts {
         lease: config.run_lease,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use netra_ws::{ErrorCode, ThreadId, Timestamp, UserId, model::Role};
 
 use super::{
+    auth::KeyedLimit,
     config::{Quota, Quotas},
     error::ApiError,
     metrics::metrics,
@@ -56,12 +57,22 @@ impl Met {
 pub struct Admissions {
     store: SharedStore,
     quotas: Arc<Quotas>,
+    /// Whether an address has an account is told to who invites it: a list of addresses is not to be gone through.
+    named: Arc<KeyedLimit<UserId>>,
 }
 
 impl Admissions {
-    /// Admissions by these quotas.
-    pub fn new(store: SharedStore, quotas: Quotas) -> Self {
-        Self { store, quotas: Arc::new(quotas) }
+    /// Admissions by these quotas, with half as many addresses to name in an hour as there are commands in a minute.
+    pub fn new(store: SharedStore, quotas: Quotas, commands_per_minute: u32) -> Self {
+        let named = Arc::new(KeyedLimit::per_hour(commands_per_minute / 2));
+        Self { store, quotas: Arc::new(quotas), named }
+    }
+
+    /// Whether the user may name one more address to invite somebody.
+    pub(crate) fn may_name(&self, user: UserId) -> Result<(), ApiError> {
+        let Some(wait) = self.named.spend(&user) else { return Ok(()) };
+        let error = ApiError::new(ErrorCode::RateLimited, "you invited many people; try again later");
+        Err(error.retry_after_ms(wait))
     }
 
     /// What the user may use.

@@ -27,7 +27,7 @@ pub struct ThreadService {
     pub(super) engine: Engine,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) announcer: Announcer,
-    admissions: Admissions,
+    pub(super) admissions: Admissions,
 }
 
 impl ThreadService {

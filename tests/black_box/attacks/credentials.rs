@@ -242,15 +242,15 @@ async fn refusals_and_ends_are_in_the_audit_log() {
 
 #[tokio::test]
 async fn a_list_of_addresses_cannot_be_gone_through() {
-    let server = Setup::new().set("NETRA_COMMANDS_PER_MINUTE", 100_000).start().await;
+    let server = Setup::new().set("NETRA_COMMANDS_PER_MINUTE", 60).start().await;
     let (ada, bob) = (User::register(&server).await, User::register(&server).await);
     let thread = ada.thread("Ours").await["id"].as_str().expect("an id").to_owned();
     let members = format!("/api/threads/{thread}/members");
     let mut statuses = Vec::new();
-    for guess in 0..302 {
+    for guess in 0..32 {
         statuses.push(ada.post(&members, json!({ "email": format!("nobody{guess}@example.org") })).await.status);
     }
-    assert!(statuses.starts_with(&[404; 300]), "{statuses:?}");
+    assert!(statuses.starts_with(&[404; 30]), "{statuses:?}");
     let known = ada.post(&members, json!({ "email": bob.email })).await;
     assert_eq!(known.error(), (429, "rate_limited".into()), "{statuses:?}");
     assert!(!known.header("retry-after").is_empty());
