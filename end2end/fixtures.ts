@@ -28,9 +28,9 @@ export function newAccount(): Account {
   return { name: `User ${id}`, email: `user-${id}@example.org`, password: PASSWORD };
 }
 
-/** Registers an account and leaves its session in the context's cookies. */
-export async function register(context: BrowserContext, account = newAccount()): Promise<Account> {
-  const response = await context.request.post("/api/auth/register", { data: account });
+/** Registers an account and leaves its session in the context's cookies; `base` is the server's own address, past any proxy. */
+export async function register(context: BrowserContext, account = newAccount(), base = ""): Promise<Account> {
+  const response = await context.request.post(`${base}/api/auth/register`, { data: account });
   expect(response.ok(), `register answered ${response.status()}`).toBe(true);
   return account;
 }

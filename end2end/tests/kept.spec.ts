@@ -113,6 +113,7 @@ test("another who signs in with the same browser sees and sends nothing of it (R
   context,
   network,
   page,
+  server,
 }) => {
   await chat.open();
   await chat.askNew("assistant", first);
@@ -124,10 +125,9 @@ test("another who signs in with the same browser sees and sends nothing of it (R
   await chat.waiting("queued");
   await chat.composer.fill("a private draft");
   await draftIsKept(page, "a private draft");
-  // The cookie is another's before the page is back: it gets a token, but not its user's.
-  await network.refuseSockets();
+  // The cookie is another's before the page is back: it gets a token, but not its user's. Cookies do not know ports.
   await context.clearCookies();
-  await register(context, newAccount());
+  await register(context, newAccount(), server.url);
   await network.pass();
   await chat.linkIs("signed-out", BACK_MS);
   const other = new Chat(await context.newPage());
