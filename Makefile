@@ -13,7 +13,7 @@ run: build ## Build and serve on 127.0.0.1:3000
 	./target/release/netra serve
 
 build: setup ## One file with everything in it: target/release/netra
-	@echo "netra: release build; about 10 minutes the first time"
+	@echo "netra: release build; about 7 minutes the first time"
 	@# The page and the server have no crate in common that is compiled alike; together they keep every core busy to the end.
 	@$(MAKE) --no-print-directory -j$(JOBS) page library
 	cargo rustc --release --features ssr --bin netra -- --cfg netra_page
