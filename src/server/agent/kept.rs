@@ -167,6 +167,8 @@ mod tests {
                     arguments: Object::new(),
                     status: Some(ToolStatus::Ok),
                     approval_expires_at: None,
+                    question: None,
+                    decided_by: None,
                     result: json!(number),
                     duration_ms: None,
                 })

@@ -2,11 +2,13 @@
 //!
 //! - `bridge`: what a command does; `engine`: claims runs and ends each with one terminal event;
 //! - [`Agent`], [`RunHandle`]: the seam between the engine and whatever answers;
+//! - `calling`: tools that may have to be allowed, other agents, and questions to people;
 //! - `tool_loop`: an agent over any [`model::Model`]; `guide`: the one without a model;
 //! - [`check`]: what works at a model's server; `answer`, `recovery`: what was said, and what an earlier process left.
 
 mod answer;
 mod bridge;
+mod calling;
 pub mod check;
 mod checks;
 mod context;
@@ -24,6 +26,7 @@ mod tool_loop;
 
 pub use bridge::Bridge;
 pub(crate) use bridge::MAX_TITLE;
+pub use calling::Asked;
 pub use checks::Checks;
 pub use context::{Halt, RunContext};
 pub use engine::{Engine, EngineParts};

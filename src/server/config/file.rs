@@ -8,13 +8,14 @@ use serde_json::Value;
 
 use super::{
     audience::Audience,
+    policy,
     source::{ConfigError, Source},
 };
 use crate::server::agent::{
     Price,
     model::{Settings, Takes},
 };
-use crate::server::tool::builtin;
+use crate::server::tool::{Rules, builtin};
 
 /// An agent, as the user wants it.
 #[derive(Clone, Debug)]
@@ -31,6 +32,10 @@ pub struct AgentConfig {
     pub kind: AgentKind,
     /// The tools it may use; all when absent.
     pub tools: Option<Vec<String>>,
+    /// Agents that it may hand work to.
+    pub sub_agents: Vec<String>,
+    /// What is done about its calls, where that differs from what the server does.
+    pub rules: Rules,
     /// Turns it may take in one run.
     pub max_steps: u32,
     /// How long a run may take.
@@ -130,6 +135,10 @@ struct AgentEntry {
     titles: bool,
     users: Option<Vec<String>>,
     #[serde(default)]
+    sub_agents: Vec<String>,
+    #[serde(default)]
+    policy: Rules,
+    #[serde(default)]
     examples: Vec<String>,
 }
 
@@ -154,6 +163,24 @@ pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
         if agents[..at].iter().any(|earlier| earlier.name == agent.name) {
             return Err(ConfigError::new("agents", format!("two agents are called {:?}", agent.name)));
         }
+    }
+    let names: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
+    for agent in &agents {
+        let wrong = |problem: String| ConfigError::new(format!("agents.{}", agent.name), problem);
+        for other in &agent.sub_agents {
+            if *other == agent.name {
+                return Err(wrong("sub_agents: an agent cannot hand work to itself".to_owned()));
+            }
+            if !names.contains(&other.as_str()) {
+                return Err(wrong(format!("sub_agents: there is no agent called {other:?}")));
+            }
+            if builtin::NAMES.contains(&other.as_str()) {
+                return Err(wrong(format!(
+                    "sub_agents: {other:?} is the name of a tool, too; name the agent otherwise"
+                )));
+            }
+        }
+        policy::check(agent.rules.keys(), &names).map_err(wrong)?;
     }
     Ok(agents)
 }
@@ -206,6 +233,8 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
         examples: entry.examples,
         kind,
         tools: entry.tools,
+        sub_agents: entry.sub_agents,
+        rules: entry.policy,
         max_steps: entry.max_steps.unwrap_or(16),
         max_time: Duration::from_secs(entry.max_seconds.unwrap_or(600)),
         users,
@@ -323,6 +352,8 @@ fn from_environment(source: &Source, stall: Duration) -> Result<Option<AgentConf
             price: None,
             titles: false,
         })),
+        sub_agents: Vec::new(),
+        rules: Rules::new(),
         tools: None,
         max_steps: 16,
         max_time: Duration::from_mins(10),
@@ -345,6 +376,8 @@ fn guide() -> AgentConfig {
         .map(str::to_owned)
         .to_vec(),
         kind: AgentKind::Guide,
+        sub_agents: Vec::new(),
+        rules: Rules::new(),
         tools: None,
         max_steps: 4,
         max_time: Duration::from_mins(1),
