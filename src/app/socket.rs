@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use leptos::prelude::*;
 use netra_ws::{
-    ClientFrame, ErrorCode, FrameId, Incoming, RunId, Session, ThreadId,
+    ClientFrame, ErrorCode, FrameId, Incoming, MessageId, RunId, Session, ThreadId,
     frame::Frame,
     message::ClientMessage,
     model::{Attachment, AttachmentRef},
@@ -286,6 +286,12 @@ impl Socket {
                 made(thread);
             }
         });
+    }
+
+    /// Has a message answered once more.
+    pub(crate) fn regenerate(&self, thread: ThreadId, message_id: MessageId, agent: Option<String>) {
+        let again = p::Regenerate { message_id, agent };
+        self.command(Frame::new(ClientMessage::Regenerate(again)).in_thread(thread), |_| {});
     }
 
     /// Stops a run.

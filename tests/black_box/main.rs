@@ -64,3 +64,4 @@ mod tokens;
 mod traces;
 mod trimming;
 mod upstream;
+mod variants;

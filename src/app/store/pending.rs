@@ -61,7 +61,8 @@ fn content_of(message: &ClientMessage) -> Option<&str> {
     match message {
         ClientMessage::UserMessage(message) => Some(&message.content),
         ClientMessage::StartAgent(start) => Some(&start.content),
-        ClientMessage::StopAgent(_)
+        ClientMessage::Regenerate(_)
+        | ClientMessage::StopAgent(_)
         | ClientMessage::ToolApproval(_)
         | ClientMessage::Subscribe(_)
         | ClientMessage::Unsubscribe(_)

@@ -1,7 +1,9 @@
 //! Which commands were carried out, and with what answer.
 
 use async_trait::async_trait;
-use netra_ws::{CommandId, RunId, ThreadId, UserId, log::LogError, payload::Ack};
+use netra_ws::{CommandId, MessageId, RunId, ThreadId, UserId, log::LogError, payload::Ack};
+
+use super::StoreError;
 
 /// Keeps the answers to commands for as long as their threads live. A person's message is kept by the log, in the transaction
 /// of its event.
@@ -16,6 +18,22 @@ pub trait CommandLedger: Send + Sync {
     async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError>;
     /// Keeps a command that changes nothing in the store: the first answer when it was carried out before.
     async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError>;
+    /// The thread of a person's message that the user may read, and the agent that was asked first.
+    async fn find_asked(
+        &self,
+        user: UserId,
+        message: MessageId,
+        thread: Option<ThreadId>,
+    ) -> Result<Option<(ThreadId, String)>, StoreError>;
+    /// Adds a run that answers a message once more, with the command that asked for it: the first answer when it was carried out
+    /// before.
+    async fn record_run(
+        &self,
+        run: RunId,
+        message: MessageId,
+        agent: &str,
+        command: Recorded<'_>,
+    ) -> Result<Ack, LogError>;
     /// Keeps that a run and all that work for it are to stop, with the command that said so, and which they are: the first answer
     /// when it was carried out before.
     async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<(Ack, Vec<RunId>), LogError>;

@@ -27,6 +27,9 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
         ClientMessage::StartAgent(start) => {
             state.bridge.start_agent(user, id, thread_id, start).await.map(acknowledged).map(Some)
         }
+        ClientMessage::Regenerate(again) => {
+            state.bridge.regenerate(user, id, thread_id, again).await.map(acknowledged).map(Some)
+        }
         ClientMessage::StopAgent(stop) => {
             state.bridge.stop_agent(user, id, stop.run_id).await.map(acknowledged).map(Some)
         }

@@ -1,13 +1,16 @@
 //! What commands became: a resend gets the first answer, for as long as the thread lives.
 
 use async_trait::async_trait;
-use netra_ws::{CommandId, RunId, UserId, log::LogError, payload::Ack};
-use sqlx::{SqliteConnection, query, query_as};
+use netra_ws::{CommandId, MessageId, RunId, ThreadId, UserId, log::LogError, payload::Ack};
+use sqlx::{AssertSqlSafe, SqliteConnection, query, query_as};
+use uuid::Uuid;
 
 use super::{
     super::{CommandLedger, Recorded, StoreError},
     SqliteStore,
     failure::store,
+    now,
+    rows::READABLE,
     waiting,
 };
 
@@ -59,6 +62,60 @@ impl CommandLedger for SqliteStore {
         let mut tx = self.write().await.map_err(store)?;
         if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
             return Ok(ack);
+        }
+        insert(&mut tx, command).await?;
+        tx.commit().await.map_err(store)?;
+        Ok(command.ack.clone())
+    }
+
+    async fn find_asked(
+        &self,
+        user: UserId,
+        message: MessageId,
+        thread: Option<ThreadId>,
+    ) -> Result<Option<(ThreadId, String)>, StoreError> {
+        let sql = format!(
+            "SELECT t.id, COALESCE((SELECT r.agent FROM runs AS r
+                 WHERE r.thread_id = t.id AND r.message_id = m.id ORDER BY r.number LIMIT 1), t.agent)
+             FROM messages AS m JOIN threads AS t ON t.id = m.thread_id
+             WHERE m.id = ?2 AND m.role = 'user' AND (?3 IS NULL OR t.id = ?3) AND {READABLE} LIMIT 1"
+        );
+        let found: Option<(Uuid, String)> = query_as(AssertSqlSafe(sql))
+            .bind(user.uuid())
+            .bind(message.uuid())
+            .bind(thread.map(ThreadId::uuid))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(found.map(|(thread, agent)| (thread.into(), agent)))
+    }
+
+    async fn record_run(
+        &self,
+        run: RunId,
+        message: MessageId,
+        agent: &str,
+        command: Recorded<'_>,
+    ) -> Result<Ack, LogError> {
+        let mut tx = self.write().await.map_err(store)?;
+        if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
+            return Ok(ack);
+        }
+        let added = query(
+            "INSERT INTO runs (id, thread_id, number, message_id, agent, status, created_at, asked_by)
+             SELECT ?1, t.id, 1 + COALESCE((SELECT MAX(number) FROM runs WHERE thread_id = t.id), 0), ?3, ?4, 'queued', ?5, ?6
+             FROM threads AS t WHERE t.id = ?2 AND t.user_id <> zeroblob(16)",
+        )
+        .bind(run.uuid())
+        .bind(command.thread_id.uuid())
+        .bind(message.uuid())
+        .bind(agent)
+        .bind(now())
+        .bind(command.user_id.uuid())
+        .execute(&mut *tx)
+        .await
+        .map_err(store)?;
+        if added.rows_affected() == 0 {
+            return Err(LogError::NotFound);
         }
         insert(&mut tx, command).await?;
         tx.commit().await.map_err(store)?;
