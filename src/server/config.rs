@@ -8,6 +8,7 @@ mod mail;
 mod oidc;
 mod quotas;
 mod registration;
+mod remote;
 mod source;
 
 use std::{
@@ -29,6 +30,7 @@ pub use mail::MailConfig;
 pub use oidc::OidcConfig;
 pub use quotas::{Quota, Quotas};
 pub use registration::RegistrationPolicy;
+pub use remote::{RemoteConfig, RemoteProtocol, THREAD};
 use source::Source;
 pub use source::{ConfigError, Flags};
 

@@ -453,6 +453,9 @@ impl Shared {
         let context = context_of(run, listed, emitter.clone(), halted, progress.worked);
         let mut handle = RunHandle::new(&context, &self.tools, &*self.store, &progress);
         let outcome = contained(self.work_on(run, &context, &progress, &mut handle)).await;
+        if !matches!(outcome, Err(Leave::Halted(Halt::Lost) | Leave::Silenced(_))) {
+            handle.close_observed().await?;
+        }
         let answer = &handle.answer;
         let duration_ms = before.saturating_add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let completed = |status| AgentCompleted { agent: run.agent.clone(), status, duration_ms, usage: answer.usage };
@@ -595,6 +598,7 @@ fn context_of(
         user_id: run.user_id,
         thread_id: run.thread_id,
         fence: run.fence,
+        asked: run.message_id,
         // Processes before this one had their part of the time.
         deadline: Instant::now() + listed.max_time.saturating_sub(worked),
         listed,

@@ -1,5 +1,7 @@
 //! What an agent holds of its run. It is the only way to an emitter, so that no agent can tell of things in a wrong order.
 
+mod observe;
+
 use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
@@ -18,6 +20,8 @@ use crate::server::{
     tool::{ToolEngine, ToolOutcome, ToolRequest, ToolSpec, ToolStop},
 };
 
+pub use observe::Observed;
+
 /// Something that answers.
 #[async_trait]
 pub trait Agent: Send + Sync + 'static {
@@ -32,6 +36,11 @@ pub trait Agent: Send + Sync + 'static {
     /// Who sends its turns; absent where it asks no model.
     fn source(&self) -> Option<&Source> {
         None
+    }
+
+    /// Whether it calls tools of its own, which are only observed here, and which nobody here can call again.
+    fn calls_by_itself(&self) -> bool {
+        false
     }
 
     /// Works on a run until its answer is complete. A run that another process began is worked on from where it stands.
@@ -90,6 +99,7 @@ pub struct RunHandle<'a> {
     turns: &'a dyn ModelTurns,
     conversation: Vec<ChatMessage>,
     finished: Vec<ChatMessage>,
+    observed: observe::Observations,
     pub(super) answer: Answer,
 }
 
@@ -101,7 +111,8 @@ impl<'a> RunHandle<'a> {
         progress: &Progress,
     ) -> Self {
         let answer = Answer::new(context, progress);
-        Self { context, tools, turns, conversation: Vec::new(), finished: Vec::new(), answer }
+        let (conversation, finished, observed) = (Vec::new(), Vec::new(), observe::Observations::default());
+        Self { context, tools, turns, conversation, finished, observed, answer }
     }
 
     pub(super) fn set_conversation(&mut self, conversation: Vec<ChatMessage>) {
@@ -121,7 +132,12 @@ impl<'a> RunHandle<'a> {
     pub(super) async fn close_calls(&mut self, progress: &Progress) -> Result<(), Leave> {
         let mut ended = None;
         for call in progress.open_calls() {
-            let outcome = match self.tools.resume(self.context, call).await {
+            let ended_call = if self.context.listed.agent.calls_by_itself() {
+                self.interrupt(call).await.map_err(ToolStop::Emit)
+            } else {
+                self.tools.resume(self.context, call).await
+            };
+            let outcome = match ended_call {
                 Ok(outcome) => outcome,
                 // Every call ends, also when the run does.
                 Err(ToolStop::Halted(halt)) if halt != Halt::Lost => {

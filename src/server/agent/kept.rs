@@ -100,13 +100,15 @@ impl KeptTurns {
         let whole = |call: &ToolCall| {
             call.status.is_some() && self.of_call(call).is_some_and(|(turn, _)| turn.replay.is_some())
         };
-        if !run.has_ended() || run.tools().next().is_none() || !run.tools().all(whole) {
+        if !run.has_ended() || !run.tools().all(whole) {
             return None;
         }
-        let said = run.tools().filter_map(|call| Some(self.of_call(call)?.0.said)).max()?;
+        let last = self.0.last().filter(|turn| turn.calls.is_empty() && turn.said == run.text.len());
+        // A remote agent may want to see again what belongs to its words alone.
+        let words_alone = last.filter(|_| run.tools().next().is_none()).map(|_| 0);
+        let said = run.tools().filter_map(|call| Some(self.of_call(call)?.0.said)).max().or(words_alone)?;
         let mut messages = self.turns(run, |_| None);
         let answer = run.text.get(said..)?.trim_start_matches('\n');
-        let last = self.0.last().filter(|turn| turn.calls.is_empty() && turn.said == run.text.len());
         let text = if answer.trim().is_empty() { unanswered } else { answer }.to_owned();
         messages.push(ChatMessage::Assistant {
             text,

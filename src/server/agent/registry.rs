@@ -12,6 +12,7 @@ use super::{
     Agent,
     guide::Guide,
     model,
+    remote::Remote,
     tool_loop::{Budget, ToolLoop},
 };
 use crate::server::{
@@ -98,6 +99,7 @@ impl Registry {
 fn build(config: &AgentConfig, http: &reqwest::Client) -> Listed {
     let agent: Box<dyn Agent> = match &config.kind {
         AgentKind::Guide => Box::new(Guide),
+        AgentKind::Remote(remote) => Box::new(Remote::new(remote, http)),
         AgentKind::Model(model) => {
             let budget = Budget {
                 max_steps: config.max_steps,

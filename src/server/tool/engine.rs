@@ -176,7 +176,8 @@ impl ToolEngine {
     }
 }
 
-fn bounded(result: Value) -> Value {
+/// A result that is too long says so, and how it begins.
+pub(crate) fn bounded(result: Value) -> Value {
     let text = result.to_string();
     if text.len() <= MAX_RESULT {
         return result;

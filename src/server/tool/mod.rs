@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use netra_ws::{ThreadId, UserId, model::Object};
 use serde_json::Value;
 
+pub(crate) use engine::bounded;
 pub use engine::{ToolEngine, ToolOutcome, ToolRequest, ToolStop};
 
 /// What a model is told about a tool.
