@@ -2,7 +2,7 @@
 import { type Locator, type Page, expect } from "@playwright/test";
 
 export type LinkState = "connecting" | "live" | "reconnecting" | "offline" | "unreachable" | "signed-out";
-export type CardStatus = "queued" | "running" | "completed" | "stopped" | "failed";
+export type CardStatus = "queued" | "running" | "waiting" | "completed" | "stopped" | "failed";
 
 export type PendingStatus = "saving" | "queued" | "unsaved" | "sent" | "failed";
 

@@ -293,6 +293,24 @@ impl Socket {
         self.command(Frame::new(ClientMessage::StopAgent(p::StopAgent { run_id })).in_thread(thread), |_| {});
     }
 
+    /// Decides on a call that waits for a person; `refused` hears when that came to nothing.
+    pub(crate) fn decide(&self, thread: ThreadId, decision: p::ToolApproval, refused: impl FnOnce() + Send + 'static) {
+        let frame = Frame::new(ClientMessage::ToolApproval(decision)).in_thread(thread);
+        let store = self.shared.store.clone();
+        let (id, failed) = (frame.id, frame.clone());
+        let settled: Settled = Box::new(move |outcome| {
+            if let Err(error) = outcome {
+                // Somebody else decided: the event that tells of it closes the question.
+                if error.code != ErrorCode::Conflict {
+                    store.fail(failed, error);
+                }
+                refused();
+            }
+        });
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((id, settled));
+        self.hand(frame);
+    }
+
     /// Sends a refused message again.
     pub(crate) fn retry(&self, frame: ClientFrame) {
         let id = frame.id;
@@ -326,6 +344,10 @@ impl Socket {
 
     fn command(&self, frame: ClientFrame, done: impl FnOnce(p::Ack) + Send + 'static) {
         self.expect(&frame, done);
+        self.hand(frame);
+    }
+
+    fn hand(&self, frame: ClientFrame) {
         if let Some(waiting) = &mut *self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner) {
             waiting.push(frame);
             return;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use netra_ws::{
     MessageId, RunId, ServerFrame, ThreadId,
     message::{Event, FrameMessage as _},
+    model::ToolStatus,
 };
 
 use super::Fault;
@@ -47,9 +48,20 @@ pub(super) fn whole_run(events: &[ServerFrame], run: RunId) -> Result<usize, Fau
     }
     // Open calls with their tools, ids of calls that there were, and the answer so far.
     let (mut calls, mut called, mut text) = (HashMap::new(), HashSet::new(), String::new());
+    // Calls that wait for a person, with their tools.
+    let mut asked = HashMap::new();
     for (place, event) in own.iter().enumerate() {
         let last = place + 1 == own.len();
         match event.message.event() {
+            Some(Event::ToolApprovalRequired(call)) => {
+                if !called.insert(call.tool_call_id.clone()) {
+                    return Err(format!("the call {} begins twice", call.tool_call_id));
+                }
+                asked.insert(call.tool_call_id.clone(), call.tool.clone());
+            }
+            Some(Event::ToolExecuting(call)) if asked.remove(&call.tool_call_id).is_some() => {
+                calls.insert(call.tool_call_id.clone(), call.tool.clone());
+            }
             Some(Event::ToolExecuting(call)) => {
                 if !called.insert(call.tool_call_id.clone()) {
                     return Err(format!("the call {} begins twice", call.tool_call_id));
@@ -57,7 +69,9 @@ pub(super) fn whole_run(events: &[ServerFrame], run: RunId) -> Result<usize, Fau
                 calls.insert(call.tool_call_id.clone(), call.tool.clone());
             }
             Some(Event::ToolCompleted(call)) => {
-                let tool = calls.remove(&call.tool_call_id).ok_or_else(|| {
+                // What nobody allowed never begins.
+                let refused = asked.remove(&call.tool_call_id).filter(|_| call.status == ToolStatus::Denied);
+                let tool = refused.or_else(|| calls.remove(&call.tool_call_id)).ok_or_else(|| {
                     format!("the call {} completes without having begun, or twice", call.tool_call_id)
                 })?;
                 if tool != call.tool {
@@ -85,7 +99,7 @@ pub(super) fn whole_run(events: &[ServerFrame], run: RunId) -> Result<usize, Fau
             _ => {}
         }
     }
-    if let Some(call) = calls.keys().next() {
+    if let Some(call) = calls.keys().chain(asked.keys()).next() {
         return Err(format!("the call {call} never completes"));
     }
     match own.last().filter(|event| ends(event, run)) {
@@ -96,7 +110,7 @@ pub(super) fn whole_run(events: &[ServerFrame], run: RunId) -> Result<usize, Fau
 
 #[cfg(test)]
 mod tests {
-    use netra_ws::{frame::Frame, model::ToolStatus, payload as p};
+    use netra_ws::{frame::Frame, payload as p};
     use serde_json::Value;
 
     use super::*;
@@ -113,19 +127,26 @@ mod tests {
 
     fn started() -> Event {
         let agent = "guide".to_owned();
-        Event::AgentStarted(p::AgentStarted { agent, answers: None, parent_run_id: None, model: None, iteration: 1 })
+        Event::AgentStarted(p::AgentStarted {
+            agent,
+            answers: None,
+            parent_run_id: None,
+            tool_call_id: None,
+            model: None,
+            iteration: 1,
+        })
     }
 
     fn calls(id: &str) -> Event {
         let (tool, agent) = ("calculate".to_owned(), "guide".to_owned());
         let arguments = netra_ws::model::Object::new();
-        Event::ToolExecuting(p::ToolExecuting { tool_call_id: id.to_owned(), tool, agent, arguments })
+        Event::ToolExecuting(p::ToolExecuting { tool_call_id: id.to_owned(), tool, agent, arguments, decided_by: None })
     }
 
     fn returns(id: &str) -> Event {
         let (tool_call_id, tool) = (id.to_owned(), "calculate".to_owned());
         let (status, result) = (ToolStatus::Ok, Value::from(42));
-        Event::ToolCompleted(p::ToolCompleted { tool_call_id, tool, status, result, duration_ms: 1 })
+        Event::ToolCompleted(p::ToolCompleted { tool_call_id, tool, status, result, duration_ms: 1, decided_by: None })
     }
 
     fn of_another_tool(mut message: Event) -> Event {

@@ -6,6 +6,7 @@ mod file;
 mod in_force;
 mod mail;
 mod oidc;
+mod policy;
 mod quotas;
 mod registration;
 mod remote;
@@ -20,7 +21,7 @@ use std::{
 
 use netra_ws::payload::Limits;
 
-use super::store::Durability;
+use super::{store::Durability, tool::ToolPolicy};
 
 pub use attachments::{AttachmentsConfig, AttachmentsPlace};
 pub use audience::Audience;
@@ -77,6 +78,8 @@ pub struct Config {
     pub handshakes_per_minute: u32,
     /// What the people of each role may use.
     pub quotas: Quotas,
+    /// Which tools are called without asking.
+    pub tool_policy: ToolPolicy,
     /// Life of a token for the socket.
     pub ws_token_ttl: Duration,
     /// How long a connection outlives its token.
@@ -149,6 +152,7 @@ impl Config {
             commands_per_minute: source.positive("commands_per_minute", 600)?,
         };
         let auth = auth_modes(&source)?;
+        let agents = file::agents(&source)?;
         let mut config = Self {
             addr,
             data_dir: source.text("data_dir").unwrap_or_else(|| "./data".to_owned()).into(),
@@ -183,7 +187,8 @@ impl Config {
             metrics_addr: metrics_addr(&source)?,
             log: source.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: log_format(&source)?,
-            agents: file::agents(&source)?,
+            tool_policy: policy::policy(&source, &agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>())?,
+            agents,
             attachments: attachments::attachments(&source)?,
             unused: source.unused(),
             in_force: Vec::new(),

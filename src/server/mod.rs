@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 mod disk;
 pub mod error;
+mod form;
 pub mod http;
 pub mod mail;
 mod membership;
@@ -299,7 +300,7 @@ fn build(
         lease: config.run_lease,
         admissions: admissions.clone(),
         registry: registry.clone(),
-        tools: ToolEngine::new(tools),
+        tools: ToolEngine::new(tools, config.tool_policy.clone()),
         store: store.clone(),
         emitters: emitters.clone(),
         announcer: announcer.clone(),

@@ -19,10 +19,13 @@ impl ThreadService {
 
     /// Ends a run of anybody's.
     pub async fn stop_any(&self, run: RunId) -> Result<(), ApiError> {
-        if !self.store.stop_run(run).await? {
+        let stopped = self.store.stop_run(run).await?;
+        if stopped.is_empty() {
             return Err(ApiError::not_found());
         }
-        self.engine.stop(run);
+        for run in stopped {
+            self.engine.stop(run);
+        }
         Ok(())
     }
 }

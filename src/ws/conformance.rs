@@ -7,13 +7,17 @@
 //! }
 //! ```
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
     frame::StoredEvent,
     id::{CommandId, MessageId, RunId, ThreadId, UserId},
-    log::{self, Accept, Accepted, Admission, Append, Entry, EventLog, Fence, LogError, NewEvent, PageLimit, Stored},
+    log::{
+        self, Accept, Accepted, Admission, Append, Entry, EventLog, Fence, LogError, NewEvent, PageLimit, Stored, Wait,
+    },
     message::Event,
     model::{Run, RunStatus},
     payload as p,
@@ -44,6 +48,7 @@ pub async fn check(subject: &dyn Subject) {
     numbers_are_dense_and_in_the_order_of_the_entries(subject).await;
     an_entry_that_is_refused_leaves_the_others(subject).await;
     nothing_follows_the_end_of_a_run(subject).await;
+    who_waits_holds_nothing(subject).await;
     a_command_is_carried_out_once(subject).await;
     an_id_names_one_message(subject).await;
     a_repeated_commit_changes_nothing(subject).await;
@@ -82,7 +87,7 @@ impl<'s> Scene<'s> {
             self.run.apply(&event.event, event.ts);
         }
         let ended = self.run.status.is_terminal().then(|| Box::new(self.run.clone()));
-        Entry::Append(Append { thread_id: self.thread, fence: self.fence, events, ended, usage: None })
+        Entry::Append(Append { ended, ..Append::events(self.thread, self.fence, events) })
     }
 
     async fn commit(&self, entries: &[Entry], repeated: bool) -> Vec<Result<Stored, LogError>> {
@@ -119,7 +124,14 @@ fn admission(command: &Accept) -> Entry {
 
 fn started() -> Event {
     let agent = "guide".to_owned();
-    Event::AgentStarted(p::AgentStarted { agent, answers: None, parent_run_id: None, model: None, iteration: 1 })
+    Event::AgentStarted(p::AgentStarted {
+        agent,
+        answers: None,
+        parent_run_id: None,
+        tool_call_id: None,
+        model: None,
+        iteration: 1,
+    })
 }
 
 fn progress(message: &str) -> Event {
@@ -191,6 +203,23 @@ async fn nothing_follows_the_end_of_a_run(subject: &dyn Subject) {
     let late = [scene.append([progress("later")])];
     assert!(matches!(scene.commit(&late, false).await[0], Err(LogError::Fenced)));
     assert_eq!(scene.events().await.len(), 4);
+}
+
+async fn who_waits_holds_nothing(subject: &dyn Subject) {
+    let mut scene = Scene::new(subject).await;
+    let Entry::Append(append) = scene.append([started()]) else { unreachable!("events are appended") };
+    let waits = Entry::Append(Append { wait: Some(Wait { worked: Duration::from_secs(1) }), ..append });
+    let stored = scene.commit(std::slice::from_ref(&waits), false).await;
+    assert_eq!(stored[0].as_ref().expect("committed").events().len(), 1);
+    let again = scene.commit(&[waits], true).await;
+    assert_eq!(again[0].as_ref().expect("known for what it is").events().len(), 1);
+    let late = scene.append([progress("late")]);
+    assert!(matches!(scene.commit(&[late], false).await[0], Err(LogError::Fenced)), "its owner gave it back");
+    let fence = subject.claim(scene.thread, scene.run.run_id).await;
+    assert!(fence.token > scene.fence.token, "there was nothing to wait for");
+    scene.fence = fence;
+    let more = scene.append([progress("more")]);
+    assert!(scene.commit(&[more], false).await[0].is_ok(), "whoever claims it goes on");
 }
 
 async fn a_command_is_carried_out_once(subject: &dyn Subject) {

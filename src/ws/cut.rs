@@ -61,6 +61,8 @@ mod tests {
             arguments,
             status: Some(ToolStatus::Ok),
             approval_expires_at: None,
+            question: None,
+            decided_by: None,
             result,
             duration_ms: Some(1),
         }));

@@ -15,10 +15,10 @@ use crate::{
     committer::Committer,
     error::ErrorCode,
     id::{FrameId, MessageId, ThreadId},
-    lane::{DEPTH, EventJob, Job, Lane, Worker},
-    log::{Accept, Accepted, Admission, Fence, LogError, SharedLog},
+    lane::{DEPTH, EventJob, Job, Lane, WaitJob, Worker},
+    log::{Accept, Accepted, Admission, ChildRun, Fence, LogError, SharedLog, Wait},
     message::Event,
-    model::{Run, Usage},
+    model::{Run, ToolCall, Usage},
     payload as p,
     time::Timestamp,
 };
@@ -126,9 +126,31 @@ impl Emitter {
         self.commit(Event::ToolExecuting(event)).await
     }
 
-    /// A tool call waits for a person.
-    pub async fn tool_approval_required(&self, event: p::ToolApprovalRequired) -> Result<(), EmitError> {
-        self.commit(Event::ToolApprovalRequired(event)).await
+    /// A tool call waits for a person, and so does the run when there is nothing else to do.
+    pub async fn tool_approval_required(
+        &self,
+        event: p::ToolApprovalRequired,
+        wait: Option<Wait>,
+    ) -> Result<(), EmitError> {
+        self.commit_with(Event::ToolApprovalRequired(event), None, wait).await
+    }
+
+    /// Another agent begins to work on a call, as a run of its own.
+    pub async fn hand_over(
+        &self,
+        event: p::ToolExecuting,
+        child: ChildRun,
+        wait: Option<Wait>,
+    ) -> Result<(), EmitError> {
+        self.commit_with(Event::ToolExecuting(event), Some(child), wait).await
+    }
+
+    /// The run has nothing to do until something happens. This emitter emits nothing more.
+    pub async fn wait(&self, wait: Wait) -> Result<(), EmitError> {
+        let (done, outcome) = oneshot::channel();
+        let job = Job::Wait(Box::new(WaitJob { fence: self.fence, wait, done }));
+        self.lane.jobs.send(job).await.map_err(|_| EmitError::Store)?;
+        outcome.await.unwrap_or(Err(EmitError::Store))
     }
 
     /// A tool ended.
@@ -173,6 +195,18 @@ impl Emitter {
         self.commit(Event::AgentError(p::AgentError { agent: agent.to_owned(), code, message, retryable })).await
     }
 
+    /// The calls of the run that began, or wait for a person, and have not ended.
+    pub fn open_calls(&self) -> Vec<ToolCall> {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        run.tools().filter(|call| call.status.is_none()).cloned().collect()
+    }
+
+    /// A call of the run as its events tell it.
+    pub fn call(&self, tool_call_id: &str) -> Option<ToolCall> {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        run.tools().find(|call| call.tool_call_id == tool_call_id).cloned()
+    }
+
     /// What the run has used so far; stored with the next event, for whoever takes the run up.
     pub fn used(&self, usage: Usage) {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage);
@@ -181,7 +215,18 @@ impl Emitter {
     fn job(&self, event: Event, done: Vec<oneshot::Sender<Result<(), EmitError>>>) -> Job {
         let (fence, run) = (self.fence, self.run.clone());
         let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Job::Event(Box::new(EventJob { id: FrameId::new(), ts: Timestamp::now(), fence, run, usage, event, done }))
+        let (child, wait) = (None, None);
+        Job::Event(Box::new(EventJob {
+            id: FrameId::new(),
+            ts: Timestamp::now(),
+            fence,
+            run,
+            usage,
+            event,
+            child,
+            wait,
+            done,
+        }))
     }
 
     async fn queue(&self, event: Event) -> Result<(), EmitError> {
@@ -189,8 +234,16 @@ impl Emitter {
     }
 
     async fn commit(&self, event: Event) -> Result<(), EmitError> {
+        self.commit_with(event, None, None).await
+    }
+
+    async fn commit_with(&self, event: Event, child: Option<ChildRun>, wait: Option<Wait>) -> Result<(), EmitError> {
         let (done, outcome) = oneshot::channel();
-        self.lane.jobs.send(self.job(event, vec![done])).await.map_err(|_| EmitError::Store)?;
+        let mut job = self.job(event, vec![done]);
+        if let Job::Event(job) = &mut job {
+            (job.child, job.wait) = (child, wait);
+        }
+        self.lane.jobs.send(job).await.map_err(|_| EmitError::Store)?;
         outcome.await.unwrap_or(Err(EmitError::Store))
     }
 }

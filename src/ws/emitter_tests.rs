@@ -176,7 +176,14 @@ fn progress(message: &str) -> p::AgentProgress {
 }
 
 fn started() -> p::AgentStarted {
-    p::AgentStarted { agent: "guide".into(), answers: None, parent_run_id: None, model: None, iteration: 1 }
+    p::AgentStarted {
+        agent: "guide".into(),
+        answers: None,
+        parent_run_id: None,
+        tool_call_id: None,
+        model: None,
+        iteration: 1,
+    }
 }
 
 fn completed() -> p::AgentCompleted {

@@ -19,7 +19,7 @@ use crate::{
     committer::{Committer, ROLL_UP},
     emitter::EmitError,
     id::{FrameId, ThreadId},
-    log::{Accepted, Admission, Append, Entry, Fence, LogError, NewEvent, Stored},
+    log::{Accepted, Admission, Append, ChildRun, Entry, Fence, LogError, NewEvent, Stored, Wait},
     message::Event,
     model::{Run, Usage},
     time::Timestamp,
@@ -40,6 +40,8 @@ pub(crate) struct Lane {
 pub(crate) enum Job {
     /// An event of a run.
     Event(Box<EventJob>),
+    /// A run waits.
+    Wait(Box<WaitJob>),
     /// A person's message.
     Accept(Box<Admission>, oneshot::Sender<Result<Accepted, LogError>>),
 }
@@ -54,7 +56,18 @@ pub(crate) struct EventJob {
     /// What the run has used, if that has changed since the event before this one.
     pub(crate) usage: Option<Usage>,
     pub(crate) event: Event,
+    /// The run that it begins for another agent.
+    pub(crate) child: Option<ChildRun>,
+    /// The run waits after it.
+    pub(crate) wait: Option<Wait>,
     pub(crate) done: Vec<oneshot::Sender<Result<(), EmitError>>>,
+}
+
+/// A run waits.
+pub(crate) struct WaitJob {
+    pub(crate) fence: Fence,
+    pub(crate) wait: Wait,
+    pub(crate) done: oneshot::Sender<Result<(), EmitError>>,
 }
 
 /// Who waits for an entry.
@@ -137,13 +150,18 @@ impl Worker {
                     waiting.push(Waiting::Person(done));
                     continue;
                 }
+                Job::Wait(job) => {
+                    self.wait(*job, &mut entries, &mut waiting);
+                    continue;
+                }
             };
             let fence = job.fence;
             if let Some(error) = self.broken.get(&fence) {
                 answer(job.done, Err(*error));
                 continue;
             }
-            let (ended, usage) = (job.fold(), job.usage);
+            let ((ended, nested), usage) = (job.fold(), job.usage);
+            let (child, wait) = (job.child, job.wait);
             let event = match NewEvent::at(job.id, job.ts, job.event) {
                 Ok(event) => event,
                 Err(error) => {
@@ -158,21 +176,44 @@ impl Worker {
                     append.events.push(event);
                     append.ended = ended.or_else(|| append.ended.take());
                     append.usage = usage.or(append.usage);
+                    append.children.extend(child);
+                    append.wait = wait;
+                    append.nested = nested;
                     done.extend(job.done);
                 }
                 _ => {
                     entries.push(Entry::Append(Append {
-                        thread_id: self.thread_id,
-                        fence,
-                        events: vec![event],
                         ended,
                         usage,
+                        children: child.into_iter().collect(),
+                        wait,
+                        nested,
+                        ..Append::events(self.thread_id, fence, vec![event])
                     }));
                     waiting.push(Waiting::Run(fence, job.done));
                 }
             }
         }
         (entries, waiting)
+    }
+
+    /// A run waits after what it has emitted.
+    fn wait(&self, job: WaitJob, entries: &mut Vec<Entry>, waiting: &mut Vec<Waiting>) {
+        let WaitJob { fence, wait, done } = job;
+        if let Some(error) = self.broken.get(&fence) {
+            return answer(vec![done], Err(*error));
+        }
+        match (entries.last_mut(), waiting.last_mut()) {
+            (Some(Entry::Append(append)), Some(Waiting::Run(_, dones))) if append.fence == fence => {
+                append.wait = Some(wait);
+                dones.push(done);
+            }
+            _ => {
+                let events = Append::events(self.thread_id, fence, Vec::new());
+                entries.push(Entry::Append(Append { wait: Some(wait), ..events }));
+                waiting.push(Waiting::Run(fence, vec![done]));
+            }
+        }
     }
 
     /// Tells of what was committed, in the log's order.
@@ -220,7 +261,7 @@ impl Job {
             Self::Event(job) => {
                 job.done.is_empty() && matches!(job.event, Event::PartialResult(_) | Event::AgentThinking(_))
             }
-            Self::Accept(..) => false,
+            Self::Accept(..) | Self::Wait(_) => false,
         }
     }
 
@@ -258,11 +299,11 @@ impl EventJob {
         None
     }
 
-    /// Folds the event into its run, and gives the whole run when the event ends it.
-    fn fold(&self) -> Option<Box<Run>> {
+    /// Folds the event into its run, and gives the whole run when the event ends it, and whether it works for another.
+    fn fold(&self) -> (Option<Box<Run>>, bool) {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
         run.apply(&self.event, self.ts);
-        self.event.is_terminal().then(|| Box::new(run.clone()))
+        (self.event.is_terminal().then(|| Box::new(run.clone())), run.is_nested())
     }
 }
 

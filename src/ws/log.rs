@@ -1,6 +1,6 @@
 //! The event log: the truth that everything else shows. It numbers events inside the transaction that stores them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;
@@ -135,6 +135,40 @@ pub struct Append {
     pub ended: Option<Box<Run>>,
     /// What the run has used so far, when that has changed.
     pub usage: Option<Usage>,
+    /// Runs that these events begin for other agents.
+    pub children: Vec<ChildRun>,
+    /// The run has nothing to do after these events until something happens: its lease is given back.
+    pub wait: Option<Wait>,
+    /// Whether the run works for another, so that its answer is no message of the thread.
+    pub nested: bool,
+}
+
+impl Append {
+    /// Events of a run and nothing else.
+    pub fn events(thread_id: ThreadId, fence: Fence, events: Vec<NewEvent>) -> Self {
+        Self { thread_id, fence, events, ended: None, usage: None, children: Vec::new(), wait: None, nested: false }
+    }
+}
+
+/// A run that answers a call of another run. It is made with the event that tells of the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildRun {
+    /// The new run.
+    pub run_id: RunId,
+    /// The call that it answers.
+    pub tool_call_id: String,
+    /// Who works.
+    pub agent: String,
+    /// What it is asked.
+    pub task: String,
+}
+
+/// A run waits: for a person to decide, or for the runs that work for it. It is waiting only while there is something to wait for;
+/// a decision, a deadline, the end of a child and a stop make it claimable again, in the transaction that records them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// How long processes have worked on it so far.
+    pub worked: Duration,
 }
 
 /// A person's command with the ids and the time of what it makes, which are given once, however often it is tried.

@@ -51,6 +51,8 @@ struct Kept {
     ids: Vec<FrameId>,
     fences: HashMap<RunId, i64>,
     ended: HashSet<RunId>,
+    /// Runs that nobody holds.
+    waiting: HashSet<RunId>,
     /// Of messages.
     message_ids: HashSet<MessageId>,
 }
@@ -79,6 +81,7 @@ impl MemoryLog {
         let kept = tables.threads.get_mut(&thread).expect("a thread of this log");
         let token = kept.fences.entry(run_id).or_default();
         *token += 1;
+        kept.waiting.remove(&run_id);
         Fence { run_id, token: *token }
     }
 
@@ -147,6 +150,7 @@ impl Tables {
             pinned: false,
             archived: false,
             running: false,
+            waiting: false,
             head_seq: 0,
             version: 0,
             created_at: at,
@@ -154,10 +158,12 @@ impl Tables {
         };
         let epoch = format!("{:08x}", fastrand::u32(..));
         let (events, ids, fences, ended) = <(Vec<_>, Vec<_>, HashMap<_, _>, HashSet<_>)>::default();
+        let waiting = HashSet::new();
         let message_ids = HashSet::new();
         let base = ThreadState { epoch: epoch.clone(), ..ThreadState::default() };
         let (now, trimmed_seq) = (base.clone(), 0);
-        let kept = Kept { user_id, thread, epoch, trimmed_seq, events, base, now, ids, fences, ended, message_ids };
+        let kept =
+            Kept { user_id, thread, epoch, trimmed_seq, events, base, now, ids, fences, ended, waiting, message_ids };
         self.threads.insert(id, kept);
         id
     }
@@ -171,7 +177,13 @@ impl Kept {
     fn check(&self, fence: Fence) -> Result<(), LogError> {
         match self.fences.get(&fence.run_id) {
             None => Err(LogError::NotFound),
-            Some(token) if *token == fence.token && !self.ended.contains(&fence.run_id) => Ok(()),
+            Some(token)
+                if *token == fence.token
+                    && !self.ended.contains(&fence.run_id)
+                    && !self.waiting.contains(&fence.run_id) =>
+            {
+                Ok(())
+            }
             Some(_) => Err(LogError::Fenced),
         }
     }
@@ -216,9 +228,17 @@ impl Tables {
         if repeated && let Some(stored) = kept.stored_before(&append.events) {
             return Ok(stored);
         }
+        let waits = kept.waiting.contains(&append.fence.run_id);
+        if repeated
+            && append.events.is_empty()
+            && waits
+            && kept.fences.get(&append.fence.run_id) == Some(&append.fence.token)
+        {
+            return Ok(Vec::new());
+        }
         kept.check(append.fence)?;
         let answers = append.events.iter().filter_map(|event| match &event.event {
-            Event::AgentResponse(answer) => Some(answer.message_id),
+            Event::AgentResponse(answer) if !append.nested => Some(answer.message_id),
             _ => None,
         });
         for id in answers {
@@ -226,7 +246,10 @@ impl Tables {
                 return Err(LogError::refused("the thread has a message of this id"));
             }
         }
-        Ok(append.events.iter().map(|event| kept.store(Some(append.fence.run_id), event)).collect())
+        let stored = append.events.iter().map(|event| kept.store(Some(append.fence.run_id), event)).collect();
+        kept.fences.extend(append.children.iter().map(|child| (child.run_id, 0)));
+        kept.waiting.extend(append.wait.map(|_| append.fence.run_id));
+        Ok(stored)
     }
 
     fn accept(&mut self, admission: &Admission) -> Result<Accepted, LogError> {

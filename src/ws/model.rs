@@ -114,6 +114,9 @@ pub struct Thread {
     pub archived: bool,
     /// Whether a run is queued or running.
     pub running: bool,
+    /// Whether a run waits for a person to decide.
+    #[serde(default)]
+    pub waiting: bool,
     /// The `seq` of the newest event; 0 for an empty thread.
     pub head_seq: u64,
     /// Grows with every change of what this says: of two, the one with the larger version is newer. 0 from a server that does
@@ -227,6 +230,8 @@ open_enum! {
         Queued = "queued",
         /// Works.
         Running = "running",
+        /// Waits for a person to decide.
+        Waiting = "waiting",
         /// Ended by itself.
         Completed = "completed",
         /// Ended by the user.
@@ -240,7 +245,7 @@ impl RunStatus {
     /// Whether nothing of the run follows, as far as the status alone tells: see [`Run::has_ended`].
     pub const fn is_terminal(self) -> bool {
         match self {
-            Self::Queued | Self::Running | Self::Unknown(_) => false,
+            Self::Queued | Self::Running | Self::Waiting | Self::Unknown(_) => false,
             Self::Completed | Self::Stopped | Self::Failed => true,
         }
     }
@@ -333,6 +338,58 @@ fn kinds_may_grow(schema: &mut schemars::Schema) {
     schema.insert("anyOf".to_owned(), kinds.into());
 }
 
+/// Something that can be chosen where a person is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Choice {
+    /// Which.
+    pub id: String,
+    /// The words on it.
+    pub label: String,
+    /// What choosing it means.
+    pub kind: ChoiceKind,
+}
+
+open_enum! {
+    /// What choosing an option means.
+    ChoiceKind {
+        /// Yes, this time.
+        AllowOnce = "allow_once",
+        /// Yes, and for the rest of the conversation.
+        AllowAlways = "allow_always",
+        /// No, this time.
+        RejectOnce = "reject_once",
+        /// No, and for the rest of the conversation.
+        RejectAlways = "reject_always",
+    }
+}
+
+impl ChoiceKind {
+    /// Whether it is a yes; a kind that this build does not know may be either.
+    pub const fn allows(self) -> Option<bool> {
+        match self {
+            Self::AllowOnce | Self::AllowAlways => Some(true),
+            Self::RejectOnce | Self::RejectAlways => Some(false),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// What a person is asked, beside whether a tool may be called.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Question {
+    /// The question in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What can be chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<Choice>,
+    /// What is to be filled in: the JSON Schema of a flat object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Object>,
+}
+
 /// A tool call and, once it ended, its result. In snapshots and pages of messages, arguments and a result of more than 4 KiB are
 /// cut: `{ "cut": true, "bytes": n, "start": "…" }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -350,6 +407,12 @@ pub struct ToolCall {
     /// Until when a person may decide; present while the call waits for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_expires_at: Option<Timestamp>,
+    /// What is asked, while the call waits for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
+    /// Who decided, when somebody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Author>,
     /// What it returned.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub result: Value,
@@ -382,6 +445,9 @@ pub struct Run {
     /// The run that started it, for a sub-agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_run_id: Option<RunId>,
+    /// The call of that run that this one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_call_id: Option<String>,
     /// Who works.
     pub agent: String,
     /// With which model.
@@ -420,12 +486,18 @@ impl Run {
         }
     }
 
+    /// Whether it works for another run, whose call its answer is.
+    pub fn is_nested(&self) -> bool {
+        self.parent_run_id.is_some()
+    }
+
     /// A run that waits for its turn.
     pub fn queued(run_id: RunId, agent: String, answers: Option<MessageId>) -> Self {
         Self {
             run_id,
             answers,
             parent_run_id: None,
+            parent_call_id: None,
             agent,
             model: None,
             status: RunStatus::Queued,

@@ -89,6 +89,7 @@ fn snapshot(id: ThreadId, epoch: &str, as_of_seq: u64) -> ServerFrame {
         pinned: false,
         archived: false,
         running: false,
+        waiting: false,
         head_seq: as_of_seq,
         created_at: Timestamp::default(),
         version: 0,

@@ -6,7 +6,7 @@ use crate::{
     frame::{EventFrame, Place, ServerFrame},
     id::{MessageId, RunId},
     message::{Event, ServerMessage},
-    model::{Message, MessageRole, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus},
+    model::{Author, Message, MessageRole, Object, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus},
     payload::{CompletedStatus, ThreadSnapshot},
     time::Timestamp,
 };
@@ -164,7 +164,9 @@ impl ThreadState {
         if !known {
             self.runs.push(Run::queued(run_id, String::new(), None));
         }
-        if let Event::AgentResponse(answer) = event {
+        if let Event::AgentResponse(answer) = event
+            && !self.run(run_id).is_some_and(Run::is_nested)
+        {
             self.messages.push(Message {
                 message_id: answer.message_id,
                 role: MessageRole::Assistant,
@@ -214,41 +216,38 @@ impl Run {
                 self.agent.clone_from(&started.agent);
                 self.model.clone_from(&started.model);
                 self.parent_run_id = started.parent_run_id;
+                self.parent_call_id.clone_from(&started.tool_call_id);
                 self.answers = started.answers.or(self.answers);
                 self.started_at = self.started_at.or(Some(at));
             }
             Event::AgentThinking(thinking) => self.think(&thinking.thought, at),
             Event::ToolExecuting(call) => {
                 if let Some(waiting) = self.tool_mut(&call.tool_call_id) {
-                    waiting.approval_expires_at = None;
+                    waiting.decide(call.decided_by.as_ref());
                 } else {
                     self.steps.push(Step::Tool(ToolCall {
-                        tool_call_id: call.tool_call_id.clone(),
-                        tool: call.tool.clone(),
-                        arguments: call.arguments.clone(),
-                        status: None,
-                        approval_expires_at: None,
-                        result: serde_json::Value::Null,
-                        duration_ms: None,
+                        decided_by: call.decided_by.clone(),
+                        ..ToolCall::begun(&call.tool_call_id, &call.tool, &call.arguments)
                     }));
                 }
+                self.await_people();
             }
-            Event::ToolApprovalRequired(call) => self.steps.push(Step::Tool(ToolCall {
-                tool_call_id: call.tool_call_id.clone(),
-                tool: call.tool.clone(),
-                arguments: call.arguments.clone(),
-                status: None,
-                approval_expires_at: Some(call.expires_at),
-                result: serde_json::Value::Null,
-                duration_ms: None,
-            })),
+            Event::ToolApprovalRequired(call) => {
+                self.steps.push(Step::Tool(ToolCall {
+                    approval_expires_at: Some(call.expires_at),
+                    question: call.question().map(Box::new),
+                    ..ToolCall::begun(&call.tool_call_id, &call.tool, &call.arguments)
+                }));
+                self.await_people();
+            }
             Event::ToolCompleted(done) => {
                 if let Some(call) = self.tool_mut(&done.tool_call_id) {
+                    call.decide(done.decided_by.as_ref());
                     call.status = Some(done.status);
-                    call.approval_expires_at = None;
                     call.result = done.result.clone();
                     call.duration_ms = Some(done.duration_ms);
                 }
+                self.await_people();
             }
             Event::AgentProgress(progress) => {
                 let step = Step::Progress { message: progress.message.clone(), fraction: progress.fraction };
@@ -305,12 +304,28 @@ impl Run {
         }
     }
 
+    /// A run waits as long as one of its calls does.
+    fn await_people(&mut self) {
+        let waits = self.tools().any(|call| call.approval_expires_at.is_some());
+        match self.status {
+            RunStatus::Running if waits => self.status = RunStatus::Waiting,
+            RunStatus::Waiting if !waits => self.status = RunStatus::Running,
+            RunStatus::Queued
+            | RunStatus::Running
+            | RunStatus::Waiting
+            | RunStatus::Completed
+            | RunStatus::Stopped
+            | RunStatus::Failed
+            | RunStatus::Unknown(_) => {}
+        }
+    }
+
     /// A tool that never answered is not left spinning: the run's end is its end.
     fn end(&mut self, duration_ms: u64) {
         self.duration_ms = Some(duration_ms);
         for call in self.tools_mut().filter(|call| call.status.is_none()) {
+            call.decide(None);
             call.status = Some(ToolStatus::Interrupted);
-            call.approval_expires_at = None;
         }
     }
 
@@ -331,6 +346,30 @@ impl Run {
             Step::Tool(call) => Some(call),
             Step::Thinking { .. } | Step::Progress { .. } | Step::Unknown(_) => None,
         })
+    }
+}
+
+impl ToolCall {
+    /// A call that has begun, or may.
+    fn begun(tool_call_id: &str, tool: &str, arguments: &Object) -> Self {
+        Self {
+            tool_call_id: tool_call_id.to_owned(),
+            tool: tool.to_owned(),
+            arguments: arguments.clone(),
+            status: None,
+            approval_expires_at: None,
+            question: None,
+            decided_by: None,
+            result: serde_json::Value::Null,
+            duration_ms: None,
+        }
+    }
+
+    /// Nobody is asked any more.
+    fn decide(&mut self, by: Option<&Author>) {
+        self.approval_expires_at = None;
+        self.question = None;
+        self.decided_by = by.cloned().or(self.decided_by.take());
     }
 }
 

@@ -61,7 +61,14 @@ fn asked(content: &str, answered_by: Option<RunId>) -> Event {
 
 fn started() -> Event {
     let (answers, parent_run_id, model) = (None, None, Some("model".to_owned()));
-    Event::AgentStarted(p::AgentStarted { agent: "guide".into(), answers, parent_run_id, model, iteration: 1 })
+    Event::AgentStarted(p::AgentStarted {
+        agent: "guide".into(),
+        answers,
+        parent_run_id,
+        tool_call_id: None,
+        model,
+        iteration: 1,
+    })
 }
 
 fn thinks(thought: &str) -> Event {
@@ -72,7 +79,7 @@ fn thinks(thought: &str) -> Event {
 fn calls(id: &str) -> Event {
     let arguments = serde_json::json!({ "expression": id }).as_object().cloned().unwrap_or_default();
     let (tool_call_id, tool, agent) = (id.to_owned(), "calculate".to_owned(), "guide".to_owned());
-    Event::ToolExecuting(p::ToolExecuting { tool_call_id, tool, agent, arguments })
+    Event::ToolExecuting(p::ToolExecuting { tool_call_id, tool, agent, arguments, decided_by: None })
 }
 
 fn waits(id: &str) -> Event {
@@ -81,6 +88,10 @@ fn waits(id: &str) -> Event {
         tool: "calculate".to_owned(),
         arguments: crate::model::Object::new(),
         expires_at: Timestamp::from_millis(60_000),
+        agent: "guide".to_owned(),
+        message: None,
+        options: Vec::new(),
+        form: None,
     })
 }
 
@@ -92,6 +103,7 @@ fn returns(id: &str, status: ToolStatus) -> Event {
         status,
         result: serde_json::json!({ "value": 4 }),
         duration_ms: 7,
+        decided_by: None,
     })
 }
 
@@ -130,6 +142,7 @@ fn thread(title: &str) -> Thread {
         pinned: false,
         archived: false,
         running: false,
+        waiting: false,
         head_seq: 0,
         created_at: Timestamp::default(),
         version: 0,

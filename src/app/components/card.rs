@@ -211,6 +211,7 @@ fn summary(run: &Run) -> String {
             (Some(Step::Tool(call)), true) if call.status.is_none() => "Using a tool".to_owned(),
             _ => run.model.as_ref().map_or_else(|| "Working".to_owned(), |model| format!("Waiting for {model}")),
         }),
+        RunStatus::Waiting => Some("Waits for a person".to_owned()),
         RunStatus::Completed => None,
         RunStatus::Stopped => Some("Stopped".to_owned()),
         RunStatus::Failed => Some("Failed".to_owned()),

@@ -1,6 +1,7 @@
 //! Components, one a file.
 
 mod answer;
+mod approval;
 mod attachments;
 mod card;
 mod composer;

@@ -39,7 +39,11 @@ pub(crate) fn Spoken(thread: ThreadId) -> impl IntoView {
                 RunStatus::Completed => format!("{title} has answered."),
                 RunStatus::Stopped => "The answer was stopped.".to_owned(),
                 // The card's own alert says why, or it goes on.
-                RunStatus::Failed | RunStatus::Queued | RunStatus::Running | RunStatus::Unknown(_) => String::new(),
+                RunStatus::Failed
+                | RunStatus::Queued
+                | RunStatus::Running
+                | RunStatus::Waiting
+                | RunStatus::Unknown(_) => String::new(),
             }
         });
         working = runs.iter().filter(|(_, status, _)| !status.is_terminal()).map(|(id, ..)| *id).collect();

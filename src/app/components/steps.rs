@@ -9,10 +9,13 @@ use serde_json::Value;
 
 use super::{
     Icon,
+    approval::Approval,
+    card::Card,
     tool_data::{Source, ToolData, pretty},
 };
 use crate::app::{
     sentence::sentence,
+    store::use_store,
     time::duration,
     view::{Erase, live, memo, part, view, when, words},
 };
@@ -142,6 +145,22 @@ fn Tool(step: Signal<Option<Step>>, source: Source) -> impl IntoView {
     });
     let with = move |read: fn(&ToolCall) -> String| call.with(|call| call.as_ref().map(read).unwrap_or_default());
     let status = move || call.with(|call| call.as_ref().and_then(|call| call.status));
+    let asks = memo(move || call.with(|call| call.as_ref().is_some_and(|call| call.approval_expires_at.is_some())));
+    // Another agent may work on the call, as a run of its own.
+    let store = use_store().thread(source.thread);
+    let worker = memo(move || {
+        let wanted = call.with(|call| call.as_ref().map(|call| call.tool_call_id.clone()));
+        store.with_structure(|state| {
+            let nested = state.runs.iter().find(|run| {
+                run.parent_run_id == Some(source.run) && run.parent_call_id.is_some() && run.parent_call_id == wanted
+            });
+            nested.map(|run| run.run_id)
+        })
+    });
+    let nested = move || match worker.get() {
+        Some(run) => view! { <Card thread=source.thread run /> }.erase(),
+        None => ().erase(),
+    };
     let icon = move || match status() {
         None => Icon::Clock,
         Some(ToolStatus::Ok) => Icon::Check,
@@ -160,7 +179,9 @@ fn Tool(step: Signal<Option<Step>>, source: Source) -> impl IntoView {
                 {Icon::Chevron.with_class("icon chevron")}
             </summary>
             <ToolData call source />
+            {part(nested)}
         </details>
+        {when(move || asks.get(), move || view! { <Approval call source /> }.erase())}
     }
     .erase()
 }
@@ -183,11 +204,17 @@ fn status_words(status: Option<ToolStatus>) -> &'static str {
 
 fn time(call: &ToolCall) -> String {
     match call.status {
+        None if call.approval_expires_at.is_some() => "Waits for you".to_owned(),
         None => "Running…".to_owned(),
         Some(ToolStatus::Interrupted) => "Interrupted".to_owned(),
         Some(ToolStatus::Unknown(word)) => format!("Unknown: {word}"),
-        Some(ToolStatus::Ok | ToolStatus::Error | ToolStatus::Denied) => {
-            call.duration_ms.map(duration).unwrap_or_default()
+        Some(ToolStatus::Denied) => match &call.decided_by {
+            Some(author) => format!("Denied by {}", author.name),
+            None => "Denied".to_owned(),
+        },
+        Some(ToolStatus::Ok | ToolStatus::Error) => {
+            let took = call.duration_ms.map(duration).unwrap_or_default();
+            call.decided_by.as_ref().map_or(took.clone(), |author| format!("Allowed by {} · {took}", author.name))
         }
     }
 }

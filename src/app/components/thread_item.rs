@@ -45,6 +45,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let me = use_store().user().map(|user| user.id);
     let own = memo(move || thread.with(|thread| Some(thread.owner_id) == me));
     let running = memo(move || thread.with(|thread| thread.running));
+    let asks = memo(move || thread.with(|thread| thread.waiting));
     let pinned = memo(move || thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
     let archived = memo(move || thread.with(|thread| thread.archived));
@@ -195,6 +196,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     {words(move || title.get())}
                 </span>
                 {when(move || running.get(), dot)}
+                {when(move || asks.get(), asking)}
                 {part(move || found.excerpt(id).unwrap_or_else(|| ().erase()))}
             </a>
             {when(move || own.get(), actions)}
@@ -280,6 +282,16 @@ fn neighbour(id: ThreadId) -> String {
     let at = rows.iter().position(|row| *row == id.to_string());
     let near = at.and_then(|at| rows.get(at + 1).or_else(|| rows.get(at.checked_sub(1)?)));
     near.map_or_else(|| ".new-chat".to_owned(), |id| format!(".thread-item[data-thread=\"{id}\"] .thread-link"))
+}
+
+fn asking() -> AnyView {
+    view! {
+        <span class="asking-mark" title="Waits for you">
+            {Icon::Clock.view()}
+            <span class="visually-hidden">"an agent waits for you here"</span>
+        </span>
+    }
+    .erase()
 }
 
 fn dot() -> AnyView {

@@ -7,7 +7,7 @@ use netra_ws::{
     emitter::EmitterPool,
     log::{Accept, Accepted, LogError},
     model::AttachmentRef,
-    payload::{Ack, StartAgent, UserMessage},
+    payload::{Ack, Decision, StartAgent, ToolApproval, UserMessage},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ use crate::server::{
     attachments::Attachments,
     error::ApiError,
     quotas::Admissions,
-    store::{Recorded, SharedStore, taking_part::Standing},
+    store::{Deed, Recorded, SharedStore, questions::Decided, taking_part::Standing},
 };
 
 /// The longest title, in characters.
@@ -196,6 +196,52 @@ impl Bridge {
         }
     }
 
+    /// Decides on a call that waits for a person.
+    pub async fn tool_approval(
+        &self,
+        user_id: UserId,
+        command_id: CommandId,
+        decision: ToolApproval,
+    ) -> Result<Ack, ApiError> {
+        let digest = digest(&("tool_approval", &decision))?;
+        let unknown = || ApiError::new(ErrorCode::NotFound, "no tool call of yours waits for a decision");
+        let found = self.store.find_question(user_id, &decision.tool_call_id).await?;
+        let Some((thread_id, run_id)) = found else {
+            // A resend gets its answer, also where the thread can no longer be read.
+            return self.store.earlier_answer(user_id, command_id, &digest).await?.ok_or_else(unknown);
+        };
+        let ack = Ack { thread_id: Some(thread_id), run_id: Some(run_id), ..Ack::default() };
+        // In a task of its own, as in `accept`: what is decided is to be carried out.
+        let this = self.clone();
+        let done = tokio::spawn(async move {
+            let command = Recorded { user_id, command_id, digest: &digest, thread_id, ack: &ack };
+            match this.store.decide(command, &decision).await? {
+                Decided::Refused(code, why) => Err(ApiError::new(code, why)),
+                // It was carried out when it came first.
+                Decided::Done(ack) if ack.duplicate => Ok(ack),
+                Decided::Done(ack) => {
+                    this.engine.schedule(thread_id);
+                    this.note_decision(user_id, &decision).await;
+                    this.announcer.thread_as_stored(thread_id).await;
+                    Ok(ack)
+                }
+            }
+        });
+        done.await.map_err(|error| ApiError::internal(&error))?
+    }
+
+    async fn note_decision(&self, user_id: UserId, decision: &ToolApproval) {
+        let action = match decision.decision {
+            Decision::Approve => "approval.allowed",
+            Decision::Deny => "approval.denied",
+        };
+        tracing::info!(%user_id, tool_call_id = decision.tool_call_id, action, "a person decided");
+        let subject = Some(decision.tool_call_id.clone());
+        if let Err(error) = self.store.note(Deed { actor: Some(user_id), action, subject, address: None }).await {
+            tracing::error!(%error, "a decision is not in the audit log");
+        }
+    }
+
     /// Stops a run in a thread that the user may write in. Stopping one that has ended changes nothing.
     pub async fn stop_agent(&self, user_id: UserId, command_id: CommandId, run: RunId) -> Result<Ack, ApiError> {
         let (thread_id, active) = self.store.find_run(user_id, run).await?.ok_or_else(ApiError::not_found)?;
@@ -210,9 +256,12 @@ impl Bridge {
         let this = self.clone();
         let done = tokio::spawn(async move {
             let command = Recorded { user_id, command_id, digest: &digest, thread_id, ack: &ack };
-            let ack = this.store.record_stop(run, command).await?;
+            let (ack, stopped) = this.store.record_stop(run, command).await?;
             if active {
-                this.engine.stop(run);
+                for run in stopped {
+                    this.engine.stop(run);
+                }
+                this.engine.schedule(thread_id);
             }
             Ok(ack)
         });

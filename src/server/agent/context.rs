@@ -1,11 +1,18 @@
 //! What a run knows of itself. It belongs to one user; an emitter made from it cannot address another.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use netra_ws::{MessageId, RunId, ThreadId, UserId, emitter::Emitter, log::Fence};
 use tokio::{sync::watch, time::Instant};
 
 use super::Listed;
+use crate::server::tool::{Rule, ToolPolicy};
 
 /// Why a run ends before its agent is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +35,13 @@ pub struct RunContext {
     pub(super) emitter: Emitter,
     pub(super) halt: watch::Receiver<Option<Halt>>,
     pub(super) deadline: Instant,
+    /// How long processes before this one worked on it, and since when this one does.
+    pub(super) worked_before: Duration,
+    pub(super) began: Instant,
+    /// How many runs stand above it.
+    pub(super) depth: u32,
+    /// Runs that were begun for it in this process, or may have been in one before.
+    pub(super) children: AtomicUsize,
 }
 
 impl RunContext {
@@ -59,6 +73,35 @@ impl RunContext {
     /// Where its events go.
     pub fn emitter(&self) -> &Emitter {
         &self.emitter
+    }
+
+    /// How long processes have worked on it; waiting does not count.
+    pub fn worked(&self) -> Duration {
+        self.worked_before + self.began.elapsed()
+    }
+
+    /// How many runs stand above it.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// Whether the agent may hand work to this one.
+    pub fn has_sub_agent(&self, name: &str) -> bool {
+        self.listed.sub_agents.iter().any(|agent| agent.name == name)
+    }
+
+    /// What is done about the agent's calls of a tool.
+    pub fn rule(&self, policy: &ToolPolicy, tool: &str) -> Rule {
+        policy.rule(&self.listed.rules, tool)
+    }
+
+    pub(super) fn count_nested_run(&self) {
+        self.children.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many runs may work for it.
+    pub(super) fn nested_runs(&self) -> usize {
+        self.children.load(Ordering::Relaxed)
     }
 
     /// Whether the agent may use this tool.

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -11,18 +11,19 @@ use futures::FutureExt as _;
 use netra_ws::{
     ErrorCode, RunId, ThreadId, Timestamp, UserId,
     emitter::{EmitError, Emitter, EmitterPool},
-    model::{MessageRole, ToolStatus},
-    payload::{AgentCompleted, AgentStarted, CompletedStatus, ToolCompleted},
+    model::MessageRole,
+    payload::{AgentCompleted, AgentStarted, CompletedStatus},
 };
-use serde_json::json;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Halt, Leave, Listed, Registry, RunContext, RunHandle, conversation,
+    Halt, Leave, Listed, Registry, RunContext, RunHandle,
+    calling::settle,
+    conversation,
     model::ChatMessage,
     recovery::{self, Progress},
     title,
@@ -31,7 +32,7 @@ use crate::server::{
     announcer::Announcer,
     attachments::Attachments,
     quotas::Admissions,
-    store::{ClaimedRun, SharedStore, StoreError},
+    store::{ClaimedRun, Nested, SharedStore, StoreError, Wakes},
     tool::ToolEngine,
     turns::{TurnPermit, Turns},
 };
@@ -82,6 +83,9 @@ struct Shared {
     stops: Mutex<Stops>,
     tasks: TaskTracker,
     closing: CancellationToken,
+    /// Somebody should look through the store for work.
+    look: Notify,
+    this: Weak<Shared>,
 }
 
 /// How runs of this process are told to end.
@@ -92,8 +96,7 @@ struct Stops {
     early: HashMap<RunId, Instant>,
     /// Runs of which an event could not be stored: they end with an error as soon as one can.
     unstored: HashMap<RunId, Unstored>,
-    /// Threads that this process works on, and whether there may be more to do than was seen. A process never claims what it
-    /// works on itself, whatever a clock that was set says about its leases.
+    /// Threads that are looked through for runs to work on, and whether there may be more than was seen.
     threads: HashMap<ThreadId, bool>,
 }
 
@@ -114,6 +117,25 @@ impl Working {
     /// The first reason counts.
     fn halt(&self, why: Halt) {
         self.halt.send_modify(|halt| _ = halt.get_or_insert(why));
+    }
+}
+
+impl Stops {
+    /// The thread's runs that this process works on.
+    fn of_thread(&self, thread: ThreadId) -> Vec<RunId> {
+        self.working.iter().filter(|(_, working)| working.thread == thread).map(|(run, _)| *run).collect()
+    }
+}
+
+/// A run that a task works on, until the task is over.
+struct InHand<'a> {
+    shared: &'a Shared,
+    run: RunId,
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.shared.stops().working.remove(&self.run);
     }
 }
 
@@ -157,7 +179,9 @@ impl Engine {
     /// An engine that works when it is told to.
     pub fn new(parts: EngineParts) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new_cyclic(|this| Shared {
+                this: this.clone(),
+                look: Notify::new(),
                 owner: uuid::Uuid::now_v7().to_string(),
                 lease: parts.lease,
                 // Those that wait are in the store, where their number is bounded.
@@ -182,11 +206,22 @@ impl Engine {
         self.shared.tasks.spawn(async move {
             let mut ticks = interval(SWEEP.min(engine.shared.lease / 3));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // How long until the next question is over.
+            let mut next = None;
             loop {
+                let deadline = async {
+                    match next {
+                        Some(at) => tokio::time::sleep(at).await,
+                        None => std::future::pending().await,
+                    }
+                };
                 tokio::select! {
                     () = engine.shared.closing.cancelled() => return,
                     _ = ticks.tick() => {}
+                    () = engine.shared.look.notified() => {}
+                    () = deadline => {}
                 }
+                next = engine.wake().await;
                 match engine.shared.store.threads_with_work(engine.shared.lease).await {
                     Ok(threads) => threads.into_iter().for_each(|thread| engine.schedule(thread)),
                     Err(error) => tracing::error!(%error, "the look for unfinished runs failed"),
@@ -195,13 +230,28 @@ impl Engine {
         });
     }
 
+    /// Wakes the runs whose questions are over; how long until the next one is.
+    async fn wake(&self) -> Option<Duration> {
+        match self.shared.store.wake_due().await {
+            Ok(Wakes { threads, next }) => {
+                for thread in threads {
+                    self.schedule(thread);
+                }
+                next.map(|at| Duration::from_millis(at.millis_since(Timestamp::now())))
+            }
+            Err(error) => {
+                tracing::error!(%error, "the look for questions that are over failed");
+                None
+            }
+        }
+    }
+
     /// The thread has a new run; it is worked on once those before it have ended.
     pub fn schedule(&self, thread: ThreadId) {
         if self.shared.closing.is_cancelled() {
             return;
         }
-        let shared = self.shared.clone();
-        self.shared.tasks.spawn(async move { shared.work(thread).await });
+        self.shared.schedule(thread);
     }
 
     /// Ends a run. One that waits ends as soon as its turn comes.
@@ -213,6 +263,8 @@ impl Engine {
                 // A run that waits longer than this finds its stop in the store.
                 stops.early.retain(|_, at| at.elapsed() < EARLY_STOP);
                 stops.early.insert(run, Instant::now());
+                // One that waited was woken by that.
+                self.shared.look.notify_one();
             }
         }
     }
@@ -246,15 +298,23 @@ impl Shared {
         self.stops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works on the thread's runs until there are none.
+    /// Has the thread looked through.
+    fn schedule(&self, thread: ThreadId) {
+        if let Some(shared) = self.this.upgrade() {
+            self.tasks.spawn(async move { shared.work(thread).await });
+        }
+    }
+
+    /// Works on the thread's runs, each in a task of its own, until there are none that can be claimed.
     async fn work(&self, thread: ThreadId) {
         if !self.enter(thread) {
             return;
         }
         let mut at_work = AtWork { shared: self, thread, given_up: false };
         while !self.closing.is_cancelled() {
-            match self.store.claim_run(thread, &self.owner, self.lease).await {
-                Ok(Some(run)) => self.execute(run).await,
+            let working: Vec<RunId> = self.stops().of_thread(thread);
+            match self.store.claim_another(thread, &self.owner, self.lease, &working).await {
+                Ok(Some(run)) => self.begin(run),
                 // Whoever scheduled more meanwhile relies on this loop.
                 Ok(None) if self.take_more(thread) => {}
                 Ok(None) => {
@@ -289,27 +349,48 @@ impl Shared {
         let more = stops.threads.get_mut(&thread).is_some_and(std::mem::take);
         if !more {
             stops.threads.remove(&thread);
-            // Its runs have ended, or others work on them.
-            stops.unstored.retain(|_, run| run.thread != thread);
+            if stops.of_thread(thread).is_empty() {
+                // Its runs have ended, or others work on them.
+                stops.unstored.retain(|_, run| run.thread != thread);
+            }
         }
         more
     }
 
-    /// One run, from its first event to its last.
-    #[tracing::instrument(name = "run", skip_all, fields(run_id = %run.fence.run_id, thread_id = %run.thread_id, user_id = %run.user_id, agent = run.agent))]
-    async fn execute(&self, run: ClaimedRun) {
-        let run_id = run.fence.run_id;
+    /// Works on a run, in a task of its own.
+    fn begin(&self, run: ClaimedRun) {
+        let Some(shared) = self.this.upgrade() else { return };
+        let (run_id, thread) = (run.fence.run_id, run.thread_id);
         let (halt, halted) = watch::channel(None);
+        {
+            let mut stops = self.stops();
+            if stops.early.remove(&run_id).is_some() || run.stopped {
+                halt.send_replace(Some(Halt::Stopped));
+            }
+            stops.working.insert(run_id, Working { thread, halt });
+        }
+        self.tasks.spawn(async move {
+            {
+                // Also when the task is dropped: the run can be claimed again.
+                let _working = InHand { shared: &shared, run: run_id };
+                shared.execute(run, halted).await;
+            }
+            if !shared.closing.is_cancelled() {
+                shared.schedule(thread);
+            }
+        });
+    }
+
+    /// One run, from its first event here to its last.
+    #[tracing::instrument(name = "run", skip_all, fields(run_id = %run.fence.run_id, thread_id = %run.thread_id, user_id = %run.user_id, agent = run.agent))]
+    async fn execute(&self, run: ClaimedRun, halted: watch::Receiver<Option<Halt>>) {
+        let run_id = run.fence.run_id;
         let has_left = self.has_left(&run).await;
         if has_left {
             tracing::info!("whoever asked has left the thread; the run ends");
         }
-        {
-            let mut stops = self.stops();
-            if stops.early.remove(&run_id).is_some() || run.stopped || has_left {
-                halt.send_replace(Some(Halt::Stopped));
-            }
-            stops.working.insert(run_id, Working { thread: run.thread_id, halt });
+        if has_left && let Some(working) = self.stops().working.get(&run_id) {
+            working.halt(Halt::Stopped);
         }
         let done = CancellationToken::new();
         let outcome = tokio::join!(self.keep_lease(&run, &done), async {
@@ -322,7 +403,6 @@ impl Shared {
             };
             self.answer(&run, halted).await
         });
-        self.stops().working.remove(&run_id);
         if let Err(error @ (EmitError::Store | EmitError::Refused)) = outcome.1 {
             let refused = error == EmitError::Refused;
             self.stops().unstored.insert(run_id, Unstored { thread: run.thread_id, refused });
@@ -430,33 +510,49 @@ impl Shared {
             }
         };
         let emitter = self.emitters.take_up(run.thread_id, run.fence, progress.run.clone());
+        let worked = progress.worked;
         // What the run took in processes before this one counts, and the time between them too: people waited for it.
         let before = progress.run.started_at.map_or(0, |at| Timestamp::now().millis_since(at));
-        let iteration = progress.iterations + 1;
-        emitter
-            .agent_started(AgentStarted {
-                agent: run.agent.clone(),
-                answers: run.message_id,
-                parent_run_id: None,
-                model: listed.as_ref().and_then(|listed| listed.agent.model().map(str::to_owned)),
-                iteration,
-            })
-            .await?;
-        tracing::info!(iteration, "run started");
+        if run.woken {
+            tracing::info!("run woken");
+        } else {
+            let iteration = progress.iterations + 1;
+            emitter
+                .agent_started(AgentStarted {
+                    agent: run.agent.clone(),
+                    answers: run.message_id,
+                    parent_run_id: run.nested.as_ref().map(|nested| nested.parent),
+                    tool_call_id: run.nested.as_ref().map(|nested| nested.tool_call_id.clone()),
+                    model: listed.as_ref().and_then(|listed| listed.agent.model().map(str::to_owned)),
+                    iteration,
+                })
+                .await?;
+            tracing::info!(iteration, "run started");
+        }
         let Some(listed) = listed else {
             self.stops().unstored.remove(&run.fence.run_id);
-            let why = "the server stopped while the tool worked, and its agent is no longer there";
-            close_calls(&emitter, &progress, why).await?;
+            let why = "its agent is no longer there";
+            match settle(&emitter, &self.store, run.fence.run_id, true, worked, why).await {
+                Ok(()) => {}
+                Err(Leave::Silenced(error)) => return Err(error),
+                // What works for it ends first.
+                Err(Leave::Waiting) => return Ok(()),
+                Err(Leave::Halted(_) | Leave::Failed { .. }) => return Err(EmitError::Store),
+            }
             let message = format!("there is no agent called {:?} any more", run.agent);
             return emitter.agent_error(&run.agent, ErrorCode::AgentUnknown, message, false).await;
         };
-        let context = context_of(run, listed, emitter.clone(), halted, progress.worked);
-        let mut handle = RunHandle::new(&context, &self.tools, &*self.store, &progress);
+        let context = context_of(run, listed, emitter.clone(), halted, &progress);
+        let schedule = || self.schedule(run.thread_id);
+        let mut handle = RunHandle::new(&context, &self.tools, &self.store, &schedule, &progress);
         let outcome = contained(self.work_on(run, &context, &progress, &mut handle)).await;
-        if !matches!(outcome, Err(Leave::Halted(Halt::Lost) | Leave::Silenced(_))) {
+        if !matches!(outcome, Err(Leave::Halted(Halt::Lost) | Leave::Waiting | Leave::Silenced(_))) {
             handle.close_observed().await?;
         }
+        let outcome = settled(&handle, outcome).await;
         let answer = &handle.answer;
+        // Of a run that waited, what nobody worked does not count.
+        let before = if run.worked.is_some() { u64::try_from(worked.as_millis()).unwrap_or(u64::MAX) } else { before };
         let duration_ms = before.saturating_add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let completed = |status| AgentCompleted { agent: run.agent.clone(), status, duration_ms, usage: answer.usage };
         match outcome {
@@ -478,6 +574,10 @@ impl Shared {
                 tracing::warn!(duration_ms, outcome = "failed", code = %ErrorCode::AgentFailed, reason = message, "run ended");
                 emitter.agent_error(&run.agent, ErrorCode::AgentFailed, message, true).await
             }
+            Err(Leave::Waiting) => {
+                tracing::info!(duration_ms, outcome = "waiting", "run ended here");
+                Ok(())
+            }
             Err(Leave::Halted(Halt::Lost)) => {
                 tracing::warn!(duration_ms, outcome = "handed over", "run ended here");
                 if let Err(error) = self.store.release_lease(run.fence).await {
@@ -497,6 +597,9 @@ impl Shared {
     /// Has the agent name a conversation that is named after its first message. Nobody waits for that.
     fn title_later(&self, run: &ClaimedRun, listed: &Arc<Listed>, handle: &RunHandle<'_>) {
         let [ChatMessage::User { text: question, .. }] = handle.conversation() else { return };
+        if run.nested.is_some() {
+            return;
+        }
         let (question, answer, thread) = (question.clone(), handle.text().to_owned(), run.thread_id);
         let (store, announcer, listed) = (self.store.clone(), self.announcer.clone(), listed.clone());
         let closing = self.closing.clone();
@@ -534,7 +637,6 @@ impl Shared {
             return if run.stopped { Err(Leave::Halted(Halt::Stopped)) } else { Ok(()) };
         }
         if let Some(Unstored { refused, .. }) = unstored {
-            handle.close_calls(progress).await?;
             if refused {
                 handle.answer.give_up_sealing();
             }
@@ -543,12 +645,15 @@ impl Shared {
         }
         if progress.is_hopeless() {
             // A call that takes the process down with it must not be made once more.
-            close_calls(&context.emitter, progress, "the server stopped again and again while the tool worked").await?;
             let (code, message) = recovery::too_often(run.fence.run_id);
             return Err(Leave::Failed { code, message, retryable: true });
         }
         if progress.iterations > 0 {
             handle.take_up(progress).await?;
+        }
+        if let Some(Nested { task, .. }) = &run.nested {
+            handle.set_conversation(vec![ChatMessage::User { text: task.clone(), files: Vec::new() }]);
+            return hand_over(context, handle).await;
         }
         handle.set_conversation(
             conversation::read(&*self.store, &self.attachments, run, &*context.listed.agent).await.map_err(
@@ -559,23 +664,31 @@ impl Shared {
                 },
             )?,
         );
-        // An agent that waits for nothing would not hear of it.
-        if let Some(halt) = *context.halt.borrow() {
-            return Err(Leave::Halted(halt));
-        }
-        context.listed.agent.run(handle).await
+        hand_over(context, handle).await
     }
 }
 
-/// Ends the calls that a former process began, and that nobody is to do again.
-async fn close_calls(emitter: &Emitter, progress: &Progress, why: &str) -> Result<(), EmitError> {
-    for call in progress.open_calls() {
-        let (tool_call_id, tool) = (call.tool_call_id.clone(), call.tool.clone());
-        let result = json!({ "error": why });
-        let status = ToolStatus::Interrupted;
-        emitter.tool_completed(ToolCompleted { tool_call_id, tool, status, result, duration_ms: 0 }).await?;
+/// Hands the run to its agent.
+async fn hand_over(context: &RunContext, handle: &mut RunHandle<'_>) -> Result<(), Leave> {
+    // An agent that waits for nothing would not hear of it.
+    if let Some(halt) = *context.halt.borrow() {
+        return Err(Leave::Halted(halt));
     }
-    Ok(())
+    context.listed.agent.run(handle).await
+}
+
+/// A run that is about to end leaves nothing open: neither calls, nor runs that work for it.
+async fn settled(handle: &RunHandle<'_>, outcome: Result<(), Leave>) -> Result<(), Leave> {
+    let why = match &outcome {
+        Err(Leave::Waiting | Leave::Halted(Halt::Lost) | Leave::Silenced(_)) => return outcome,
+        Err(Leave::Halted(Halt::Stopped)) => "the run was stopped before this was done",
+        Err(Leave::Halted(Halt::TimedOut)) => "the run took too long",
+        Ok(()) | Err(Leave::Failed { .. }) => "the run ended before this was done",
+    };
+    let context = handle.context;
+    let (run, has_children) = (context.run_id(), context.nested_runs() > 0);
+    settle(context.emitter(), handle.store, run, has_children, context.worked(), why).await?;
+    outcome
 }
 
 /// An agent, a model or a tool that panics ends its run at once: left to its lease, the run would be tried again and panic again.
@@ -592,8 +705,9 @@ fn context_of(
     listed: Arc<Listed>,
     emitter: Emitter,
     halt: watch::Receiver<Option<Halt>>,
-    worked: Duration,
+    progress: &Progress,
 ) -> RunContext {
+    let worked = progress.worked;
     RunContext {
         user_id: run.user_id,
         thread_id: run.thread_id,
@@ -604,6 +718,11 @@ fn context_of(
         listed,
         emitter,
         halt,
+        worked_before: worked,
+        began: Instant::now(),
+        depth: run.nested.as_ref().map_or(0, |nested| nested.depth),
+        // Processes before this one may have begun some.
+        children: AtomicUsize::new(usize::from(progress.iterations > 0)),
     }
 }
 

@@ -5,7 +5,6 @@ mod observe;
 use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use netra_ws::{ErrorCode, emitter::EmitError, model::Usage};
 
 use super::{
@@ -16,8 +15,8 @@ use super::{
     recovery::Progress,
 };
 use crate::server::{
-    store::model_turns::ModelTurns,
-    tool::{ToolEngine, ToolOutcome, ToolRequest, ToolSpec, ToolStop},
+    store::SharedStore,
+    tool::{Rule, ToolEngine, ToolRequest, ToolSpec},
 };
 
 pub use observe::Observed;
@@ -55,6 +54,9 @@ pub trait Agent: Send + Sync + 'static {
 /// Why an agent left its run before it was done. Every one of a handle's methods may say so; an agent passes it on with `?`.
 #[derive(Debug)]
 pub enum Leave {
+    /// There is nothing to do until a person decides or another agent is done. The run was given back with that word; whoever takes
+    /// it up begins anew with what is finished by then.
+    Waiting,
     /// The run was ended from outside.
     Halted(Halt),
     /// The agent failed.
@@ -83,79 +85,45 @@ impl From<EmitError> for Leave {
     }
 }
 
-impl From<ToolStop> for Leave {
-    fn from(stop: ToolStop) -> Self {
-        match stop {
-            ToolStop::Halted(halt) => Self::Halted(halt),
-            ToolStop::Emit(error) => Self::Silenced(error),
-        }
-    }
-}
-
 /// A run in an agent's hands.
 pub struct RunHandle<'a> {
-    context: &'a RunContext,
-    tools: &'a ToolEngine,
-    turns: &'a dyn ModelTurns,
+    pub(super) context: &'a RunContext,
+    pub(super) tools: &'a ToolEngine,
+    pub(super) store: &'a SharedStore,
+    /// Has somebody look for runs of the thread that can be worked on.
+    pub(super) schedule: &'a (dyn Fn() + Send + Sync),
     conversation: Vec<ChatMessage>,
-    finished: Vec<ChatMessage>,
+    pub(super) finished: Vec<ChatMessage>,
     observed: observe::Observations,
     pub(super) answer: Answer,
+    /// Questions asked so far, in this process.
+    pub(super) asked: u32,
 }
 
 impl<'a> RunHandle<'a> {
     pub(super) fn new(
         context: &'a RunContext,
         tools: &'a ToolEngine,
-        turns: &'a dyn ModelTurns,
+        store: &'a SharedStore,
+        schedule: &'a (dyn Fn() + Send + Sync),
         progress: &Progress,
     ) -> Self {
         let answer = Answer::new(context, progress);
         let (conversation, finished, observed) = (Vec::new(), Vec::new(), observe::Observations::default());
-        Self { context, tools, turns, conversation, finished, observed, answer }
+        Self { context, tools, store, schedule, conversation, finished, observed, answer, asked: 0 }
     }
 
     pub(super) fn set_conversation(&mut self, conversation: Vec<ChatMessage>) {
         self.conversation = conversation;
     }
 
-    /// Brings a run that was cut off back to the end of its last finished step: open calls end, and text of a step that did not
-    /// finish is discarded.
+    /// Brings a run that was cut off, or waited, back to the end of its last finished step: open calls end, and text of a step that
+    /// did not finish is discarded.
     pub(super) async fn take_up(&mut self, progress: &Progress) -> Result<(), Leave> {
         self.finished = progress.turns();
-        self.close_calls(progress).await?;
+        self.resume_calls(progress).await?;
         self.answer.rewind(&progress.kept).await?;
         Ok(())
-    }
-
-    /// Ends the calls that began and did not end.
-    pub(super) async fn close_calls(&mut self, progress: &Progress) -> Result<(), Leave> {
-        let mut ended = None;
-        for call in progress.open_calls() {
-            let ended_call = if self.context.listed.agent.calls_by_itself() {
-                self.interrupt(call).await.map_err(ToolStop::Emit)
-            } else {
-                self.tools.resume(self.context, call).await
-            };
-            let outcome = match ended_call {
-                Ok(outcome) => outcome,
-                // Every call ends, also when the run does.
-                Err(ToolStop::Halted(halt)) if halt != Halt::Lost => {
-                    ended = Some(halt);
-                    continue;
-                }
-                Err(stop) => return Err(stop.into()),
-            };
-            let known = progress.id_for_model(call);
-            for turn in &mut self.finished {
-                if let ChatMessage::Tool { id, result, .. } = turn
-                    && *id == known
-                {
-                    *result = outcome.result.to_string();
-                }
-            }
-        }
-        ended.map_or(Ok(()), |halt| Err(Leave::Halted(halt)))
     }
 
     /// The thread up to the message to answer, which is the last.
@@ -170,7 +138,10 @@ impl<'a> RunHandle<'a> {
 
     /// The tools that the agent may call.
     pub fn tools(&self) -> Vec<&'a ToolSpec> {
-        self.tools.specs(self.context.listed.tools.as_deref())
+        let tools = self.tools.specs(self.context.listed.tools.as_deref()).into_iter();
+        let offered = tools.chain(&self.context.listed.sub_agents);
+        // What would be refused anyway is not offered.
+        offered.filter(|tool| self.context.rule(self.tools.policy(), &tool.name) != Rule::Deny).collect()
     }
 
     /// Begins the next step. Its text stands apart from that of the step before.
@@ -232,22 +203,9 @@ impl<'a> RunHandle<'a> {
         }
         let run = self.context.run_id();
         let turn = kept::kept(run, self.answer.calls + 1, calls, self.text().len(), replay);
-        if let Err(error) = self.turns.keep_turn(self.context.fence, source.as_bytes(), &turn).await {
+        if let Err(error) = self.store.keep_turn(self.context.fence, source.as_bytes(), &turn).await {
             tracing::warn!(run_id = %run, %error, "what the model wants to see again could not be kept");
         }
-    }
-
-    /// Calls tools, all at the same time; gives their outcomes in the order of the requests.
-    pub async fn call(&mut self, requests: Vec<ToolRequest>) -> Result<Vec<ToolOutcome>, Leave> {
-        self.answer.ensure_thought().await?;
-        let (context, tools) = (self.context, self.tools);
-        let calls = requests.into_iter().map(|request| {
-            self.answer.calls += 1;
-            tools.call(context, self.answer.calls, request)
-        });
-        // All of them end, also when the run does: each has begun in the log.
-        let outcomes = join_all(calls.collect::<Vec<_>>()).await;
-        Ok(outcomes.into_iter().collect::<Result<_, _>>()?)
     }
 
     /// Waits for something outside, unless the run ends first. Nothing of the run may be told meanwhile: an event that was begun

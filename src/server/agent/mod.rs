@@ -2,12 +2,14 @@
 //!
 //! - `bridge`: what a command does; `engine`: claims runs and ends each with one terminal event;
 //! - [`Agent`], [`RunHandle`]: the seam between the engine and whatever answers;
+//! - `calling`: tools that may have to be allowed, other agents, and questions to people;
 //! - `tool_loop`: an agent over any [`model::Model`]; `guide`: the one without a model;
 //! - [`remote`]: agents that others run, spoken to by AG-UI or LangChain's events;
 //! - [`check`]: what works at a model's server; `answer`, `recovery`: what was said, and what an earlier process left.
 
 mod answer;
 mod bridge;
+mod calling;
 pub mod check;
 mod checks;
 mod context;
@@ -26,6 +28,7 @@ mod tool_loop;
 
 pub use bridge::Bridge;
 pub(crate) use bridge::MAX_TITLE;
+pub use calling::Asked;
 pub use checks::{Checks, check_kind};
 pub use context::{Halt, RunContext};
 pub use engine::{Engine, EngineParts};

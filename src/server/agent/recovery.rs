@@ -7,6 +7,7 @@ use netra_ws::{
     log::{LogError, PageLimit},
     message::Event,
     model::{Run, ToolCall, Usage},
+    payload::{ToolApprovalRequired, ToolExecuting},
 };
 
 use super::{
@@ -50,13 +51,19 @@ pub(super) struct Progress {
     pub(super) usage: Option<Usage>,
     /// What its model's server wants to see again.
     kept_turns: KeptTurns,
+    /// How long processes had worked on it when it last waited, and the newest event then.
+    waited: Option<(Duration, u64)>,
 }
 
 impl Progress {
     /// A run that nobody has begun.
     pub(super) fn none(run: &ClaimedRun) -> Self {
         Self {
-            run: Run::queued(run.fence.run_id, run.agent.clone(), run.message_id),
+            run: Run {
+                parent_run_id: run.nested.as_ref().map(|nested| nested.parent),
+                parent_call_id: run.nested.as_ref().map(|nested| nested.tool_call_id.clone()),
+                ..Run::queued(run.fence.run_id, run.agent.clone(), run.message_id)
+            },
             iterations: 0,
             attempts: 0,
             steps: 0,
@@ -68,6 +75,7 @@ impl Progress {
             answered: false,
             usage: run.usage,
             kept_turns: KeptTurns::default(),
+            waited: run.worked,
         }
     }
 
@@ -86,7 +94,12 @@ impl Progress {
         let mut after = start.saturating_sub(1);
         loop {
             let page = store.read(claimed.thread_id, after, PageLimit::events(PAGE)).await?;
-            let Some(last) = page.events.last() else { return Ok(progress) };
+            let Some(last) = page.events.last() else {
+                if let Some((worked, _)) = progress.waited {
+                    progress.worked = worked;
+                }
+                return Ok(progress);
+            };
             after = last.seq;
             for event in page.events.iter().filter(|event| event.run_id == Some(claimed.fence.run_id)) {
                 let frame = match event.decode() {
@@ -94,8 +107,16 @@ impl Progress {
                     Err(error) if error.code == ErrorCode::UnknownType => continue,
                     decoded => decoded.map_err(|error| LogError::store(StoreError::corrupt(error)))?,
                 };
+                progress.pass(event.seq, event.ts);
                 progress.apply(&frame.message, event.ts);
             }
+        }
+    }
+
+    /// Comes to an event. Between the run's last wait and the first event after it nobody worked.
+    fn pass(&mut self, seq: u64, at: Timestamp) {
+        if let Some((worked, _)) = self.waited.take_if(|(_, upto)| seq > *upto) {
+            (self.worked_before, self.worked, self.begun_at) = (worked, worked, at);
         }
     }
 
@@ -109,17 +130,22 @@ impl Progress {
                 self.attempts += 1;
             }
             // A tool is called at the end of a turn, so the text before it is finished.
-            Event::ToolExecuting(call) => {
+            Event::ToolExecuting(ToolExecuting { tool_call_id, .. })
+            | Event::ToolApprovalRequired(ToolApprovalRequired { tool_call_id, .. })
+                if !self.said_before.contains_key(tool_call_id) =>
+            {
                 // Calls of one turn begin before any of them ends.
-                let with_others = self.open_calls().any(|other| other.tool_call_id != call.tool_call_id);
+                let with_others = self.open_calls().any(|other| other.tool_call_id != *tool_call_id);
                 self.steps += u32::from(!with_others);
                 self.kept.clone_from(&self.run.text);
-                self.said_before.insert(call.tool_call_id.clone(), self.kept.len());
+                self.said_before.insert(tool_call_id.clone(), self.kept.len());
             }
             Event::ToolCompleted(_) => self.attempts = 0,
             Event::AgentResponse(_) => self.answered = true,
             Event::ThreadMessage(_)
             | Event::AgentThinking(_)
+            // A call that was asked about begins once.
+            | Event::ToolExecuting(_)
             | Event::ToolApprovalRequired(_)
             | Event::AgentProgress(_)
             | Event::PartialResult(_)
@@ -185,6 +211,9 @@ mod tests {
             start_seq: None,
             stopped: false,
             usage: None,
+            nested: None,
+            woken: false,
+            worked: None,
         }
     }
 
@@ -194,16 +223,29 @@ mod tests {
         let mut at = |second: u64, event: Event| progress.apply(&event, Timestamp::from_millis(second * 1_000));
         let started = |iteration| {
             let agent = "assistant".to_owned();
-            Event::AgentStarted(AgentStarted { agent, answers: None, parent_run_id: None, model: None, iteration })
+            Event::AgentStarted(AgentStarted {
+                agent,
+                answers: None,
+                parent_run_id: None,
+                tool_call_id: None,
+                model: None,
+                iteration,
+            })
         };
         let begins = |call: &str| {
             let (tool_call_id, tool, agent) = (call.to_owned(), "wait".to_owned(), "assistant".to_owned());
-            Event::ToolExecuting(ToolExecuting { tool_call_id, tool, agent, arguments: Object::new() })
+            Event::ToolExecuting(ToolExecuting {
+                tool_call_id,
+                tool,
+                agent,
+                arguments: Object::new(),
+                decided_by: None,
+            })
         };
         let ends = |call: &str| {
             let (tool_call_id, tool) = (call.to_owned(), "wait".to_owned());
             let (status, result) = (ToolStatus::Ok, serde_json::Value::Null);
-            Event::ToolCompleted(ToolCompleted { tool_call_id, tool, status, result, duration_ms: 1 })
+            Event::ToolCompleted(ToolCompleted { tool_call_id, tool, status, result, duration_ms: 1, decided_by: None })
         };
         at(100, started(1));
         // One turn with two calls, and one with one.

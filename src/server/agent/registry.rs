@@ -7,6 +7,7 @@ use netra_ws::{
     discovery::AgentInfo,
     model::{Role, User},
 };
+use serde_json::json;
 
 use super::{
     Agent,
@@ -18,6 +19,7 @@ use super::{
 use crate::server::{
     config::{AgentConfig, AgentKind, Audience},
     error::ApiError,
+    tool::{Rules, ToolSpec},
 };
 
 /// An agent that can be asked, as the picker lists it.
@@ -32,6 +34,10 @@ pub struct Listed {
     pub examples: Vec<String>,
     /// What runs.
     pub agent: Box<dyn Agent>,
+    /// The agents that it may hand work to, as its model is told of them.
+    pub sub_agents: Vec<ToolSpec>,
+    /// What is done about its calls, where that differs from what the server does.
+    pub rules: Rules,
     /// The tools it may use; all when absent.
     pub tools: Option<Vec<String>>,
     /// Turns it may take in one run.
@@ -50,7 +56,7 @@ pub struct Registry {
 impl Registry {
     /// The agents of the configuration, the default first.
     pub fn new(configs: &[AgentConfig], http: &reqwest::Client) -> Self {
-        let agents = configs.iter().map(|config| Arc::new(build(config, http))).collect();
+        let agents = configs.iter().map(|config| Arc::new(build(config, configs, http))).collect();
         Self { agents }
     }
 
@@ -96,7 +102,27 @@ impl Registry {
     }
 }
 
-fn build(config: &AgentConfig, http: &reqwest::Client) -> Listed {
+/// An agent as another one's model is told of it: a tool with one argument.
+fn as_tool(config: &AgentConfig) -> ToolSpec {
+    ToolSpec {
+        name: config.name.clone(),
+        description: format!(
+            "Hands a task to another agent, {}, and gives its answer. {}",
+            config.title, config.description
+        )
+        .trim_end()
+        .to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": { "task": { "type": "string", "description": "What is to be done, with all that is needed to know" } },
+            "required": ["task"],
+            "additionalProperties": false
+        }),
+        idempotent: false,
+    }
+}
+
+fn build(config: &AgentConfig, all: &[AgentConfig], http: &reqwest::Client) -> Listed {
     let agent: Box<dyn Agent> = match &config.kind {
         AgentKind::Guide => Box::new(Guide),
         AgentKind::Remote(remote) => Box::new(Remote::new(remote, http)),
@@ -115,6 +141,8 @@ fn build(config: &AgentConfig, http: &reqwest::Client) -> Listed {
         description: config.description.clone(),
         examples: config.examples.clone(),
         agent,
+        sub_agents: all.iter().filter(|other| config.sub_agents.contains(&other.name)).map(as_tool).collect(),
+        rules: config.rules.clone(),
         tools: config.tools.clone(),
         max_steps: config.max_steps,
         max_time: config.max_time,

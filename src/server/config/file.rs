@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     audience::Audience,
+    policy,
     remote::{RemoteConfig, RemoteProtocol},
     source::{ConfigError, Source},
 };
@@ -15,7 +16,7 @@ use crate::server::agent::{
     Price,
     model::{Settings, Takes},
 };
-use crate::server::tool::builtin;
+use crate::server::tool::{Rules, builtin};
 
 /// An agent, as the user wants it.
 #[derive(Clone, Debug)]
@@ -32,6 +33,10 @@ pub struct AgentConfig {
     pub kind: AgentKind,
     /// The tools it may use; all when absent.
     pub tools: Option<Vec<String>>,
+    /// Agents that it may hand work to.
+    pub sub_agents: Vec<String>,
+    /// What is done about its calls, where that differs from what the server does.
+    pub rules: Rules,
     /// Turns it may take in one run.
     pub max_steps: u32,
     /// How long a run may take.
@@ -148,6 +153,10 @@ struct AgentEntry {
     titles: bool,
     users: Option<Vec<String>>,
     #[serde(default)]
+    sub_agents: Vec<String>,
+    #[serde(default)]
+    policy: Rules,
+    #[serde(default)]
     examples: Vec<String>,
 }
 
@@ -172,6 +181,24 @@ pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
         if agents[..at].iter().any(|earlier| earlier.name == agent.name) {
             return Err(ConfigError::new("agents", format!("two agents are called {:?}", agent.name)));
         }
+    }
+    let names: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
+    for agent in &agents {
+        let wrong = |problem: String| ConfigError::new(format!("agents.{}", agent.name), problem);
+        for other in &agent.sub_agents {
+            if *other == agent.name {
+                return Err(wrong("sub_agents: an agent cannot hand work to itself".to_owned()));
+            }
+            if !names.contains(&other.as_str()) {
+                return Err(wrong(format!("sub_agents: there is no agent called {other:?}")));
+            }
+            if builtin::NAMES.contains(&other.as_str()) {
+                return Err(wrong(format!(
+                    "sub_agents: {other:?} is the name of a tool, too; name the agent otherwise"
+                )));
+            }
+        }
+        policy::check(agent.rules.keys(), &names).map_err(wrong)?;
     }
     Ok(agents)
 }
@@ -241,6 +268,8 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
         examples: entry.examples,
         kind,
         tools: entry.tools,
+        sub_agents: entry.sub_agents,
+        rules: entry.policy,
         max_steps: entry.max_steps.unwrap_or(16),
         max_time: Duration::from_secs(entry.max_seconds.unwrap_or(600)),
         users,
@@ -303,6 +332,7 @@ fn remote_agent(
         ("max_context_tokens", entry.max_context_tokens.is_some()),
         ("price_per_mtok", entry.price_per_mtok.is_some()),
         ("titles", entry.titles),
+        ("sub_agents", !entry.sub_agents.is_empty()),
     ];
     if let Some((name, _)) = of_models.iter().find(|(_, is_given)| *is_given) {
         let hint = if *name == "base_url" { "; did you mean url?" } else { "" };
@@ -432,6 +462,8 @@ fn from_environment(source: &Source, stall: Duration) -> Result<Option<AgentConf
             price: None,
             titles: false,
         })),
+        sub_agents: Vec::new(),
+        rules: Rules::new(),
         tools: None,
         max_steps: 16,
         max_time: Duration::from_mins(10),
@@ -454,6 +486,8 @@ fn guide() -> AgentConfig {
         .map(str::to_owned)
         .to_vec(),
         kind: AgentKind::Guide,
+        sub_agents: Vec::new(),
+        rules: Rules::new(),
         tools: None,
         max_steps: 4,
         max_time: Duration::from_mins(1),

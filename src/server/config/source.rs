@@ -119,7 +119,7 @@ keys! {
 }
 
 /// Tables of the file that are read as a whole elsewhere.
-const TABLES: &[&str] = &["agents", "quotas"];
+const TABLES: &[&str] = &["agents", "quotas", "tools"];
 
 /// Settings that a later version has a use for.
 const UNUSED: &[&str] = &["nats_url", "mcp_config", "agents_config"];

@@ -16,8 +16,9 @@ pub trait CommandLedger: Send + Sync {
     async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError>;
     /// Keeps a command that changes nothing in the store: the first answer when it was carried out before.
     async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError>;
-    /// Keeps that a run is to stop, with the command that said so: the first answer when it was carried out before.
-    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError>;
+    /// Keeps that a run and all that work for it are to stop, with the command that said so, and which they are: the first answer
+    /// when it was carried out before.
+    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<(Ack, Vec<RunId>), LogError>;
 }
 
 /// A command that adds no message, and its answer.

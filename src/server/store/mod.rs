@@ -16,6 +16,7 @@ mod member_store;
 pub mod model_turns;
 pub mod oversight;
 mod place;
+pub mod questions;
 mod run_queue;
 pub mod second_factor;
 mod sign_in_store;
@@ -41,7 +42,7 @@ pub use history_store::{History, HistoryStore};
 pub use link_store::{InvitationUse, LinkStore, Purpose};
 pub use member_store::MemberStore;
 pub use place::ThreadPlace;
-pub use run_queue::{ClaimedRun, RunQueue};
+pub use run_queue::{ClaimedRun, Nested, RunQueue, Wakes};
 pub use sign_in_store::{MAX_SESSIONS, SignIn, SignInStore};
 pub use thread_catalog::{ThreadCatalog, ThreadChange};
 pub use token_store::{ApiToken, KnownToken, MAX_API_TOKENS, Scope, TokenStore};
@@ -85,6 +86,7 @@ pub trait Store:
     + MemberStore
     + taking_part::TakingPart
     + RunQueue
+    + questions::Questions
     + stopping::Stopping
     + HistoryStore
     + AttachmentStore
@@ -103,6 +105,7 @@ impl<T> Store for T where
         + MemberStore
         + taking_part::TakingPart
         + RunQueue
+        + questions::Questions
         + stopping::Stopping
         + HistoryStore
         + AttachmentStore

@@ -8,8 +8,8 @@ use super::StoreError;
 /// What a store does for them. Each call is one transaction.
 #[async_trait]
 pub trait Stopping: Send + Sync {
-    /// Keeps that every run that a user asked for and that has yet to end is to stop; which those are.
+    /// Keeps that every run that a user asked for and that has yet to end is to stop, and wakes those that wait; which those are.
     async fn stop_runs_of(&self, user: UserId) -> Result<Vec<RunId>, StoreError>;
-    /// Keeps that a run is to stop; `false` when there is none that has yet to end.
-    async fn stop_run(&self, run: RunId) -> Result<bool, StoreError>;
+    /// Keeps that a run is to stop, and all that work for it; which those are. None when it has ended.
+    async fn stop_run(&self, run: RunId) -> Result<Vec<RunId>, StoreError>;
 }

@@ -8,14 +8,14 @@ use std::{
 use futures::FutureExt as _;
 use netra_ws::{
     emitter::EmitError,
-    model::{Object, ToolCall, ToolStatus},
+    model::{Author, Object, ToolCall, ToolStatus},
     payload::{ToolCompleted, ToolExecuting},
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{SharedTool, ToolCaller, ToolSpec};
-use crate::server::agent::{Halt, RunContext};
+use super::{SharedTool, ToolCaller, ToolPolicy, ToolSpec};
+use crate::server::agent::{Asked, Halt, RunContext};
 
 /// How long one call may take.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
@@ -47,6 +47,7 @@ pub struct ToolOutcome {
 pub struct ToolEngine {
     /// Each with its description, which is made once: a thousand runs would hold a thousand.
     tools: Vec<(ToolSpec, SharedTool)>,
+    policy: ToolPolicy,
 }
 
 /// Why a call could not be made at all.
@@ -60,8 +61,18 @@ pub enum ToolStop {
 
 impl ToolEngine {
     /// An engine with these tools.
-    pub fn new(tools: Vec<SharedTool>) -> Self {
-        Self { tools: tools.into_iter().map(|tool| (tool.spec(), tool)).collect() }
+    pub fn new(tools: Vec<SharedTool>, policy: ToolPolicy) -> Self {
+        Self { tools: tools.into_iter().map(|tool| (tool.spec(), tool)).collect(), policy }
+    }
+
+    /// Which calls are made, asked about, and refused.
+    pub fn policy(&self) -> &ToolPolicy {
+        &self.policy
+    }
+
+    /// Whether there is a tool of this name that the run's agent may use.
+    pub fn has(&self, context: &RunContext, name: &str) -> bool {
+        self.tool(name).is_some() && context.allows_tool(name)
     }
 
     /// The tools that an agent may use; all when it names none.
@@ -75,7 +86,7 @@ impl ToolEngine {
     }
 
     /// The name as logs and traces show it: a model may ask for any name, which is its user's matter.
-    fn known(&self, name: &str) -> &str {
+    pub(crate) fn known(&self, name: &str) -> &str {
         self.tool(name).map_or("unknown", |(spec, _)| &spec.name)
     }
 
@@ -83,37 +94,91 @@ impl ToolEngine {
     pub async fn call(&self, context: &RunContext, number: u32, request: ToolRequest) -> Result<ToolOutcome, ToolStop> {
         let started = Instant::now();
         let tool_call_id = format!("{}-{number}", context.run_id());
-        let arguments = match &request.arguments {
-            Ok(arguments) => arguments.clone(),
-            Err(raw) => Object::from_iter([("unreadable".to_owned(), Value::String(raw.clone()))]),
-        };
-        context
-            .emitter()
-            .tool_executing(ToolExecuting {
-                tool_call_id: tool_call_id.clone(),
-                tool: request.tool.clone(),
-                agent: context.agent().to_owned(),
-                arguments,
-            })
-            .await
-            .map_err(ToolStop::Emit)?;
-        self.finish(context, tool_call_id, request, started).await
+        begin(context, &tool_call_id, &request, None).await?;
+        self.finish(context, tool_call_id, request, started, None).await
+    }
+
+    /// Tells of a call that is not made, and why.
+    pub async fn refuse(
+        &self,
+        context: &RunContext,
+        number: u32,
+        request: ToolRequest,
+        status: ToolStatus,
+        why: &str,
+    ) -> Result<ToolOutcome, ToolStop> {
+        let tool_call_id = format!("{}-{number}", context.run_id());
+        begin(context, &tool_call_id, &request, None).await?;
+        let outcome = ToolOutcome { status, result: json!({ "error": why }) };
+        self.complete(context, tool_call_id, request.tool, &outcome, 0, None).await?;
+        Ok(outcome)
+    }
+
+    /// Makes a call that a person allowed.
+    pub async fn allowed(
+        &self,
+        context: &RunContext,
+        call: &ToolCall,
+        by: Option<Author>,
+    ) -> Result<ToolOutcome, ToolStop> {
+        let request = request_of(call);
+        begin(context, &call.tool_call_id, &request, by.clone()).await?;
+        self.finish(context, call.tool_call_id.clone(), request, Instant::now(), by).await
+    }
+
+    /// Ends a call that nobody allowed.
+    pub async fn deny(
+        &self,
+        context: &RunContext,
+        tool_call_id: String,
+        tool: String,
+        why: String,
+        by: Option<Author>,
+    ) -> Result<ToolOutcome, ToolStop> {
+        let outcome = ToolOutcome { status: ToolStatus::Denied, result: json!({ "error": why }) };
+        self.complete(context, tool_call_id, tool, &outcome, 0, by).await?;
+        Ok(outcome)
+    }
+
+    /// A question of the agent's own was answered.
+    pub async fn answered(
+        &self,
+        context: &RunContext,
+        tool_call_id: String,
+        asked: Asked,
+        result: Value,
+        by: Option<Author>,
+    ) -> Result<(), ToolStop> {
+        let request = ToolRequest { id: tool_call_id.clone(), tool: asked.name, arguments: Ok(asked.arguments) };
+        begin(context, &tool_call_id, &request, by.clone()).await?;
+        let outcome = ToolOutcome { status: ToolStatus::Ok, result };
+        self.complete(context, tool_call_id, request.tool, &outcome, 0, by).await
+    }
+
+    /// Ends a call that another agent worked on.
+    pub async fn complete_child(
+        &self,
+        context: &RunContext,
+        call: &ToolCall,
+        outcome: ToolOutcome,
+        duration_ms: u64,
+    ) -> Result<ToolOutcome, ToolStop> {
+        let outcome = ToolOutcome { result: bounded(outcome.result), ..outcome };
+        let (id, tool) = (call.tool_call_id.clone(), call.tool.clone());
+        self.complete(context, id, tool, &outcome, duration_ms, call.decided_by.clone()).await?;
+        Ok(outcome)
     }
 
     /// Ends a call that another process began: done again if that does no harm, else the model is told that it was cut off.
     pub async fn resume(&self, context: &RunContext, call: &ToolCall) -> Result<ToolOutcome, ToolStop> {
-        let request = ToolRequest {
-            id: call.tool_call_id.clone(),
-            tool: call.tool.clone(),
-            arguments: Ok(call.arguments.clone()),
-        };
+        let (request, by) = (request_of(call), call.decided_by.clone());
         if self.tool(&call.tool).is_some_and(|(spec, _)| spec.idempotent) {
-            return self.finish(context, call.tool_call_id.clone(), request, Instant::now()).await;
+            return self.finish(context, call.tool_call_id.clone(), request, Instant::now(), by).await;
         }
         let result =
             json!({ "error": "the server stopped while the tool worked; it may or may not have had its effect" });
         let outcome = ToolOutcome { status: ToolStatus::Interrupted, result };
-        self.complete(context, call.tool_call_id.clone(), request.tool, &outcome, 0).await?;
+        self.complete(context, call.tool_call_id.clone(), request.tool, &outcome, 0, by).await?;
         Ok(outcome)
     }
 
@@ -125,6 +190,7 @@ impl ToolEngine {
         tool_call_id: String,
         request: ToolRequest,
         started: Instant,
+        by: Option<Author>,
     ) -> Result<ToolOutcome, ToolStop> {
         let (outcome, halted) = tokio::select! {
             biased;
@@ -139,7 +205,7 @@ impl ToolEngine {
             outcome = self.run(context, &request) => (outcome, None),
         };
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.complete(context, tool_call_id, request.tool, &outcome, duration_ms).await?;
+        self.complete(context, tool_call_id, request.tool, &outcome, duration_ms, by).await?;
         halted.map_or(Ok(outcome), |halt| Err(ToolStop::Halted(halt)))
     }
 
@@ -150,10 +216,11 @@ impl ToolEngine {
         tool: String,
         outcome: &ToolOutcome,
         duration_ms: u64,
+        decided_by: Option<Author>,
     ) -> Result<(), ToolStop> {
         tracing::info!(run_id = %context.run_id(), tool = self.known(&tool), status = ?outcome.status, duration_ms, "tool completed");
         let (status, result) = (outcome.status, outcome.result.clone());
-        let event = ToolCompleted { tool_call_id, tool, status, result, duration_ms };
+        let event = ToolCompleted { tool_call_id, tool, status, result, duration_ms, decided_by };
         context.emitter().tool_completed(event).await.map_err(ToolStop::Emit)
     }
 
@@ -174,6 +241,25 @@ impl ToolEngine {
             Err(_) => failed(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
         }
     }
+}
+
+async fn begin(
+    context: &RunContext,
+    tool_call_id: &str,
+    request: &ToolRequest,
+    decided_by: Option<Author>,
+) -> Result<(), ToolStop> {
+    let arguments = match &request.arguments {
+        Ok(arguments) => arguments.clone(),
+        Err(raw) => Object::from_iter([("unreadable".to_owned(), Value::String(raw.clone()))]),
+    };
+    let (tool_call_id, tool) = (tool_call_id.to_owned(), request.tool.clone());
+    let event = ToolExecuting { tool_call_id, tool, agent: context.agent().to_owned(), arguments, decided_by };
+    context.emitter().tool_executing(event).await.map_err(ToolStop::Emit)
+}
+
+fn request_of(call: &ToolCall) -> ToolRequest {
+    ToolRequest { id: call.tool_call_id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) }
 }
 
 /// A result that is too long says so, and how it begins.

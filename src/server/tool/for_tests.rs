@@ -18,6 +18,9 @@ use super::{SharedTool, Tool, ToolCaller, ToolError, ToolSpec};
 /// How long they stay at work: time enough to be killed in.
 const AT_WORK: Duration = Duration::from_millis(1_500);
 
+/// Their names.
+pub(crate) const NAMES: [&str; 3] = ["stamp", "wait", "fault"];
+
 struct Stamp {
     file: PathBuf,
 }

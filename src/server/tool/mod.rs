@@ -4,6 +4,7 @@ pub mod builtin;
 mod engine;
 #[cfg(debug_assertions)]
 pub(crate) mod for_tests;
+pub mod policy;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 pub(crate) use engine::bounded;
 pub use engine::{ToolEngine, ToolOutcome, ToolRequest, ToolStop};
+pub use policy::{Rule, Rules, ToolPolicy};
 
 /// What a model is told about a tool.
 #[derive(Clone, Debug)]

@@ -15,13 +15,28 @@ async fn every_kind_keeps_its_place() {
         emitter.agent_thinking(thought("a")).await?;
         emitter.agent_thinking(thought("b")).await?;
         let expires_at = crate::time::Timestamp::default();
-        let approval =
-            p::ToolApprovalRequired { tool_call_id: call(), tool: tool(), arguments: arguments(), expires_at };
-        emitter.tool_approval_required(approval).await?;
-        let executing = p::ToolExecuting { tool_call_id: call(), tool: tool(), agent: agent(), arguments: arguments() };
+        let approval = p::ToolApprovalRequired {
+            tool_call_id: call(),
+            tool: tool(),
+            agent: agent(),
+            arguments: arguments(),
+            expires_at,
+            message: None,
+            options: Vec::new(),
+            form: None,
+        };
+        emitter.tool_approval_required(approval, None).await?;
+        let executing = p::ToolExecuting {
+            tool_call_id: call(),
+            tool: tool(),
+            agent: agent(),
+            arguments: arguments(),
+            decided_by: None,
+        };
         emitter.tool_executing(executing).await?;
         let (status, result) = (crate::model::ToolStatus::Ok, serde_json::json!(4));
-        let returned = p::ToolCompleted { tool_call_id: call(), tool: tool(), status, result, duration_ms: 1 };
+        let returned =
+            p::ToolCompleted { tool_call_id: call(), tool: tool(), status, result, duration_ms: 1, decided_by: None };
         emitter.tool_completed(returned).await?;
         emitter.agent_progress(progress("half")).await?;
         emitter.partial_result(id, 0, "first try".into()).await?;

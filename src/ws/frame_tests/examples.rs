@@ -7,8 +7,8 @@ use crate::{
     id::{AttachmentId, ConnectionId, MessageId, RunId, ThreadId, UserId},
     message::{ClientMessage as C, Event as E, ServerMessage as S},
     model::{
-        Attachment, AttachmentRef, Author, Message, MessageRole, Object, Role, Run, RunError, RunStatus, Step, Thread,
-        ToolCall, ToolStatus, Usage, User,
+        Attachment, AttachmentRef, Author, Choice, ChoiceKind, Message, MessageRole, Object, Question, Role, Run,
+        RunError, RunStatus, Step, Thread, ToolCall, ToolStatus, Usage, User,
     },
     payload as p,
     time::Timestamp,
@@ -86,6 +86,7 @@ fn thread(full: bool) -> Thread {
         pinned: full,
         archived: full,
         running: full,
+        waiting: full,
         head_seq: 17,
         created_at: at(full),
         version: 17,
@@ -110,6 +111,8 @@ fn after_client(last: Option<&C>, full: bool) -> Option<C> {
             tool_call_id: "call".into(),
             decision: if full { p::Decision::Approve } else { p::Decision::Deny },
             reason: text(full),
+            option: text(full),
+            answer: full.then(object),
         }),
         Some(C::ToolApproval(_)) => {
             C::Subscribe(p::Subscribe { after_seq: full.then_some(i64::MAX), epoch: text(full) })
@@ -195,6 +198,7 @@ fn after_event(last: Option<&E>, full: bool) -> Option<E> {
             agent,
             answers: full.then(MessageId::new),
             parent_run_id: full.then(RunId::new),
+            tool_call_id: text(full),
             model: text(full),
             iteration: 1,
         }),
@@ -204,14 +208,22 @@ fn after_event(last: Option<&E>, full: bool) -> Option<E> {
             step: full.then_some(1),
             total_steps: full.then_some(8),
         }),
-        Some(E::AgentThinking(_)) => {
-            E::ToolExecuting(p::ToolExecuting { tool_call_id, tool, agent, arguments: object() })
-        }
+        Some(E::AgentThinking(_)) => E::ToolExecuting(p::ToolExecuting {
+            tool_call_id,
+            tool,
+            agent,
+            arguments: object(),
+            decided_by: author(full),
+        }),
         Some(E::ToolExecuting(_)) => E::ToolApprovalRequired(p::ToolApprovalRequired {
             tool_call_id,
             tool,
+            agent,
             arguments: object(),
             expires_at: at(full),
+            message: text(full),
+            options: options(full),
+            form: full.then(object),
         }),
         Some(E::ToolApprovalRequired(_)) => E::ToolCompleted(p::ToolCompleted {
             tool_call_id,
@@ -219,6 +231,7 @@ fn after_event(last: Option<&E>, full: bool) -> Option<E> {
             status: if full { ToolStatus::Ok } else { ToolStatus::Interrupted },
             result: if full { json!({ "sum": 4 }) } else { json!("text") },
             duration_ms: 12,
+            decided_by: author(full),
         }),
         Some(E::ToolCompleted(_)) => {
             E::AgentProgress(p::AgentProgress { agent, message, fraction: full.then_some(0.25) })
@@ -242,6 +255,11 @@ fn after_event(last: Option<&E>, full: bool) -> Option<E> {
     })
 }
 
+fn options(full: bool) -> Vec<Choice> {
+    let once = Choice { id: "once".into(), label: "Allow".into(), kind: ChoiceKind::AllowOnce };
+    if full { vec![once] } else { Vec::new() }
+}
+
 fn limits() -> p::Limits {
     p::Limits {
         heartbeat_interval_ms: 25_000,
@@ -259,12 +277,16 @@ fn snapshot(full: bool) -> p::ThreadSnapshot {
         arguments: object(),
         status: full.then_some(ToolStatus::Denied),
         approval_expires_at: full.then(|| at(full)),
+        question: full
+            .then(|| Box::new(Question { message: text(full), options: options(full), form: Some(object()) })),
+        decided_by: author(full),
         result: if full { json!([1, "x"]) } else { json!(null) },
         duration_ms: full.then_some(12),
     };
     let run = Run {
         answers: full.then(MessageId::new),
         parent_run_id: full.then(RunId::new),
+        parent_call_id: text(full),
         model: text(full),
         status: if full { RunStatus::Failed } else { RunStatus::Queued },
         started_at: full.then(|| at(full)),

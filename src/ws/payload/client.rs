@@ -72,6 +72,12 @@ pub struct ToolApproval {
     /// Why, for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Which of the offered options, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub option: Option<String>,
+    /// What was filled in, when a form was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Object>,
 }
 
 /// Asks for a thread's events, from a cursor on.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     error::ErrorCode,
     id::{MessageId, RunId},
-    model::{Attachment, Author, MessageRole, Object, ToolStatus, Usage},
+    model::{Attachment, Author, Choice, MessageRole, Object, Question, ToolStatus, Usage},
     open_enum::open_enum,
     time::Timestamp,
 };
@@ -47,6 +47,9 @@ pub struct AgentStarted {
     /// The run that started it, for a sub-agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_run_id: Option<RunId>,
+    /// The call of that run that this one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
     /// With which model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -82,6 +85,9 @@ pub struct ToolExecuting {
     pub agent: String,
     /// What it was given.
     pub arguments: Object,
+    /// Who allowed it, when somebody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Author>,
 }
 
 /// A tool call waits for a person.
@@ -90,12 +96,33 @@ pub struct ToolExecuting {
 pub struct ToolApprovalRequired {
     /// Which call.
     pub tool_call_id: String,
-    /// Which tool.
+    /// Which tool; for a question of the agent's own, what it calls that.
     pub tool: String,
+    /// Who asks.
+    #[serde(default)]
+    pub agent: String,
     /// What it would be given.
     pub arguments: Object,
     /// Until when a person may decide.
     pub expires_at: Timestamp,
+    /// The question in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What can be chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<Choice>,
+    /// What is to be filled in: the JSON Schema of a flat object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Object>,
+}
+
+impl ToolApprovalRequired {
+    /// What is asked, beside whether the tool may be called.
+    pub fn question(&self) -> Option<Question> {
+        let question =
+            Question { message: self.message.clone(), options: self.options.clone(), form: self.form.clone() };
+        (question != Question::default()).then_some(question)
+    }
 }
 
 /// A tool ended.
@@ -112,6 +139,9 @@ pub struct ToolCompleted {
     pub result: Value,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+    /// Who refused it, or answered, when somebody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Author>,
 }
 
 /// How far the agent is, in its own words.

@@ -135,7 +135,14 @@ impl World {
         let emitter = self.process.pool.take_up(thread, fence, known);
         if queued {
             let agent = "guide".to_owned();
-            let started = p::AgentStarted { agent, answers: None, parent_run_id: None, model: None, iteration: 1 };
+            let started = p::AgentStarted {
+                agent,
+                answers: None,
+                parent_run_id: None,
+                tool_call_id: None,
+                model: None,
+                iteration: 1,
+            };
             assert_eq!(emitter.agent_started(started).await, Ok(()), "its own run");
         }
         Working { thread, run, emitter }

@@ -196,6 +196,7 @@ fn two_runs_at_once_do_not_touch_each_other() {
         agent: "helper".into(),
         answers: None,
         parent_run_id: Some(parent),
+        tool_call_id: Some("call".into()),
         model: None,
         iteration: 1,
     });

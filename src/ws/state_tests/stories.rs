@@ -121,7 +121,7 @@ async fn the_logs_snapshot_is_the_fold_of_its_events() {
         let run = event.run_id.expect("filtered");
         let fence = log.claim(thread_id, run);
         let event = NewEvent::new(event.message.event().expect("a story is events").clone()).expect("encodes");
-        let append = Append { thread_id, fence, events: vec![event], ended: None, usage: None };
+        let append = Append::events(thread_id, fence, vec![event]);
         log::append(&*log, append).await.expect("appends");
         let snapshot = log.snapshot(user, thread_id).await.expect("the user's own");
         let mut fold = ThreadState { thread: Some(snapshot.thread.clone()), ..ThreadState::default() };

@@ -1,6 +1,9 @@
 //! The order rules of a run and of a thread's log, and the ways to start and await a run.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -80,23 +83,33 @@ pub(crate) fn check_run(frames: &[Value], run: &Run) -> Vec<String> {
     assert_eq!(terminal, [events.len() - 1], "one terminal event, the last: {types:?}");
 
     let mut completed: HashMap<String, bool> = HashMap::new();
+    // Calls that wait for a person.
+    let mut asked: HashSet<String> = HashSet::new();
     for event in &events {
         check_envelope(event);
         let payload = &event["payload"];
         let call = || payload["tool_call_id"].as_str().unwrap_or_else(|| panic!("no tool_call_id: {event}")).to_owned();
         match event["type"].as_str() {
+            Some("tool_approval_required") => {
+                assert!(asked.insert(call()) && !completed.contains_key(&call()), "asked twice: {event}");
+            }
             Some("tool_executing") => {
+                asked.remove(&call());
                 assert!(payload["arguments"].is_object(), "arguments: {event}");
                 assert_eq!(completed.insert(call(), false), None, "executes twice: {event}");
             }
             Some("tool_completed") => {
-                assert_eq!(completed.insert(call(), true), Some(false), "completes out of turn: {event}");
                 let status = payload["status"].as_str().unwrap_or_default();
+                // What nobody allowed never begins.
+                let refused = asked.remove(&call()) && status == "denied";
+                let begun = if refused { None } else { Some(false) };
+                assert_eq!(completed.insert(call(), true), begun, "completes out of turn: {event}");
                 assert!(["ok", "error", "denied", "interrupted"].contains(&status), "{event}");
             }
             _ => {}
         }
     }
+    assert!(asked.is_empty(), "a question was never settled: {asked:?}");
     assert!(completed.values().all(|done| *done), "a tool call never completed: {completed:?}");
     types
 }

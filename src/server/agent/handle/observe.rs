@@ -87,7 +87,10 @@ impl RunHandle<'_> {
             Err(raw) => short(Object::from_iter([("unreadable".to_owned(), Value::String(raw))])),
         };
         let (tool_call_id, tool, agent) = (id.clone(), request.tool.clone(), self.context.agent().to_owned());
-        self.context.emitter().tool_executing(ToolExecuting { tool_call_id, tool, agent, arguments }).await?;
+        self.context
+            .emitter()
+            .tool_executing(ToolExecuting { tool_call_id, tool, agent, arguments, decided_by: None })
+            .await?;
         self.observed.open(id.clone(), request.tool);
         let (open, emitter) = (self.observed.clone(), self.context.emitter().clone());
         Ok(Observed { id, run: self.context.run_id(), open, emitter })
@@ -103,7 +106,7 @@ impl RunHandle<'_> {
     }
 
     /// Ends a call of a remote agent that another process left open.
-    pub(super) async fn interrupt(&self, call: &ToolCall) -> Result<ToolOutcome, EmitError> {
+    pub(in crate::server::agent) async fn interrupt(&self, call: &ToolCall) -> Result<ToolOutcome, EmitError> {
         let (id, tool) = (call.tool_call_id.clone(), call.tool.clone());
         let (status, result) = (ToolStatus::Interrupted, json!({ "error": UNKNOWN }));
         let open = Open { id, tool, since: Instant::now() };
@@ -115,9 +118,30 @@ impl RunHandle<'_> {
     pub(in crate::server::agent) async fn keep_end(&self, source: &Source, replay: &Replay) {
         let run = self.context.run_id();
         let turn = kept::kept(run, self.answer.calls + 1, &[], self.text().len(), replay);
-        if let Err(error) = self.turns.keep_turn(self.context.fence, source.as_bytes(), &turn).await {
+        if let Err(error) = self.store.keep_turn(self.context.fence, source.as_bytes(), &turn).await {
             tracing::warn!(run_id = %run, %error, "what the agent wants to see again could not be kept");
         }
+    }
+
+    /// What was kept of this run behind its last call; `null` when that is nothing.
+    pub(in crate::server::agent) async fn kept_end(&self, source: &Source) -> Value {
+        match kept::KeptTurns::read(&**self.store, self.context.run_id(), source).await {
+            Ok(turns) => turns.end().0,
+            Err(error) => {
+                tracing::warn!(run_id = %self.context.run_id(), %error, "what the agent wants to see again could not be read");
+                Value::Null
+            }
+        }
+    }
+
+    /// So many questions were asked before those that are asked next.
+    pub(in crate::server::agent) fn skip_questions(&mut self, asked: u32) {
+        self.asked = asked;
+    }
+
+    /// How many questions were asked so far.
+    pub(in crate::server::agent) fn questions_asked(&self) -> u32 {
+        self.asked
     }
 
     /// Discards what was said: the agent is asked anew.
@@ -146,7 +170,7 @@ async fn tell(emitter: &Emitter, run: RunId, open: Open, status: ToolStatus, res
     let duration_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
     // The tool's name is the remote agent's and its user's matter.
     tracing::info!(run_id = %run, tool = "remote", ?status, duration_ms, "tool completed");
-    emitter.tool_completed(ToolCompleted { tool_call_id, tool, status, result, duration_ms }).await
+    emitter.tool_completed(ToolCompleted { tool_call_id, tool, status, result, duration_ms, decided_by: None }).await
 }
 
 /// Arguments that are too long say so, and how they begin.

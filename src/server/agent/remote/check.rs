@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use netra_ws::{RunId, ThreadId};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{
@@ -100,7 +101,15 @@ async fn ask(config: &RemoteConfig, http: &reqwest::Client) -> Result<Heard, Mod
     let conversation = [ChatMessage::user("Answer with one short sentence: are you there?")];
     let (thread, run) = (ThreadId::new().to_string(), RunId::new().to_string());
     let begun = Instant::now();
-    let asked = Asked { thread: &thread, run: &run, question: &run, conversation: &conversation, done: &[] };
+    let asked = Asked {
+        thread: &thread,
+        run: &run,
+        question: &run,
+        conversation: &conversation,
+        done: &[],
+        kept: &Value::Null,
+        answers: &[],
+    };
     let mut exchange = peer.open(&asked).await?;
     // A key may stand in a header of its own.
     let mut heard = Heard { key: config.api_key.is_some() || !config.headers.is_empty(), ..Heard::default() };

@@ -1,9 +1,11 @@
 //! Agents that others run and that are spoken to over HTTP: what they say, think and call becomes the same events as any agent's.
 //!
+//! - `asking`: questions to people, and their answers;
 //! - `read`: protocols, from bytes to what is said;
 //! - `request`: what a protocol's request holds; `peer`: one exchange with its limits;
 //! - [`check`]: whether such an agent answers.
 
+mod asking;
 pub mod check;
 mod peer;
 pub(in crate::server::agent) mod read;
@@ -25,6 +27,7 @@ use crate::server::{
     config::RemoteConfig,
     tool::{ToolOutcome, ToolRequest},
 };
+use asking::Pending;
 use peer::Peer;
 use read::{Outcome, Said};
 use request::Asked;
@@ -71,8 +74,8 @@ impl Remote {
         Ok(done)
     }
 
-    /// Asks the agent once and shows what it says, to the end of its run.
-    async fn ask(&self, run: &mut RunHandle<'_>, asked: &Asked<'_>, heard: &mut bool) -> Result<(), Stop> {
+    /// Asks the agent once and shows what it says, to the end of its run; gives what people are asked before it goes on.
+    async fn ask(&self, run: &mut RunHandle<'_>, asked: &Asked<'_>, heard: &mut bool) -> Result<Option<Pending>, Stop> {
         let mut exchange = run.outside(self.peer.open(asked)).await??;
         let mut open = OpenCalls::new();
         loop {
@@ -84,18 +87,45 @@ impl Remote {
             }
         }
         let mut reader = exchange.into_reader();
-        if let Some(asks) = reader.interrupts().first() {
-            let message = format!(
-                "the agent asks a person before it goes on, which cannot be answered here yet: {}",
-                if asks.message.is_empty() { "no question given" } else { &asks.message }
-            );
-            return Err(Leave::Failed { code: ErrorCode::AgentFailed, message, retryable: false }.into());
-        }
         let kept = reader.kept();
-        if !kept.is_null() {
+        let pending = match reader.interrupts() {
+            [] => None,
+            asked => Some(Pending::new(kept.clone(), asked, run.questions_asked())),
+        };
+        if let Some(pending) = &pending {
+            // The question is the run's last word for now: what waits for it is told anew behind the answer.
+            run.close_observed().await.map_err(Leave::from)?;
+            run.keep_end(&self.source, &Replay(pending.kept.clone())).await;
+        } else if !kept.is_null() {
             run.keep_end(&self.source, &Replay(kept)).await;
         }
-        Ok(())
+        Ok(pending)
+    }
+
+    /// Asks the agent, again while nothing came of it.
+    async fn ask_patiently(&self, run: &mut RunHandle<'_>, asked: &Asked<'_>) -> Result<Option<Pending>, Leave> {
+        let mut pauses = PAUSES.into_iter();
+        let mut earlier: Option<ModelError> = None;
+        loop {
+            let mut heard = false;
+            let error = match self.ask(run, asked, &mut heard).await {
+                Ok(pending) => return Ok(pending),
+                Err(Stop::Leave(leave)) => return Err(leave),
+                Err(Stop::Error(error)) if error.again == Again::NotAsked => {
+                    return Err(earlier.unwrap_or(error).into());
+                }
+                Err(Stop::Error(error)) => error,
+            };
+            let pause = match (error.again, pauses.next()) {
+                _ if heard => return Err(error.into()),
+                (Again::No | Again::NotAsked, _) | (_, None) => return Err(error.into()),
+                (Again::After(wanted), Some(pause)) => wanted.max(pause),
+                (Again::Soon, Some(pause)) => pause.mul_f64(0.75 + fastrand::f64() / 2.0),
+            };
+            tracing::warn!(%error, retry_in_ms = pause.as_millis(), "agent refused");
+            earlier = Some(error);
+            run.pause(pause).await?;
+        }
     }
 
     async fn show(&self, run: &mut RunHandle<'_>, open: &mut OpenCalls, said: Said) -> Result<(), Leave> {
@@ -174,35 +204,33 @@ impl Agent for Remote {
     }
 
     async fn run(&self, run: &mut RunHandle<'_>) -> Result<(), Leave> {
-        let done = self.done(run).await?;
+        // A run that waited for people goes on where its agent asked them.
+        let mut pending = Pending::of(run.kept_end(&self.source).await);
+        let done = if pending.is_some() { Vec::new() } else { self.done(run).await? };
         let conversation = run.conversation().to_vec();
         let context = run.context();
         let (thread, run_id) = (context.thread_id().to_string(), context.run_id().to_string());
         let question = context.asked().map_or_else(|| run_id.clone(), |asked| asked.to_string());
-        let asked =
-            Asked { thread: &thread, run: &run_id, question: &question, conversation: &conversation, done: &done };
         run.begin_step();
-        let mut pauses = PAUSES.into_iter();
-        let mut earlier: Option<ModelError> = None;
         loop {
-            let mut heard = false;
-            let error = match self.ask(run, &asked, &mut heard).await {
-                Ok(()) => break,
-                Err(Stop::Leave(leave)) => return Err(leave),
-                Err(Stop::Error(error)) if error.again == Again::NotAsked => {
-                    return Err(earlier.unwrap_or(error).into());
-                }
-                Err(Stop::Error(error)) => error,
+            let answers = match &pending {
+                Some(pending) => pending.answers(run).await?,
+                None => Vec::new(),
             };
-            let pause = match (error.again, pauses.next()) {
-                _ if heard => return Err(error.into()),
-                (Again::No | Again::NotAsked, _) | (_, None) => return Err(error.into()),
-                (Again::After(wanted), Some(pause)) => wanted.max(pause),
-                (Again::Soon, Some(pause)) => pause.mul_f64(0.75 + fastrand::f64() / 2.0),
+            let kept = pending.map(|pending| pending.kept).unwrap_or_default();
+            let asked = Asked {
+                thread: &thread,
+                run: &run_id,
+                question: &question,
+                conversation: &conversation,
+                done: &done,
+                kept: &kept,
+                answers: &answers,
             };
-            tracing::warn!(%error, retry_in_ms = pause.as_millis(), "agent refused");
-            earlier = Some(error);
-            run.pause(pause).await?;
+            pending = self.ask_patiently(run, &asked).await?;
+            if pending.is_none() {
+                break;
+            }
         }
         run.end_step().await?;
         if run.text().is_empty() && !run.has_called() && !run.thought_now() {

@@ -26,6 +26,10 @@ pub(super) struct Asked<'a> {
     pub(super) conversation: &'a [ChatMessage],
     /// What the run did in an earlier process.
     pub(super) done: &'a [ChatMessage],
+    /// What the agent wants to see again of this run, when it asked people; `null` otherwise.
+    pub(super) kept: &'a Value,
+    /// What people answered.
+    pub(super) answers: &'a [Value],
 }
 
 /// Where the request goes, what it holds, and who reads its answer.
@@ -43,6 +47,9 @@ pub(super) fn of(config: &RemoteConfig, asked: &Asked<'_>) -> (Url, Value, Box<d
                 "context": [],
                 "forwardedProps": {},
             });
+            if !asked.answers.is_empty() {
+                body["resume"] = asked.answers.into();
+            }
             extend(&mut body, &config.options);
             (config.url.clone(), body, Box::new(AgUi::new(asked.run, asked.question, state)))
         }
@@ -168,6 +175,10 @@ fn ag_ui_messages(asked: &Asked<'_>) -> (Vec<Value>, Value) {
         messages.extend(said.into_iter().flatten().cloned());
     }
     asked.done.iter().for_each(|message| push(&mut messages, &mut ids, message));
+    if asked.kept.is_object() {
+        state = asked.kept["state"].clone();
+        messages.extend(asked.kept["messages"].as_array().into_iter().flatten().cloned());
+    }
     (messages, state)
 }
 

@@ -19,7 +19,7 @@ fn result(id: &str) -> ChatMessage {
 }
 
 fn asked<'a>(conversation: &'a [ChatMessage], done: &'a [ChatMessage]) -> Asked<'a> {
-    Asked { thread: "t", run: "r", question: "q", conversation, done }
+    Asked { thread: "t", run: "r", question: "q", conversation, done, kept: &Value::Null, answers: &[] }
 }
 
 /// Messages as `role:id:words`, with the ids of their calls.

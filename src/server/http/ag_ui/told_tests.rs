@@ -11,7 +11,14 @@ use netra_ws::{
 use super::*;
 
 fn started(iteration: u32) -> Event {
-    Event::AgentStarted(AgentStarted { agent: "a".into(), answers: None, parent_run_id: None, model: None, iteration })
+    Event::AgentStarted(AgentStarted {
+        agent: "a".into(),
+        answers: None,
+        parent_run_id: None,
+        tool_call_id: None,
+        model: None,
+        iteration,
+    })
 }
 
 fn thought(thought: &str) -> Event {
@@ -38,9 +45,16 @@ fn story(id: MessageId) -> Vec<Event> {
         tool: tool.clone(),
         agent: "a".into(),
         arguments: netra_ws::model::Object::new(),
+        decided_by: None,
     };
-    let ends =
-        ToolCompleted { tool_call_id, tool, status: ToolStatus::Error, result: json!({ "x": 1 }), duration_ms: 1 };
+    let ends = ToolCompleted {
+        tool_call_id,
+        tool,
+        status: ToolStatus::Error,
+        result: json!({ "x": 1 }),
+        duration_ms: 1,
+        decided_by: None,
+    };
     vec![
         started(1),
         thought("hm"),

@@ -30,8 +30,8 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
         ClientMessage::StopAgent(stop) => {
             state.bridge.stop_agent(user, id, stop.run_id).await.map(acknowledged).map(Some)
         }
-        ClientMessage::ToolApproval(_) => {
-            Err(ApiError::new(ErrorCode::NotFound, "no tool call of yours waits for a decision"))
+        ClientMessage::ToolApproval(decision) => {
+            state.bridge.tool_approval(user, id, decision).await.map(acknowledged).map(Some)
         }
         ClientMessage::Subscribe(wanted) => match named(thread_id) {
             Ok(thread) => watch(state, peer, id, thread, &wanted).await.map(|()| None),

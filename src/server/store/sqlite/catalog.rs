@@ -94,7 +94,7 @@ impl ThreadCatalog for SqliteStore {
         query("DELETE FROM members WHERE thread_id = ?").bind(id.uuid()).execute(&mut *tx).await?;
         attachments::condemn(&mut tx, id).await?;
         // Nobody is to take its runs up.
-        query("DELETE FROM runs WHERE thread_id = ? AND status IN ('queued', 'running')")
+        query("DELETE FROM runs WHERE thread_id = ? AND status IN ('queued', 'running', 'waiting')")
             .bind(id.uuid())
             .execute(&mut *tx)
             .await?;

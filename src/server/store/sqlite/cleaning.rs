@@ -25,10 +25,12 @@ const PAGES: i64 = 128;
 pub(super) const NOBODY: Uuid = Uuid::nil();
 
 /// What goes before the thread's own row does, which would take the rest along in one long transaction.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     "DELETE FROM events WHERE thread_id = ?1 AND seq IN (SELECT seq FROM events WHERE thread_id = ?1 LIMIT ?2)",
     "DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages WHERE thread_id = ?1 LIMIT ?2)",
     "DELETE FROM model_turns WHERE id IN (SELECT id FROM model_turns WHERE thread_id = ?1 LIMIT ?2)",
+    "DELETE FROM questions WHERE (run_id, tool_call_id) IN (
+         SELECT run_id, tool_call_id FROM questions WHERE thread_id = ?1 LIMIT ?2)",
     "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE thread_id = ?1 LIMIT ?2)",
     "DELETE FROM commands WHERE (user_id, id) IN (SELECT user_id, id FROM commands WHERE thread_id = ?1 LIMIT ?2)",
 ];

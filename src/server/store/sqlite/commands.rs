@@ -8,6 +8,7 @@ use super::{
     super::{CommandLedger, Recorded, StoreError},
     SqliteStore,
     failure::store,
+    waiting,
 };
 
 /// The answer that this command got before, marked as a duplicate.
@@ -64,18 +65,14 @@ impl CommandLedger for SqliteStore {
         Ok(command.ack.clone())
     }
 
-    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
+    async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<(Ack, Vec<RunId>), LogError> {
         let mut tx = self.write().await.map_err(store)?;
         if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
-            return Ok(ack);
+            return Ok((ack, Vec::new()));
         }
-        query("UPDATE runs SET stop_requested = 1 WHERE id = ?")
-            .bind(run.uuid())
-            .execute(&mut *tx)
-            .await
-            .map_err(store)?;
+        let stopped = waiting::stop_tree(&mut tx, run).await.map_err(store)?;
         insert(&mut tx, command).await?;
         tx.commit().await.map_err(store)?;
-        Ok(command.ack.clone())
+        Ok((command.ack.clone(), stopped))
     }
 }

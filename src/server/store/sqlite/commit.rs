@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use netra_ws::{
     RunId, ThreadId, UserId,
     frame::StoredEvent,
-    log::{Accepted, Admission, Append, Entry, Fence, LogError, NewEvent, Stored},
+    log::{Accepted, Admission, Append, Entry, Fence, LogError, NewEvent, Stored, Wait},
     payload::Ack,
 };
 use sqlx::{Arguments as _, AssertSqlSafe, Row, SqliteConnection, query, query_as, query_scalar};
@@ -21,7 +21,7 @@ use super::{
     millis,
     projection::Projections,
     rows::{EventRow, READABLE},
-    seq, to_i64,
+    seq, to_i64, waiting,
 };
 
 /// How far behind a thread's newest event an attempt whose outcome was not known can have come.
@@ -117,6 +117,8 @@ struct Batch {
     /// Entries whose answer tells of the thread as it is then: number, user, thread, and whether the entry made it.
     told: Vec<(usize, UserId, ThreadId, bool)>,
     projections: Projections,
+    /// Runs that wait from now on, and the newest event of their threads.
+    waits: Vec<(RunId, Wait, u64)>,
 }
 
 /// Where a thread's log ends.
@@ -185,6 +187,10 @@ impl Batch {
             return Ok(stored.map(|(event, seq)| event.stored(thread_id, Some(run_id), &log.epoch, seq)).collect());
         }
         let owner = self.owners.get_mut(&(thread_id, run_id)).ok_or(LogError::NotFound)?;
+        if repeated && append.events.is_empty() && owner.token == token && !owner.running {
+            // It waits, by an attempt whose outcome was not known.
+            return Ok(Vec::new());
+        }
         if owner.token != token || !owner.running {
             return Err(LogError::Fenced);
         }
@@ -192,12 +198,16 @@ impl Batch {
         for event in &append.events {
             let seq = log.next();
             let placed = event.stored(thread_id, Some(run_id), &log.epoch, seq);
-            self.projections.add(&placed, &event.event, append.ended.as_deref())?;
+            self.projections.add(&placed, &event.event, append)?;
             owner.running &= !event.event.is_terminal();
             stored.push(placed);
         }
         if let Some(usage) = append.usage {
             self.projections.used(run_id, usage)?;
+        }
+        if let Some(wait) = append.wait {
+            self.waits.push((run_id, wait, log.head));
+            owner.running = false;
         }
         self.fresh.push(number);
         Ok(stored)
@@ -269,7 +279,7 @@ impl Batch {
             NewEvent::at(admission.event_id, admission.ts, admission.message(author)).map_err(LogError::store)?;
         let seq = log.next();
         let event = message.stored(thread_id, None, &log.epoch, seq);
-        self.projections.add(&event, &message.event, None)?;
+        self.projections.add_message(&event, &message.event)?;
         let ack = admission.ack(event.seq);
         commands::insert(tx, Recorded { user_id, command_id, digest: &command.digest, thread_id, ack: &ack }).await?;
         self.fresh.push(number);
@@ -312,7 +322,11 @@ impl Batch {
         let grown = self.logs.iter().filter(|(_, log)| log.grown);
         let heads: Vec<(ThreadId, u64)> = grown.map(|(thread, log)| (*thread, log.head)).collect();
         HEADS.all(tx, &heads).await.map_err(store)?;
-        self.projections.write(tx).await.map_err(store)
+        self.projections.write(tx).await.map_err(store)?;
+        for (run, wait, head) in &self.waits {
+            waiting::begin(tx, *run, *wait, *head).await.map_err(store)?;
+        }
+        Ok(())
     }
 }
 

@@ -116,7 +116,7 @@ impl HistoryStore for SqliteStore {
             return Ok(None);
         }
         let epoch = select_epoch(&mut tx, thread).await?;
-        let row = query("SELECT id, message_id, agent, state, start_seq FROM runs WHERE id = ? AND thread_id = ?")
+        let row = query("SELECT id, message_id, agent, state, start_seq, parent_run_id, parent_call_id FROM runs WHERE id = ? AND thread_id = ?")
             .bind(run.uuid())
             .bind(thread.uuid())
             .fetch_optional(&mut *tx)
@@ -205,7 +205,10 @@ async fn newest(tx: &mut SqliteConnection, wanted: &Wanted) -> Result<(Vec<Messa
 /// A run that a page needs.
 struct Needed {
     id: RunId,
+    /// What it answers, or the run does that it works for in the end.
     answers: Option<MessageId>,
+    /// The run that it works for in the end; itself when it works for a person.
+    top: RunId,
     /// Whether it is wanted for not having ended.
     unfinished: bool,
     /// Once it was read: with its large parts cut.
@@ -215,15 +218,17 @@ struct Needed {
 impl Needed {
     /// Whether this message is what it answers, or what it wrote.
     fn by(&self, message: &Message) -> bool {
-        self.answers == Some(message.message_id) || message.run_id == Some(self.id)
+        self.answers == Some(message.message_id) || message.run_id == Some(self.top)
     }
 
     /// Reads it; answers how many bytes of JSON it takes.
     async fn read(&mut self, tx: &mut SqliteConnection, thread: ThreadId, epoch: &str) -> Result<usize, StoreError> {
-        let row = query("SELECT id, message_id, agent, state, start_seq FROM runs WHERE id = ?")
-            .bind(self.id.uuid())
-            .fetch_one(&mut *tx)
-            .await?;
+        let row = query(
+            "SELECT id, message_id, agent, state, start_seq, parent_run_id, parent_call_id FROM runs WHERE id = ?",
+        )
+        .bind(self.id.uuid())
+        .fetch_one(&mut *tx)
+        .await?;
         let run = read_run(tx, thread, &row, epoch).await?.cut();
         let bytes = serde_json::to_string(&run).map_err(StoreError::corrupt)?.len();
         self.run = Some(run);
@@ -237,13 +242,15 @@ async fn needed(tx: &mut SqliteConnection, wanted: &Wanted, messages: &[Message]
     let (Some(last), Some(first)) = (messages.first(), messages.last()) else {
         return Ok(Vec::new());
     };
-    let rows: Vec<(Uuid, Option<Uuid>, bool)> = query_as(
-        "SELECT id, message_id, status IN ('queued', 'running') AS unfinished FROM runs
-         WHERE id IN (
+    let rows: Vec<(Uuid, Option<Uuid>, bool, Option<Uuid>)> = query_as(
+        "SELECT id, message_id, status IN ('queued', 'running', 'waiting') AS unfinished, parent_run_id FROM runs
+         WHERE id IN (WITH RECURSIVE shown (id) AS (
              SELECT r.id FROM messages AS m JOIN runs AS r ON r.thread_id = m.thread_id AND r.message_id = m.id
              WHERE m.thread_id = ?1 AND m.seq BETWEEN ?2 AND ?3
              UNION SELECT m.run_id FROM messages AS m WHERE m.thread_id = ?1 AND m.seq BETWEEN ?2 AND ?3
-             UNION SELECT id FROM runs WHERE thread_id = ?1 AND status IN ('queued', 'running') AND ?4)
+             UNION SELECT id FROM runs WHERE thread_id = ?1 AND status IN ('queued', 'running') AND ?4
+             UNION SELECT id FROM runs WHERE thread_id = ?1 AND status = 'waiting' AND ?4
+             UNION SELECT r.id FROM shown JOIN runs AS r ON r.parent_run_id = shown.id) SELECT id FROM shown)
          ORDER BY number",
     )
     .bind(wanted.thread.uuid())
@@ -252,13 +259,14 @@ async fn needed(tx: &mut SqliteConnection, wanted: &Wanted, messages: &[Message]
     .bind(wanted.unfinished)
     .fetch_all(&mut *tx)
     .await?;
-    let needed = rows.into_iter().map(|(id, answers, unfinished)| Needed {
-        id: id.into(),
-        answers: answers.map(Into::into),
-        unfinished: wanted.unfinished && unfinished,
-        run: None,
-    });
-    Ok(needed.collect())
+    let mut all: Vec<Needed> = Vec::with_capacity(rows.len());
+    for (id, answers, unfinished, parent) in rows {
+        // Who works for another is shown with it. A parent was asked for first.
+        let of = parent.and_then(|parent| all.iter().find(|needed| needed.id.uuid() == parent));
+        let (answers, top) = of.map_or((answers.map(Into::into), id.into()), |parent| (parent.answers, parent.top));
+        all.push(Needed { id: id.into(), answers, top, unfinished: wanted.unfinished && unfinished, run: None });
+    }
+    Ok(all)
 }
 
 /// A run: as it was kept when it ended, or folded from its events so far.
@@ -273,7 +281,11 @@ async fn read_run(
     }
     let id: Uuid = row.try_get("id")?;
     let message: Option<Uuid> = row.try_get("message_id")?;
-    let queued = Run::queued(id.into(), row.try_get("agent")?, message.map(Into::into));
+    let queued = Run {
+        parent_run_id: row.try_get::<Option<Uuid>, _>("parent_run_id")?.map(Into::into),
+        parent_call_id: row.try_get("parent_call_id")?,
+        ..Run::queued(id.into(), row.try_get("agent")?, message.map(Into::into))
+    };
     match row.try_get::<Option<i64>, _>("start_seq")? {
         Some(start) => fold_run(tx, thread, start, queued, epoch).await,
         None => Ok(queued),

@@ -29,6 +29,7 @@ mod model_turns;
 mod noting;
 mod oversight;
 mod projection;
+mod questions;
 mod readers;
 mod rows;
 mod second_factor;
@@ -39,6 +40,7 @@ mod taking_part;
 #[cfg(test)]
 mod torn_wal;
 mod users;
+mod waiting;
 
 use std::{
     path::{Path, PathBuf},

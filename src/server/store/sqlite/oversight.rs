@@ -120,7 +120,7 @@ impl Oversight for SqliteStore {
         let rows = query(
             "SELECT r.id, r.thread_id, r.agent, r.status, r.asked_by, u.name, r.created_at
              FROM runs AS r LEFT JOIN users AS u ON u.id = r.asked_by
-             WHERE r.status IN ('queued', 'running') ORDER BY r.created_at, r.id LIMIT ?",
+             WHERE r.status IN ('queued', 'running') OR r.status = 'waiting' ORDER BY r.created_at, r.id LIMIT ?",
         )
         .bind(to_i64(limit))
         .fetch_all(&self.readers)
@@ -132,6 +132,7 @@ impl Oversight for SqliteStore {
         let rows = query(
             "SELECT u.id, u.name, u.email, u.role, COALESCE(r.tokens, 0) AS tokens, COALESCE(r.micros, 0.0) AS micros,
                  (SELECT COUNT(*) FROM runs AS w WHERE w.asked_by = u.id AND w.status IN ('queued', 'running'))
+                     + (SELECT COUNT(*) FROM runs AS w WHERE w.asked_by = u.id AND w.status = 'waiting')
                      AS unfinished,
                  (SELECT COALESCE(SUM(a.bytes), 0) FROM attachments AS a WHERE a.user_id = u.id AND a.state < 2)
                      AS file_bytes

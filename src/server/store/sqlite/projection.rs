@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use netra_ws::{
     ErrorCode, RunId, ThreadId,
     frame::StoredEvent,
-    log::LogError,
+    log::{Append, ChildRun, LogError},
     message::Event,
     model::{Author, MessageRole, Run, RunStatus, Usage},
     payload::CompletedStatus,
@@ -14,7 +14,15 @@ use netra_ws::{
 use sqlx::{Arguments as _, SqliteConnection, query_as};
 use uuid::Uuid;
 
-use super::{super::StoreError, bulk::Bulk, millis, rows::EventRow, to_i64};
+use super::{
+    super::StoreError,
+    bulk::Bulk,
+    millis,
+    questions::{JOINED, NewQuestion, QUESTIONS, TAKEN},
+    rows::EventRow,
+    to_i64,
+    waiting::{self, PARENTS},
+};
 
 /// What is to be written, gathered from many events.
 #[derive(Default)]
@@ -24,6 +32,14 @@ pub(super) struct Projections {
     /// JSON; of each run what it said last.
     usages: HashMap<RunId, String>,
     ends: Vec<EndedRun>,
+    /// Those of them that work for others.
+    nested: Vec<RunId>,
+    questions: Vec<NewQuestion>,
+    /// Calls that began or ended.
+    begun: Vec<(RunId, String)>,
+    /// Calls that ended.
+    joined: Vec<(RunId, String)>,
+    children: Vec<(ThreadId, RunId, ChildRun)>,
 }
 
 /// A message as an event tells of it.
@@ -104,7 +120,7 @@ const USAGES: Bulk<(RunId, String)> = Bulk {
 
 const ENDS: Bulk<EndedRun> = Bulk {
     before: "WITH given (id, status, state, at, seq) AS (",
-    after: ") UPDATE runs SET status = given.status, state = given.state, ended_at = given.at, end_seq = given.seq,
+    after: ") UPDATE runs SET wake_at = NULL, status = given.status, state = given.state, ended_at = given.at, end_seq = given.seq,
         owner = NULL, lease_expires_at = 0 FROM given WHERE runs.id = given.id",
     columns: 5,
     bind: |values, run| {
@@ -117,11 +133,10 @@ const ENDS: Bulk<EndedRun> = Bulk {
 };
 
 impl Projections {
-    /// Takes in an event; `ended` is the run as its events tell it, if this or a later one of them ends it.
-    pub(super) fn add(&mut self, stored: &StoredEvent, event: &Event, ended: Option<&Run>) -> Result<(), LogError> {
-        let run = || stored.run_id.ok_or_else(|| LogError::store("an event of a run without the run"));
-        match event {
-            Event::ThreadMessage(added) => self.messages.push(NewMessage {
+    /// Takes in a person's message.
+    pub(super) fn add_message(&mut self, stored: &StoredEvent, event: &Event) -> Result<(), LogError> {
+        if let Event::ThreadMessage(added) = event {
+            self.messages.push(NewMessage {
                 thread_id: stored.thread_id,
                 id: added.message_id.uuid(),
                 seq: stored.seq,
@@ -131,7 +146,31 @@ impl Projections {
                 attachments: serde_json::to_string(&added.attachments).map_err(LogError::store)?,
                 at: millis(stored.ts),
                 author: added.author.clone(),
-            }),
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes in an event of those that a run appends.
+    pub(super) fn add(&mut self, stored: &StoredEvent, event: &Event, append: &Append) -> Result<(), LogError> {
+        let ended = append.ended.as_deref();
+        let run = || stored.run_id.ok_or_else(|| LogError::store("an event of a run without the run"));
+        match event {
+            Event::ThreadMessage(_) => self.add_message(stored, event)?,
+            // The call of its parent tells it.
+            Event::AgentResponse(_) if append.nested => {}
+            Event::ToolExecuting(call) => {
+                let run = run()?;
+                self.begun.push((run, call.tool_call_id.clone()));
+                let child = append.children.iter().find(|child| child.tool_call_id == call.tool_call_id);
+                self.children.extend(child.map(|child| (stored.thread_id, run, child.clone())));
+            }
+            Event::ToolApprovalRequired(asked) => self.questions.push(NewQuestion::new(run()?, stored, asked)?),
+            Event::ToolCompleted(call) => {
+                let call = (run()?, call.tool_call_id.clone());
+                self.begun.push(call.clone());
+                self.joined.push(call);
+            }
             Event::AgentStarted(_) => self.starts.push((run()?, stored.seq)),
             Event::AgentResponse(answer) => self.messages.push(NewMessage {
                 thread_id: stored.thread_id,
@@ -153,12 +192,7 @@ impl Projections {
                 self.end(run()?, stored, status, ended)?;
             }
             Event::AgentError(_) => self.end(run()?, stored, RunStatus::Failed, ended)?,
-            Event::AgentThinking(_)
-            | Event::ToolExecuting(_)
-            | Event::ToolApprovalRequired(_)
-            | Event::ToolCompleted(_)
-            | Event::AgentProgress(_)
-            | Event::PartialResult(_) => {}
+            Event::AgentThinking(_) | Event::AgentProgress(_) | Event::PartialResult(_) => {}
         }
         Ok(())
     }
@@ -172,6 +206,7 @@ impl Projections {
     fn end(&mut self, id: RunId, event: &StoredEvent, status: RunStatus, run: Option<&Run>) -> Result<(), LogError> {
         let run = run.ok_or_else(|| LogError::store("a run's end without its state"))?;
         let state = serde_json::to_string(run).map_err(LogError::store)?;
+        self.nested.extend(run.is_nested().then_some(id));
         self.ends.push(EndedRun { id, status, state, at: millis(event.ts), seq: event.seq });
         Ok(())
     }
@@ -188,7 +223,14 @@ impl Projections {
         STARTS.all(tx, &self.starts).await?;
         let usages: Vec<_> = self.usages.iter().map(|(run, usage)| (*run, usage.clone())).collect();
         USAGES.each(tx, &usages).await?;
-        ENDS.all(tx, &self.ends).await
+        QUESTIONS.each(tx, &self.questions).await?;
+        TAKEN.all(tx, &self.begun).await?;
+        JOINED.all(tx, &self.joined).await?;
+        for (thread, parent, child) in &self.children {
+            waiting::add_child(tx, *thread, *parent, child).await?;
+        }
+        ENDS.all(tx, &self.ends).await?;
+        PARENTS.all(tx, &self.nested).await
     }
 }
 

@@ -27,6 +27,7 @@ impl FromRow<'_, SqliteRow> for UserRow {
 pub(super) const THREAD_COLUMNS: &str = "t.id, t.title, t.agent, t.user_id, t.head_seq, t.created_at, t.updated_at, \
      COALESCE(s.pinned, 0) AS pinned, COALESCE(s.archived, 0) AS archived, 1 + t.head_seq + t.changes AS version, \
      EXISTS (SELECT 1 FROM runs AS r WHERE r.thread_id = t.id AND r.status IN ('queued', 'running')) AS running, \
+     EXISTS (SELECT 1 FROM questions AS q WHERE q.thread_id = t.id AND q.taken = 0 AND q.approved IS NULL) AS waiting, \
      EXISTS (SELECT 1 FROM members AS m WHERE m.thread_id = t.id) AS shared";
 
 /// Threads with what the user `?1` made of them.
@@ -53,6 +54,7 @@ impl FromRow<'_, SqliteRow> for ThreadRow {
             pinned: row.try_get("pinned")?,
             archived: row.try_get("archived")?,
             running: row.try_get("running")?,
+            waiting: row.try_get("waiting")?,
             head_seq: seq(row.try_get("head_seq")?),
             version: seq(row.try_get("version")?),
             created_at: timestamp(row.try_get("created_at")?),

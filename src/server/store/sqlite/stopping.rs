@@ -2,19 +2,21 @@
 
 use async_trait::async_trait;
 use netra_ws::{RunId, UserId};
-use sqlx::{query, query_scalar};
+use sqlx::query_scalar;
 use uuid::Uuid;
 
 use super::{
     super::{StoreError, stopping::Stopping},
-    SqliteStore,
+    SqliteStore, waiting,
 };
 
 #[async_trait]
 impl Stopping for SqliteStore {
     async fn stop_runs_of(&self, user: UserId) -> Result<Vec<RunId>, StoreError> {
         let runs: Vec<Uuid> = query_scalar(
-            "UPDATE runs SET stop_requested = 1 WHERE asked_by = ? AND status IN ('queued', 'running') RETURNING id",
+            "UPDATE runs SET stop_requested = 1, wake_at = NULL,
+                 status = CASE status WHEN 'waiting' THEN 'queued' ELSE status END
+             WHERE asked_by = ? AND status IN ('queued', 'running', 'waiting') RETURNING id",
         )
         .bind(user.uuid())
         .fetch_all(&self.writer)
@@ -22,11 +24,10 @@ impl Stopping for SqliteStore {
         Ok(runs.into_iter().map(Into::into).collect())
     }
 
-    async fn stop_run(&self, run: RunId) -> Result<bool, StoreError> {
-        let stopped = query("UPDATE runs SET stop_requested = 1 WHERE id = ? AND status IN ('queued', 'running')")
-            .bind(run.uuid())
-            .execute(&self.writer)
-            .await?;
-        Ok(stopped.rows_affected() > 0)
+    async fn stop_run(&self, run: RunId) -> Result<Vec<RunId>, StoreError> {
+        let mut tx = self.write().await?;
+        let stopped = waiting::stop_tree(&mut tx, run).await?;
+        tx.commit().await?;
+        Ok(stopped)
     }
 }

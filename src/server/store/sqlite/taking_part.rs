@@ -146,8 +146,10 @@ impl TakingPart for SqliteStore {
         let row = query(
             "SELECT u.role, u.address_due, ?2 IS NULL OR t.user_id = ?1 AS owns, m.role AS member, m.accepted_at,
                  (SELECT COUNT(*) FROM runs WHERE asked_by = ?1 AND thread_id = ?2 AND status IN ('queued', 'running'))
+                     + (SELECT COUNT(*) FROM runs WHERE asked_by = ?1 AND thread_id = ?2 AND status = 'waiting')
                      AS unfinished_here,
-                 (SELECT COUNT(*) FROM runs WHERE asked_by = ?1 AND status IN ('queued', 'running')) AS unfinished
+                 (SELECT COUNT(*) FROM runs WHERE asked_by = ?1 AND status IN ('queued', 'running'))
+                     + (SELECT COUNT(*) FROM runs WHERE asked_by = ?1 AND status = 'waiting') AS unfinished
              FROM users AS u LEFT JOIN threads AS t ON t.id = ?2
              LEFT JOIN members AS m ON m.thread_id = ?2 AND m.user_id = ?1
              WHERE u.id = ?1",

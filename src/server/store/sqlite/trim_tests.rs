@@ -57,7 +57,7 @@ pub(in super::super) fn entry(thread_id: ThreadId, fence: Fence, events: Vec<Eve
         run.apply(&event.event, event.ts);
     }
     let ended = run.status.is_terminal().then(|| Box::new(run));
-    Append { thread_id, fence, events, ended, usage: None }
+    Append { ended, ..Append::events(thread_id, fence, events) }
 }
 
 pub(in super::super) async fn finished_run(store: &SqliteStore, user: UserId, thread: Option<ThreadId>) -> ThreadId {
@@ -70,7 +70,14 @@ pub(in super::super) fn whole_run() -> Vec<Event> {
     let agent = || "guide".to_owned();
     let message_id = MessageId::new();
     let thought = p::AgentThinking { agent: agent(), thought: "Hm.".to_owned(), step: None, total_steps: None };
-    let started = p::AgentStarted { agent: agent(), answers: None, parent_run_id: None, model: None, iteration: 1 };
+    let started = p::AgentStarted {
+        agent: agent(),
+        answers: None,
+        parent_run_id: None,
+        tool_call_id: None,
+        model: None,
+        iteration: 1,
+    };
     let mut events = vec![Event::AgentStarted(started), Event::AgentThinking(thought)];
     let length = PIECE.len() as u64;
     events.extend((0..PIECES).map(|at| {
