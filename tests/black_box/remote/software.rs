@@ -139,15 +139,62 @@ async fn a_stop_ends_the_run_and_the_request() {
     }
 }
 
+/// Waits for the question of a run, and answers it.
+async fn decide(socket: &Socket, run: &Run, words: &str, decision: Value) {
+    let asks = |frame: &Value| frame["run_id"] == run.id.as_str() && frame["type"] == "tool_approval_required";
+    let asked = socket.wait("a question", asks).await;
+    let message = asked["payload"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains(words), "{asked}");
+    let mut payload = decision;
+    payload["tool_call_id"] = asked["payload"]["tool_call_id"].clone();
+    let ack = socket.call(on(&run.thread, "tool_approval", payload)).await;
+    assert_eq!(ack["type"], "ack", "{ack}");
+}
+
 #[tokio::test]
-async fn an_agent_that_asks_a_person_says_so() {
+async fn an_agent_asks_a_person_and_goes_on_with_the_answer() {
+    let Some(software) = Software::start().await else { return };
+    let mut server = software.setup().start().await;
+    let mut user = User::dev(&server).await;
+    let mut socket = user.connect().await;
+    let run = start_run(&socket, "langgraph", "Ask for permission").await;
+    let asks = |frame: &Value| frame["type"] == "tool_approval_required";
+    let asked = socket.wait("a question", asks).await;
+    // A run that waits is a row: the server may die meanwhile.
+    server = server.restart("KILL").await;
+    user = user.moved(&server);
+    socket = user.connect().await;
+    socket.call(on(&run.thread, "subscribe", json!({ "after_seq": asked["seq"], "epoch": asked["epoch"] }))).await;
+    let call = asked["payload"]["tool_call_id"].clone();
+    assert!(asked["payload"]["message"].as_str().is_some_and(|words| words.contains("May I?")), "{asked}");
+    let payload = json!({ "tool_call_id": call, "decision": "approve", "answer": { "answer": "gladly" } });
+    let ack = socket.call(on(&run.thread, "tool_approval", payload)).await;
+    assert_eq!(ack["type"], "ack", "{ack}");
+    assert_eq!(ended(&socket, &run).await["payload"]["status"], "completed");
+    let log = user.get(&format!("/api/threads/{}/events", run.thread)).await.ok();
+    check_answer(log["events"].as_array().expect("events"), &run, "You said gladly.");
+}
+
+#[tokio::test]
+async fn a_tool_of_a_remote_agent_is_allowed_or_denied() {
     let Some(software) = Software::start().await else { return };
     let server = software.setup().start().await;
     let socket = open(&server).await;
-    let run = start_run(&socket, "langgraph", "Ask for permission").await;
-    let end = ended(&socket, &run).await;
-    let message = end["payload"]["message"].as_str().unwrap_or_default();
-    assert!(message.contains("asks a person") && message.contains("May I?"), "{end}");
+    for (decision, said, worked) in [
+        (json!({ "decision": "approve" }), "The tool said: open with 1234", 1),
+        (json!({ "decision": "deny", "reason": "not today" }), "The tool said: not today", 0),
+    ] {
+        let before = software.tools();
+        let run = start_run(&socket, "pydantic", "Open the safe.").await;
+        decide(&socket, &run, "Approve safe", decision).await;
+        assert_eq!(ended(&socket, &run).await["payload"]["status"], "completed");
+        assert_eq!(software.tools() - before, worked);
+        let frames = socket.frames();
+        let answer = payloads(&frames, &run, "agent_response");
+        assert_eq!(answer[0]["content"], said, "{answer:?}");
+        let next = say(&socket, &run.thread, "Hello").await;
+        assert_eq!(ended(&socket, &next).await["payload"]["status"], "completed", "the conversation goes on");
+    }
 }
 
 #[tokio::test]

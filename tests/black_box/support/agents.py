@@ -22,7 +22,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import interrupt
-from pydantic_ai import Agent
+from pydantic_ai import Agent, DeferredToolRequests
 from pydantic_ai.messages import ModelMessage, ModelRequest, ToolReturnPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, DeltaThinkingPart, DeltaToolCall, FunctionModel
 from pydantic_ai.ui.ag_ui import AGUIAdapter
@@ -79,6 +79,9 @@ async def scripted(messages: list[ModelMessage], _info: AgentInfo) -> AsyncItera
         for at in range(0, len(arguments), 3):
             yield {1: DeltaToolCall(json_args=arguments[at : at + 3])}
         return
+    if found is None and "safe" in question:
+        yield {0: DeltaToolCall(name="safe", tool_call_id="call_safe", json_args='{"code": "1234"}')}
+        return
     if "fail" in question:
         raise RuntimeError("the scripted model failed")
     for word in answer_to(question, None if found is None else str(found.content), len(questions) - 1):
@@ -87,7 +90,14 @@ async def scripted(messages: list[ModelMessage], _info: AgentInfo) -> AsyncItera
             await asyncio.sleep(0.02)
 
 
-pydantic_agent = Agent(FunctionModel(stream_function=scripted))
+pydantic_agent = Agent(FunctionModel(stream_function=scripted), output_type=[str, DeferredToolRequests])
+
+
+@pydantic_agent.tool_plain(name="safe", requires_approval=True)
+async def safe(code: str) -> str:
+    """Opens the safe."""
+    note(f"tool safe {code}")
+    return f"open with {code}"
 
 
 @pydantic_agent.tool_plain(name="abacus")

@@ -218,9 +218,11 @@ impl Agent for Remote {
                 None => Vec::new(),
             };
             let kept = pending.map(|pending| pending.kept).unwrap_or_default();
+            // To the agent it is another run.
+            let name = if answers.is_empty() { run_id.clone() } else { format!("{run_id}-{}", run.questions_asked()) };
             let asked = Asked {
                 thread: &thread,
-                run: &run_id,
+                run: &name,
                 question: &question,
                 conversation: &conversation,
                 done: &done,

@@ -51,7 +51,14 @@ pub(super) fn of(config: &RemoteConfig, asked: &Asked<'_>) -> (Url, Value, Box<d
                 body["resume"] = asked.answers.into();
             }
             extend(&mut body, &config.options);
-            (config.url.clone(), body, Box::new(AgUi::new(asked.run, asked.question, state)))
+            let reader = AgUi::new(asked.run, asked.question, state);
+            let said = asked.kept["messages"].as_array().map_or(&[][..], Vec::as_slice);
+            let reader: Box<dyn Reader> = match reader.behind(said) {
+                Ok(reader) => Box::new(reader),
+                // More calls than one run may have open.
+                Err(_) => Box::new(AgUi::new(asked.run, asked.question, asked.kept["state"].clone())),
+            };
+            (config.url.clone(), body, reader)
         }
         RemoteProtocol::LangChain => {
             let (url, body) = langchain(config, asked);

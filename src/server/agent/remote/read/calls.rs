@@ -126,6 +126,16 @@ impl Calls {
         self.coming.iter().any(|call| call.id == id)
     }
 
+    /// The calls of which arguments may follow.
+    pub(super) fn coming_ids(&self) -> Vec<String> {
+        self.coming.iter().map(|call| call.id.clone()).collect()
+    }
+
+    /// Calls that will not begin.
+    pub(super) fn forget(&mut self, ids: &[String]) {
+        self.coming.retain(|call| !ids.contains(&call.id));
+    }
+
     /// Begins all calls whose arguments have come so far.
     pub(super) fn begin_all(&mut self) -> Vec<Said> {
         let ids: Vec<String> = self.coming.iter().map(|call| call.id.clone()).collect();

@@ -39,6 +39,8 @@ pub(in crate::server::agent) struct AgUi {
     record: Record,
     interrupts: Vec<Interrupt>,
     said: HashSet<String>,
+    /// Calls that were made before a question: their message has them already.
+    waiting: Vec<String>,
     ended: bool,
 }
 
@@ -61,6 +63,23 @@ impl AgUi {
     /// A reader of the run with this id, which answers the message `asked`. `state` is what the agent left in the run before.
     pub(in crate::server::agent) fn new(run: &str, asked: &str, state: Value) -> Self {
         Self { run: run.to_owned(), asked: asked.to_owned(), state, ..Self::default() }
+    }
+
+    /// The same for a run that goes on behind a question: what the agent said before it, and calls that waited for the answer.
+    pub(in crate::server::agent) fn behind(mut self, messages: &[Value]) -> Result<Self, Fault> {
+        let is_answered = |id: &str| messages.iter().any(|message| message["toolCallId"] == id);
+        let calls =
+            messages.iter().filter_map(|message| Some((message["id"].as_str(), message["toolCalls"].as_array()?)));
+        for (message, call) in calls.flat_map(|(message, calls)| calls.iter().map(move |call| (message, call))) {
+            let (id, function) = (call["id"].as_str().unwrap_or_default(), &call["function"]);
+            if !is_answered(id) {
+                self.calls.start(id, function["name"].as_str().unwrap_or_default(), message)?;
+                self.calls.add(id, function["arguments"].as_str().unwrap_or_default())?;
+            }
+        }
+        self.waiting = self.calls.coming_ids();
+        self.record.replace(messages);
+        Ok(self)
     }
 
     fn event(&mut self, kind: &str, event: &Map<String, Value>) -> Result<Vec<Said>, Fault> {
@@ -156,8 +175,14 @@ impl AgUi {
             // Marks of what its own events tell, what is for other programs, and what is to come.
             _ => {}
         }
-        self.record.calls(&said);
+        self.note_calls(&said);
         Ok(said)
+    }
+
+    fn note_calls(&mut self, said: &[Said]) {
+        let is_new = |said: &&Said| !matches!(said, Said::Begun(call) if self.waiting.contains(&call.id));
+        let new: Vec<Said> = said.iter().filter(is_new).cloned().collect();
+        self.record.calls(&new);
     }
 
     /// Chunks of a call end with the first event of another kind.
@@ -351,6 +376,9 @@ impl Reader for AgUi {
         if !self.ended {
             return Err(Fault::BrokenOff);
         }
+        // What nobody came back to was told before the question.
+        let waiting = std::mem::take(&mut self.waiting);
+        self.calls.forget(&waiting);
         let said = self.calls.begin_all();
         self.record.calls(&said);
         Ok(said)
