@@ -263,3 +263,21 @@ async fn settings_that_cannot_work_are_refused() {
     check("kind = \"ag-ui\"\nurl = \"http://h\"\nadress = \"x\"", "unknown field").await;
     check("kind = \"agui\"\nurl = \"http://h\"", "ag-ui, langchain").await;
 }
+
+/// What the documentation says to copy is what the server takes.
+#[tokio::test]
+async fn settings_in_the_documentation_work() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/agents.md")).expect("the page");
+    let blocks: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 4, "{blocks:?}");
+    for block in blocks {
+        assert!(block.lines().count() < 10, "under ten lines: {block}");
+        let server = Setup::new().toml(block).set("LANGGRAPH_KEY", "lsv2-of-nobody").start().await;
+        let config = crate::support::answer::Answer::of(
+            crate::support::answer::http().get(format!("{}/api/config", server.base)),
+        )
+        .await
+        .ok();
+        assert_eq!(config["agents"].as_array().map(Vec::len), Some(2), "{block}: {config}");
+    }
+}

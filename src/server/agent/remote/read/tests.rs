@@ -259,6 +259,30 @@ fn ag_ui_asks_people() {
     assert_eq!((reader.interrupts()[0].id.as_str(), reader.interrupts()[0].message.as_str()), ("x", "May I?"));
 }
 
+#[test]
+fn ag_ui_goes_on_behind_a_question() {
+    let function = json!({ "name": "abacus", "arguments": "{\"x\":1}" });
+    let calls = json!([{ "id": "c", "type": "function", "function": function }, { "id": "d", "type": "function", "function": function }]);
+    let before = [
+        json!({ "id": "m", "role": "assistant", "content": "Look.", "toolCalls": calls }),
+        json!({ "id": "r", "role": "tool", "toolCallId": "d", "content": "1" }),
+    ];
+    let mut reader = ag_ui().behind(&before).expect("few calls");
+    let events = [returned("c", "2"), content("n", "Done."), json!({ "type": "RUN_FINISHED", "runId": "r1" })];
+    let said: Vec<Said> =
+        events.iter().flat_map(|event| reader.read("", &event.to_string()).expect("an event")).collect();
+    assert_eq!(line(&said), "[abacus {\"x\":1}]=\"2\";|Done.");
+    assert_eq!(reader.finish(), Ok(vec![]));
+    let kept = reader.kept();
+    let roles: Vec<&str> =
+        kept["messages"].as_array().into_iter().flatten().filter_map(|m| m["role"].as_str()).collect();
+    assert_eq!(roles, ["assistant", "tool", "tool", "assistant"], "{kept}");
+    assert_eq!(kept["messages"][0]["toolCalls"].as_array().map(Vec::len), Some(2), "no call stands there twice");
+    let mut denied = ag_ui().behind(&before).expect("few calls");
+    denied.read("", &json!({ "type": "RUN_FINISHED", "runId": "r1" }).to_string()).expect("an event");
+    assert_eq!(denied.finish(), Ok(vec![]), "what nobody came back to does not begin");
+}
+
 /// An event of LangChain's stream, below the run `root`.
 fn event(name: &str, run: &str, data: Value) -> Value {
     let parents = if run == "root" { json!([]) } else { json!(["root"]) };
