@@ -71,12 +71,20 @@ pub async fn run(
     };
     let content = question(&input)?;
     let user = identity.user.id;
-    // Who may not use the agent makes no thread.
     state.registry.require(Some(&agent))?;
-    let thread = thread_of(&state, user, &input.thread_id).await?;
+    let (thread, is_new) = thread_of(&state, user, &input.thread_id, &agent).await?;
     let message = UserMessage { content, agent: Some(agent), ..UserMessage::default() };
     let command = named(&["ag-ui run", &thread.to_string(), &input.run_id]);
-    let ack = state.bridge.user_message(user, CommandId::from(command), thread, message).await?;
+    let ack = match state.bridge.user_message(user, CommandId::from(command), thread, message).await {
+        Ok(ack) => ack,
+        Err(refusal) => {
+            // Who may not use the agent makes no thread.
+            if is_new {
+                state.threads.delete(user, thread).await?;
+            }
+            return Err(refusal);
+        }
+    };
     let run = ack.run_id.ok_or_else(|| invalid("the message is not answered by a run"))?;
     state.manager.admits().map_err(|code| ApiError::from(code).retry_after_ms(1_000))?;
     let at_most = state.config.quotas.of(identity.user.role).connections;
@@ -135,19 +143,19 @@ fn named(names: &[&str]) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// The thread that a client's name stands for: the one with this id, or the one that was made for it.
-async fn thread_of(state: &AppState, user: UserId, name: &str) -> Result<ThreadId, ApiError> {
+/// The thread that a client's name stands for: the one with this id, or the one that was made for it; and whether it was made now.
+async fn thread_of(state: &AppState, user: UserId, name: &str, agent: &str) -> Result<(ThreadId, bool), ApiError> {
     if let Ok(id) = name.parse::<ThreadId>()
         && state.store.thread(user, id).await?.is_some()
     {
-        return Ok(id);
+        return Ok((id, false));
     }
     let command_id = CommandId::from(named(&["ag-ui thread", name]));
     let digest = Sha256::digest(name).to_vec();
     if let Some(ack) = state.store.earlier_answer(user, command_id, &digest).await? {
-        return ack.thread_id.ok_or_else(ApiError::not_found);
+        return Ok((ack.thread_id.ok_or_else(ApiError::not_found)?, false));
     }
-    let made = state.threads.create(user, None, None).await?.id;
+    let made = state.threads.create(user, None, Some(agent)).await?.id;
     let ack = Ack { thread_id: Some(made), ..Ack::default() };
     let recorded = Recorded { user_id: user, command_id, digest: &digest, thread_id: made, ack: &ack };
     let kept = state.store.record_command(recorded).await?.thread_id.unwrap_or(made);
@@ -155,7 +163,7 @@ async fn thread_of(state: &AppState, user: UserId, name: &str) -> Result<ThreadI
         // Another request was first.
         state.threads.delete(user, made).await?;
     }
-    Ok(kept)
+    Ok((kept, kept == made))
 }
 
 /// A run that is being told.
