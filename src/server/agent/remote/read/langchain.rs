@@ -221,7 +221,13 @@ impl LangChain {
 
     /// A chain without a model of its own gives pieces of text.
     fn chain_says(&mut self, chunk: &Value) -> Result<Vec<Said>, Fault> {
-        let Value::String(text) = lc::plain(chunk) else { return Ok(Vec::new()) };
+        let chunk = lc::plain(chunk);
+        if let Some(asked) = lc::interrupt(&chunk) {
+            return Err(Fault::Failed(format!(
+                "it asks a person before it goes on, which its protocol has no answer for; serve it by AG-UI: {asked}"
+            )));
+        }
+        let Value::String(text) = chunk else { return Ok(Vec::new()) };
         if self.speaker == Speaker::Models || text.is_empty() {
             return Ok(Vec::new());
         }

@@ -249,3 +249,17 @@ pub(super) fn remark(data: &Value) -> (String, Option<f64>) {
     };
     (said, ["fraction", "progress"].iter().find_map(|place| data[*place].as_f64()))
 }
+
+/// What a graph that stopped for a person asks.
+pub(super) fn interrupt(chunk: &Value) -> Option<String> {
+    let places = match chunk {
+        Value::Array(parts) => parts.as_slice(),
+        other => std::slice::from_ref(other),
+    };
+    let asked = places.iter().find_map(|part| part.get("__interrupt__"))?;
+    let first = asked.as_array().and_then(|asked| asked.first()).unwrap_or(asked);
+    let value = plain(first.get("value").unwrap_or(first));
+    let places = ["question", "message", "description"];
+    let words = places.iter().find_map(|place| value[*place].as_str()).map(str::to_owned);
+    Some(words.or_else(|| value.as_str().map(str::to_owned)).unwrap_or_else(|| value.to_string()))
+}

@@ -412,6 +412,9 @@ fn langchain_tells_what_its_events_say() {
         ],
         "xy",
     );
+    let asks = json!([[], { "__interrupt__": [{ "value": { "question": "May I?" }, "id": "i" }] }]);
+    let asked = chain(&[event("on_chain_stream", "root", json!({ "chunk": asks }))]);
+    assert!(asked.contains("asks a person") && asked.contains("May I?"), "{asked}");
     check(&[json!({ "event": "error", "data": { "message": "boom" } })], "Failed(\"boom\")");
     check(&[json!({ "error": "boom" })], "Failed(\"boom\")");
     assert_eq!(
