@@ -22,6 +22,9 @@ use crate::server::{
 /// What is said of a call that the run's end found open.
 const CUT_OFF: &str = "the run ended before the agent told what the tool returned";
 
+/// What is said of a call whose agent asks a person.
+const SUSPENDED: &str = "the agent asks a person first; what becomes of the call is told behind the answer";
+
 /// What is said of a call that a process left open.
 const UNKNOWN: &str = "the server stopped while the agent's tool worked; it may or may not have had its effect";
 
@@ -98,8 +101,17 @@ impl RunHandle<'_> {
 
     /// Ends the observed calls that are open: the run ends.
     pub(in crate::server::agent) async fn close_observed(&mut self) -> Result<(), EmitError> {
+        self.end_observed(CUT_OFF).await
+    }
+
+    /// Ends the observed calls that are open: their agent waits for a person.
+    pub(in crate::server::agent) async fn suspend_observed(&mut self) -> Result<(), EmitError> {
+        self.end_observed(SUSPENDED).await
+    }
+
+    async fn end_observed(&mut self, why: &str) -> Result<(), EmitError> {
         for open in self.observed.take_all() {
-            let result = json!({ "error": CUT_OFF });
+            let result = json!({ "error": why });
             tell(self.context.emitter(), self.context.run_id(), open, ToolStatus::Interrupted, result).await?;
         }
         Ok(())

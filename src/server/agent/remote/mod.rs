@@ -94,7 +94,7 @@ impl Remote {
         };
         if let Some(pending) = &pending {
             // The question is the run's last word for now: what waits for it is told anew behind the answer.
-            run.close_observed().await.map_err(Leave::from)?;
+            run.suspend_observed().await.map_err(Leave::from)?;
             run.keep_end(&self.source, &Replay(pending.kept.clone())).await;
         } else if !kept.is_null() {
             run.keep_end(&self.source, &Replay(kept)).await;
