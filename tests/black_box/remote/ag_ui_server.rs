@@ -24,9 +24,11 @@ async fn token(user: &User) -> String {
 /// What npm's client hears.
 async fn client(server: &Server, agent: &str, token: &str, thread: &str, questions: &[&str]) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/black_box/support/ag_ui_client.mjs");
-    let mut command = tokio::process::Command::new("node");
+    let mut command = Command::new("node");
     command.arg(script).arg(format!("{}/ag-ui/{agent}", server.base)).arg(token).arg(thread).args(questions);
-    let done = tokio::time::timeout(PATIENCE, command.output()).await.expect("in time").expect("node runs");
+    // The provider answers meanwhile.
+    let running = tokio::task::spawn_blocking(move || command.output());
+    let done = tokio::time::timeout(PATIENCE, running).await.expect("in time").expect("it ends").expect("node runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     serde_json::from_slice(&done.stdout).expect("JSON")
 }
