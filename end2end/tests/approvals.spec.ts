@@ -15,7 +15,10 @@ test.use({ settings: { NETRA_CONFIG: settings } });
 const question = (chat: Chat) => chat.card.getByRole("group", { name: "The agent asks" });
 const choice = (chat: Chat, name: string) => question(chat).getByRole("button", { name });
 
-test("it is asked in every tab, allowed in the second, and gone from both (R2, R12, R19)", async ({ chat, context }) => {
+test("it is asked in every tab, allowed in the second, and gone from both (R2, R12, R19)", async ({
+  chat,
+  context,
+}) => {
   await chat.open();
   const id = await chat.askNew("assistant", prompts.calculate);
   await expect(question(chat)).toContainText("May the agent use calculate?");

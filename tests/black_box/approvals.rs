@@ -247,7 +247,7 @@ async fn what_the_settings_forbid_is_neither_offered_nor_called() {
         Reply::text("I may not.")
     })
     .await;
-    let server = Setup::new().assistant(&provider).toml("[tools]\ncalc* = \"deny\"\n").start().await;
+    let server = Setup::new().assistant(&provider).toml("[tools]\n\"calc*\" = \"deny\"\n").start().await;
     let user = User::dev(&server).await;
     let socket = user.connect().await;
     let run = start_run(&socket, "assistant", "Calculate.").await;

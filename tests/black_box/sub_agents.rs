@@ -154,7 +154,7 @@ async fn a_tree_outlives_its_process() {
     }
     let socket = user.connect().await;
     socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
-    ended_within(&socket, &run, Duration::from_secs(60)).await;
+    ended_within(&socket, &run, Duration::from_mins(1)).await;
     let frames = socket.frames();
     check_run(&frames, &run);
     let mut children = nested(&socket, &run);

@@ -174,6 +174,10 @@ impl RunHandle<'_> {
             return Err(Leave::Halted(halt));
         }
         if waits {
+            // A run that is to end waits for nobody: what is open is settled.
+            if let Some(halt) = self.context.is_halted() {
+                return Err(Leave::Halted(halt));
+            }
             self.context.emitter().wait(self.wait()).await?;
             return Err(Leave::Waiting);
         }

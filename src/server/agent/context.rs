@@ -109,6 +109,12 @@ impl RunContext {
         self.listed.tools.as_ref().is_none_or(|names| names.iter().any(|name| name == tool))
     }
 
+    /// Whether the run is to end early by now, and why.
+    pub fn is_halted(&self) -> Option<Halt> {
+        let late = Instant::now() >= self.deadline;
+        self.halt.borrow().or(late.then_some(Halt::TimedOut))
+    }
+
     /// Resolves when the run is to end early. Waited for beside models and tools, never beside the emitter: an event that
     /// was begun is finished.
     pub async fn halted(&self) -> Halt {

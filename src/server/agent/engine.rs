@@ -576,6 +576,8 @@ impl Shared {
             }
             Err(Leave::Waiting) => {
                 tracing::info!(duration_ms, outcome = "waiting", "run ended here");
+                // Its deadline may be the next.
+                self.look.notify_one();
                 Ok(())
             }
             Err(Leave::Halted(Halt::Lost)) => {

@@ -23,6 +23,8 @@ struct Run {
     over: bool,
     calls: HashSet<String>,
     called: HashSet<String>,
+    /// Calls that wait for a person.
+    asked: HashSet<String>,
 }
 
 /// The first rule that the frames break.
@@ -85,17 +87,25 @@ fn step(run: &mut Run, whole: bool, frame: &Value) -> Result<(), String> {
             run.whole |= frame["payload"]["iteration"].as_u64().is_none_or(|iteration| iteration < 2);
             run.started = true;
         }
+        "tool_approval_required" if run.called.contains(&call) || !run.asked.insert(call.clone()) => {
+            return Err("a call that is asked about twice, or too late".to_owned());
+        }
         "tool_executing" => {
+            run.asked.remove(&call);
             if !run.called.insert(call.clone()) {
                 return Err("a call that begins twice".to_owned());
             }
             run.calls.insert(call);
         }
+        // What nobody allowed never begins.
+        "tool_completed" if run.asked.remove(&call) && frame["payload"]["status"] == "denied" => {
+            run.called.insert(call);
+        }
         "tool_completed" if !run.calls.remove(&call) && (run.whole || run.called.contains(&call)) => {
             return Err("a call that completes without having begun, or twice".to_owned());
         }
-        "agent_completed" | "agent_error" if !run.calls.is_empty() => {
-            return Err(format!("the run ends and {:?} never completed", run.calls));
+        "agent_completed" | "agent_error" if !run.calls.is_empty() || !run.asked.is_empty() => {
+            return Err(format!("the run ends and {:?} never completed", run.calls.union(&run.asked)));
         }
         "agent_completed" | "agent_error" => run.over = true,
         _ => {}
