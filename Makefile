@@ -7,7 +7,7 @@ export CARGO_TERM_COLOR ?= auto
 # Sides of the release build that are built at a time: 2 take 6 GB of memory.
 JOBS ?= 2
 
-.PHONY: run build page library watch bench bench-ui lighthouse test test-long setup setup-watch browser faketime strace s3 lint unit e2e one-file clients fmt clean
+.PHONY: run build page library watch bench bench-ui lighthouse test test-long setup setup-watch browser faketime strace s3 agents lint unit e2e one-file clients fmt clean
 
 run: build ## Build and serve on 127.0.0.1:3000
 	./target/release/netra serve
@@ -27,9 +27,9 @@ library:
 watch: setup setup-watch ## Rebuild and reload on every change
 	cargo leptos watch
 
-test: setup browser faketime strace s3 lint e2e clients unit ## Everything; ends with the Rust tests
+test: setup browser faketime strace s3 agents lint e2e clients unit ## Everything; ends with the Rust tests
 
-test-long: setup browser faketime strace s3 one-file ## The same faults for longer, with figures
+test-long: setup browser faketime strace s3 agents one-file ## The same faults for longer, with figures
 	@echo "netra: the long tests; about 90 minutes"
 	NETRA_TEST_LONG=1 npm run --silent e2e
 	NETRA_TEST_LONG=1 NETRA_SIM_HISTORIES=100000 cargo test --workspace --features ssr -- --nocapture
@@ -70,6 +70,9 @@ strace:
 
 s3:
 	@./tools/s3.sh
+
+agents:
+	@./tools/agents.sh
 
 lint:
 	cargo fmt --all --check

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     ServerError, agent,
     auth::{OneTimeLink, SecurityService, WantedToken},
-    config::{AgentKind, AuthMode, Config},
+    config::{AuthMode, Config},
     disk, open_database,
     store::{Deed, SharedStore, closing::AccountChange, sqlite::SqliteStore},
 };
@@ -43,22 +43,19 @@ pub async fn create_token(config: Config, wanted: WantedToken<'_>, email: Option
     Ok(made.token)
 }
 
-/// Asks each agent's model one question, or one agent's, and prints what works as soon as that is known.
+/// Asks each agent's model, or the agent where others run it, one question, or one agent alone, and prints what works as soon as that is known.
 pub async fn check_agents(config: Config, name: Option<&str>) -> Result<(), ServerError> {
     let http = agent::model::client()?;
-    let models = config.agents.iter().filter_map(|listed| match &listed.kind {
-        AgentKind::Model(model) => Some((listed.name.as_str(), model)),
-        AgentKind::Guide => None,
-    });
-    let chosen: Vec<_> = models.filter(|(agent, _)| name.is_none_or(|name| name == *agent)).collect();
+    let asked = config.agents.iter().filter(|listed| listed.kind.is_elsewhere());
+    let chosen: Vec<_> = asked.filter(|listed| name.is_none_or(|name| name == listed.name)).collect();
     if chosen.is_empty() {
         return Err(ServerError::NoModels(name.map(str::to_owned)));
     }
     let mut failed = 0;
-    for (name, model) in &chosen {
-        let report = agent::check::check(name, model, &http).await;
-        println!("{}", report.line());
-        failed += usize::from(!report.is_fine());
+    for listed in &chosen {
+        let (line, is_fine) = agent::check_kind(&listed.name, &listed.kind, &http).await;
+        println!("{line}");
+        failed += usize::from(!is_fine);
     }
     if failed > 0 { Err(ServerError::ModelsFailed { failed, of: chosen.len() }) } else { Ok(()) }
 }

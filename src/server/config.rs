@@ -9,6 +9,7 @@ mod oidc;
 mod policy;
 mod quotas;
 mod registration;
+mod remote;
 mod source;
 
 use std::{
@@ -30,6 +31,7 @@ pub use mail::MailConfig;
 pub use oidc::OidcConfig;
 pub use quotas::{Quota, Quotas};
 pub use registration::RegistrationPolicy;
+pub use remote::{RemoteConfig, RemoteProtocol, THREAD};
 use source::Source;
 pub use source::{ConfigError, Flags};
 

@@ -18,8 +18,8 @@ use tower_http::compression::CompressionLayer;
 use super::{
     error::ApiError,
     http::{
-        account, admin, attachments, auth, discovery, drain, export, guard, health, invitations, members, metrics,
-        oidc, page, socket, threads, tokens, unread,
+        account, admin, ag_ui, attachments, auth, discovery, drain, export, guard, health, invitations, members,
+        metrics, oidc, page, socket, threads, tokens, unread,
     },
     reference,
     site::Site,
@@ -30,6 +30,9 @@ use crate::app::{address::PATHS, shell};
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 1 << 20;
+
+/// The largest conversation that an AG-UI client may send with its question, in bytes.
+const MAX_CONVERSATION: usize = 8 << 20;
 
 /// The whole application.
 pub(super) fn router(state: AppState, site: Site) -> Router {
@@ -75,6 +78,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/blocks/{id}", delete(invitations::unblock))
         .route("/api/attachments", post(attachments::upload))
         .route("/api/attachments/{id}", get(attachments::get).delete(attachments::discard))
+        .route("/ag-ui/{agent}", post(ag_ui::run).layer(DefaultBodyLimit::max(MAX_CONVERSATION)))
         .route("/api/admin/broadcast", post(admin::broadcast))
         .route("/api/unread", post(unread::report))
         .route("/api/admin/invitations", post(admin::invite))
@@ -155,7 +159,8 @@ pub(super) async fn wrong_method(method: Method, uri: Uri) -> Response {
 /// A person at an address that leads nowhere gets a page with the way back.
 async fn lead_back(unknown: Router, request: Request, next: Next) -> Response {
     let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let programs = ["/api/", "/fn/", "/rich/", "/pkg/"].iter().any(|folder| request.uri().path().starts_with(folder));
+    let programs =
+        ["/api/", "/ag-ui/", "/fn/", "/rich/", "/pkg/"].iter().any(|folder| request.uri().path().starts_with(folder));
     let person = request.method() == Method::GET && accepts.contains("text/html") && !programs;
     let (parts, body) = request.into_parts();
     let again = Request::from_parts(parts.clone(), Body::empty());

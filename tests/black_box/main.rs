@@ -46,6 +46,7 @@ mod notices;
 mod printed;
 mod queue;
 mod record;
+mod remote;
 mod replayed;
 mod restart;
 mod resume;

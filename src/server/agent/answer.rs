@@ -67,6 +67,11 @@ impl Answer {
         self.now = Now::default();
     }
 
+    /// What is written next stands apart.
+    pub(super) fn begin_paragraph(&mut self) {
+        self.separator = if self.text.is_empty() { "" } else { "\n\n" };
+    }
+
     pub(super) fn step(&self) -> u32 {
         self.step
     }

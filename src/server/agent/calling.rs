@@ -252,6 +252,10 @@ impl RunHandle<'_> {
             return Ok(Some(tools.complete_child(context, call, answer_of(run), took).await?));
         }
         if call.approval_expires_at.is_none() {
+            // A remote agent's own call: nobody here can make it.
+            if context.listed.agent.calls_by_itself() {
+                return Ok(Some(self.interrupt(call).await?));
+            }
             return Ok(Some(tools.resume(context, call).await?));
         }
         let kept = questions.iter().find(|question| question.tool_call_id == call.tool_call_id);
@@ -385,7 +389,7 @@ pub(super) async fn settle(
 }
 
 /// Whether it is a question of the agent's own, which asks again by itself.
-fn is_question(call: &ToolCall) -> bool {
+pub(super) fn is_question(call: &ToolCall) -> bool {
     call.tool_call_id.rsplit('-').next().is_some_and(|number| number.starts_with('q'))
 }
 

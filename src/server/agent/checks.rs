@@ -9,14 +9,29 @@ use std::{
 use netra_ws::{ErrorCode, Timestamp};
 use tokio::sync::Semaphore;
 
-use super::check;
+use super::{check, remote};
 use crate::{
     app::api::AgentState,
     server::{
-        config::{AgentConfig, AgentKind, ModelConfig},
+        config::{AgentConfig, AgentKind},
         error::ApiError,
     },
 };
+
+/// Asks an agent of this kind; gives the line that tells what was found, and whether it works.
+pub async fn check_kind(name: &str, kind: &AgentKind, http: &reqwest::Client) -> (String, bool) {
+    match kind {
+        AgentKind::Guide => (format!("{name}: works without a model"), true),
+        AgentKind::Model(model) => {
+            let report = check::check(name, model, http).await;
+            (report.line(), report.is_fine())
+        }
+        AgentKind::Remote(remote) => {
+            let report = remote::check::check(name, remote, http).await;
+            (report.line(), report.is_fine())
+        }
+    }
+}
 
 /// How long what was found stands: a check costs tokens.
 const FRESH: Duration = Duration::from_secs(30);
@@ -24,7 +39,7 @@ const FRESH: Duration = Duration::from_secs(30);
 /// The agents of this server and what was found.
 pub struct Checks {
     http: reqwest::Client,
-    agents: Vec<(String, String, Option<Box<ModelConfig>>)>,
+    agents: Vec<(String, String, AgentKind)>,
     found: Mutex<HashMap<String, (bool, String, Timestamp)>>,
     /// One check at a time.
     turn: Semaphore,
@@ -33,19 +48,13 @@ pub struct Checks {
 impl Checks {
     /// Nothing was checked yet.
     pub fn new(configs: &[AgentConfig], http: &reqwest::Client) -> Self {
-        let agents = configs.iter().map(|config| {
-            let model = match &config.kind {
-                AgentKind::Model(model) => Some(model.clone()),
-                AgentKind::Guide => None,
-            };
-            (config.name.clone(), config.title.clone(), model)
-        });
+        let agents = configs.iter().map(|config| (config.name.clone(), config.title.clone(), config.kind.clone()));
         Self { http: http.clone(), agents: agents.collect(), found: Mutex::default(), turn: Semaphore::new(1) }
     }
 
     /// Every agent as it was found last.
     pub fn states(&self) -> Vec<AgentState> {
-        self.agents.iter().map(|(name, title, model)| self.state(name, title, model.is_some())).collect()
+        self.agents.iter().map(|(name, title, kind)| self.state(name, title, kind.is_elsewhere())).collect()
     }
 
     fn state(&self, name: &str, title: &str, has_model: bool) -> AgentState {
@@ -60,23 +69,24 @@ impl Checks {
 
     /// Asks the agent's model, unless it was asked a moment ago.
     pub async fn check(&self, name: &str) -> Result<AgentState, ApiError> {
-        let (name, title, model) = self
+        let (name, title, kind) = self
             .agents
             .iter()
             .find(|(known, ..)| known == name)
             .ok_or_else(|| ApiError::new(ErrorCode::AgentUnknown, format!("there is no agent called {name:?}")))?;
-        let Some(model) = model else { return Ok(self.state(name, title, false)) };
+        if !kind.is_elsewhere() {
+            return Ok(self.state(name, title, false));
+        }
         let _turn = self.turn.acquire().await.map_err(|error| ApiError::internal(&error))?;
         let state = self.state(name, title, true);
         let age = state.at.map(|at| Timestamp::now().millis_since(at));
         if age.is_some_and(|age| u128::from(age) < FRESH.as_millis()) {
             return Ok(state);
         }
-        let report = check::check(name, model, &self.http).await;
-        let line = report.line();
+        let (line, is_fine) = check_kind(name, kind, &self.http).await;
         let said = line.strip_prefix(&format!("{name}: ")).unwrap_or(&line).to_owned();
-        tracing::info!(agent = name, works = report.is_fine(), said, "agent checked");
-        let found = (report.is_fine(), said, Timestamp::now());
+        tracing::info!(agent = name, works = is_fine, said, "agent checked");
+        let found = (is_fine, said, Timestamp::now());
         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), found);
         Ok(self.state(name, title, true))
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use netra_ws::{RunId, ThreadId, UserId, emitter::Emitter, log::Fence};
+use netra_ws::{MessageId, RunId, ThreadId, UserId, emitter::Emitter, log::Fence};
 use tokio::{sync::watch, time::Instant};
 
 use super::Listed;
@@ -30,6 +30,7 @@ pub struct RunContext {
     pub(super) user_id: UserId,
     pub(super) thread_id: ThreadId,
     pub(super) fence: Fence,
+    pub(super) asked: Option<MessageId>,
     pub(super) listed: Arc<Listed>,
     pub(super) emitter: Emitter,
     pub(super) halt: watch::Receiver<Option<Halt>>,
@@ -57,6 +58,11 @@ impl RunContext {
     /// Which run.
     pub fn run_id(&self) -> RunId {
         self.fence.run_id
+    }
+
+    /// The message that it answers.
+    pub fn asked(&self) -> Option<MessageId> {
+        self.asked
     }
 
     /// The agent's name.

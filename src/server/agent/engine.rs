@@ -546,6 +546,9 @@ impl Shared {
         let schedule = || self.schedule(run.thread_id);
         let mut handle = RunHandle::new(&context, &self.tools, &self.store, &schedule, &progress);
         let outcome = contained(self.work_on(run, &context, &progress, &mut handle)).await;
+        if !matches!(outcome, Err(Leave::Halted(Halt::Lost) | Leave::Waiting | Leave::Silenced(_))) {
+            handle.close_observed().await?;
+        }
         let outcome = settled(&handle, outcome).await;
         let answer = &handle.answer;
         // Of a run that waited, what nobody worked does not count.
@@ -711,6 +714,7 @@ fn context_of(
         user_id: run.user_id,
         thread_id: run.thread_id,
         fence: run.fence,
+        asked: run.message_id,
         // Processes before this one had their part of the time.
         deadline: Instant::now() + listed.max_time.saturating_sub(worked),
         listed,

@@ -1,5 +1,7 @@
 //! What an agent holds of its run. It is the only way to an emitter, so that no agent can tell of things in a wrong order.
 
+mod observe;
+
 use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
@@ -17,6 +19,8 @@ use crate::server::{
     tool::{Rule, ToolEngine, ToolRequest, ToolSpec},
 };
 
+pub use observe::Observed;
+
 /// Something that answers.
 #[async_trait]
 pub trait Agent: Send + Sync + 'static {
@@ -31,6 +35,11 @@ pub trait Agent: Send + Sync + 'static {
     /// Who sends its turns; absent where it asks no model.
     fn source(&self) -> Option<&Source> {
         None
+    }
+
+    /// Whether it calls tools of its own, which are only observed here, and which nobody here can call again.
+    fn calls_by_itself(&self) -> bool {
+        false
     }
 
     /// Works on a run until its answer is complete. A run that another process began is worked on from where it stands.
@@ -85,6 +94,7 @@ pub struct RunHandle<'a> {
     pub(super) schedule: &'a (dyn Fn() + Send + Sync),
     conversation: Vec<ChatMessage>,
     pub(super) finished: Vec<ChatMessage>,
+    observed: observe::Observations,
     pub(super) answer: Answer,
     /// Questions asked so far, in this process.
     pub(super) asked: u32,
@@ -99,8 +109,8 @@ impl<'a> RunHandle<'a> {
         progress: &Progress,
     ) -> Self {
         let answer = Answer::new(context, progress);
-        let (conversation, finished) = (Vec::new(), Vec::new());
-        Self { context, tools, store, schedule, conversation, finished, answer, asked: 0 }
+        let (conversation, finished, observed) = (Vec::new(), Vec::new(), observe::Observations::default());
+        Self { context, tools, store, schedule, conversation, finished, observed, answer, asked: 0 }
     }
 
     pub(super) fn set_conversation(&mut self, conversation: Vec<ChatMessage>) {

@@ -7,7 +7,10 @@ use netra_ws::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::model::{ChatMessage, Replay, Source};
+use super::{
+    calling::is_question,
+    model::{ChatMessage, Replay, Source},
+};
 use crate::server::{
     store::{
         StoreError,
@@ -44,6 +47,11 @@ impl KeptTurns {
         self.0.is_empty()
     }
 
+    /// What was kept of the run's end.
+    pub(super) fn end(&self) -> Replay {
+        self.0.last().filter(|turn| turn.calls.is_empty()).map(replay_of).unwrap_or_default()
+    }
+
     /// The turn that a call belongs to, and the call's place in it.
     fn of_call(&self, call: &ToolCall) -> Option<(&KeptTurn, usize)> {
         let number: u32 = call.tool_call_id.rsplit('-').next()?.parse().ok()?;
@@ -63,7 +71,7 @@ impl KeptTurns {
     pub(super) fn turns(&self, run: &Run, said_before: impl Fn(&ToolCall) -> Option<usize>) -> Vec<ChatMessage> {
         let mut messages = Vec::new();
         let mut from = 0;
-        let mut calls = run.tools().peekable();
+        let mut calls = run.tools().filter(|call| !is_question(call)).peekable();
         while let Some(call) = calls.next() {
             let turn = self.of_call(call).map(|(turn, _)| turn);
             let mut of_turn = vec![call];
@@ -100,13 +108,16 @@ impl KeptTurns {
         let whole = |call: &ToolCall| {
             call.status.is_some() && self.of_call(call).is_some_and(|(turn, _)| turn.replay.is_some())
         };
-        if !run.has_ended() || run.tools().next().is_none() || !run.tools().all(whole) {
+        let calls = || run.tools().filter(|call| !is_question(call));
+        if !run.has_ended() || !calls().all(whole) {
             return None;
         }
-        let said = run.tools().filter_map(|call| Some(self.of_call(call)?.0.said)).max()?;
+        let last = self.0.last().filter(|turn| turn.calls.is_empty() && turn.said == run.text.len());
+        // A remote agent may want to see again what belongs to its words alone.
+        let words_alone = last.filter(|_| calls().next().is_none()).map(|_| 0);
+        let said = calls().filter_map(|call| Some(self.of_call(call)?.0.said)).max().or(words_alone)?;
         let mut messages = self.turns(run, |_| None);
         let answer = run.text.get(said..)?.trim_start_matches('\n');
-        let last = self.0.last().filter(|turn| turn.calls.is_empty() && turn.said == run.text.len());
         let text = if answer.trim().is_empty() { unanswered } else { answer }.to_owned();
         messages.push(ChatMessage::Assistant {
             text,

@@ -4,6 +4,7 @@
 //! - [`Agent`], [`RunHandle`]: the seam between the engine and whatever answers;
 //! - `calling`: tools that may have to be allowed, other agents, and questions to people;
 //! - `tool_loop`: an agent over any [`model::Model`]; `guide`: the one without a model;
+//! - [`remote`]: agents that others run, spoken to by AG-UI or LangChain's events;
 //! - [`check`]: what works at a model's server; `answer`, `recovery`: what was said, and what an earlier process left.
 
 mod answer;
@@ -21,15 +22,16 @@ mod kept;
 pub mod model;
 mod recovery;
 mod registry;
+pub mod remote;
 mod title;
 mod tool_loop;
 
 pub use bridge::Bridge;
 pub(crate) use bridge::MAX_TITLE;
 pub use calling::Asked;
-pub use checks::Checks;
+pub use checks::{Checks, check_kind};
 pub use context::{Halt, RunContext};
 pub use engine::{Engine, EngineParts};
-pub use handle::{Agent, Leave, RunHandle};
+pub use handle::{Agent, Leave, Observed, RunHandle};
 pub use registry::{Listed, Registry};
 pub use tool_loop::Price;

@@ -13,6 +13,7 @@ use super::{
     Agent,
     guide::Guide,
     model,
+    remote::Remote,
     tool_loop::{Budget, ToolLoop},
 };
 use crate::server::{
@@ -124,6 +125,7 @@ fn as_tool(config: &AgentConfig) -> ToolSpec {
 fn build(config: &AgentConfig, all: &[AgentConfig], http: &reqwest::Client) -> Listed {
     let agent: Box<dyn Agent> = match &config.kind {
         AgentKind::Guide => Box::new(Guide),
+        AgentKind::Remote(remote) => Box::new(Remote::new(remote, http)),
         AgentKind::Model(model) => {
             let budget = Budget {
                 max_steps: config.max_steps,

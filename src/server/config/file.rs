@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     audience::Audience,
     policy,
+    remote::{RemoteConfig, RemoteProtocol},
     source::{ConfigError, Source},
 };
 use crate::server::agent::{
@@ -51,6 +52,18 @@ pub enum AgentKind {
     Guide,
     /// A model that may call tools.
     Model(Box<ModelConfig>),
+    /// An agent that others run.
+    Remote(Box<RemoteConfig>),
+}
+
+impl AgentKind {
+    /// Whether a server elsewhere is asked: a model's, or the agent's own.
+    pub fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Guide => false,
+            Self::Model(_) | Self::Remote(_) => true,
+        }
+    }
 }
 
 /// How a model is spoken to.
@@ -116,6 +129,7 @@ struct AgentEntry {
     #[serde(default)]
     description: String,
     base_url: Option<String>,
+    url: Option<String>,
     api_key_env: Option<String>,
     api_key_file: Option<PathBuf>,
     #[serde(default)]
@@ -125,6 +139,10 @@ struct AgentEntry {
     options: Option<toml::Table>,
     tools: Option<Vec<String>>,
     tool_use: Option<bool>,
+    idempotent_tools: Option<Vec<String>>,
+    assistant: Option<String>,
+    input_key: Option<String>,
+    silence_s: Option<u64>,
     takes: Option<Vec<String>>,
     max_steps: Option<u32>,
     max_seconds: Option<u64>,
@@ -200,7 +218,22 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
     if let Some(unknown) = entry.tools.iter().flatten().find(|tool| !builtin::NAMES.contains(&tool.as_str())) {
         return Err(wrong(format!("{unknown:?} is no tool; there are {}", builtin::NAMES.join(", "))));
     }
+    let remote = RemoteProtocol::of_kind(&entry.kind);
+    let of_remotes = [
+        ("url", entry.url.is_some()),
+        ("assistant", entry.assistant.is_some()),
+        ("input_key", entry.input_key.is_some()),
+        ("silence_s", entry.silence_s.is_some()),
+        ("idempotent_tools", entry.idempotent_tools.is_some()),
+    ];
+    if let Some((name, _)) = of_remotes.iter().find(|(_, is_given)| *is_given && remote.is_none()) {
+        let hint = if *name == "url" { "; did you mean base_url?" } else { "" };
+        return Err(wrong(format!("{name} is for agents that others run, kinds ag-ui and langchain{hint}")));
+    }
     let kind = match (entry.kind.as_str(), Protocol::of_kind(&entry.kind)) {
+        (_, None) if remote.is_some() => {
+            AgentKind::Remote(Box::new(remote_agent(&entry, remote.unwrap_or(RemoteProtocol::AgUi), stall, &setting)?))
+        }
         ("guide", _) => {
             let model = [
                 ("base_url", entry.base_url.is_some()),
@@ -219,7 +252,9 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
         }
         (_, Some(protocol)) => AgentKind::Model(Box::new(model(&entry, protocol, stall, &setting)?)),
         (other, None) => {
-            return Err(wrong(format!("kind {other:?} is none of openai, responses, messages and guide")));
+            return Err(wrong(format!(
+                "kind {other:?} is none of openai, responses, messages, ag-ui, langchain and guide"
+            )));
         }
     };
     let users = match &entry.users {
@@ -241,12 +276,13 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
     })
 }
 
-/// A model's part of an entry.
-fn model(entry: &AgentEntry, protocol: Protocol, stall: Duration, setting: &str) -> Result<ModelConfig, ConfigError> {
+/// The key of an entry, and its further headers.
+type Access = (Option<String>, Vec<(HeaderName, String)>);
+
+fn access(entry: &AgentEntry, setting: &str) -> Result<Access, ConfigError> {
     let wrong = |problem: String| ConfigError::new(setting, problem);
     let variable =
         |field: &str, name: &str| env::var(name).map_err(|_| wrong(format!("{field} names {name}, which is not set")));
-    let base_url = entry.base_url.as_deref().ok_or_else(|| wrong("needs base_url".to_owned()))?;
     let api_key = match (&entry.api_key_env, &entry.api_key_file) {
         (Some(_), Some(_)) => return Err(wrong("api_key_env and api_key_file are two places for one key".to_owned())),
         (Some(name), None) => key(setting, &variable("api_key_env", name)?)?,
@@ -256,13 +292,6 @@ fn model(entry: &AgentEntry, protocol: Protocol, stall: Duration, setting: &str)
         }
         (None, None) => None,
     };
-    if entry.max_run_tokens == Some(0) || entry.max_context_tokens == Some(0) {
-        return Err(wrong("max_run_tokens and max_context_tokens are at least 1".to_owned()));
-    }
-    let is_price = |price: f64| price.is_finite() && price >= 0.0;
-    if entry.price_per_mtok.is_some_and(|price| !is_price(price.input) || !is_price(price.output)) {
-        return Err(wrong("price_per_mtok: a price is 0 or more".to_owned()));
-    }
     let mut headers = Vec::new();
     for (header, name) in &entry.headers_env {
         let value = variable("headers_env", name)?.trim().to_owned();
@@ -270,6 +299,90 @@ fn model(entry: &AgentEntry, protocol: Protocol, stall: Duration, setting: &str)
             .map_err(|_| wrong(format!("headers_env: {header:?} is no name of a header")))?;
         HeaderValue::from_str(&value).map_err(|_| wrong(format!("headers_env: {name} holds no value of a header")))?;
         headers.push((header, value));
+    }
+    Ok((api_key, headers))
+}
+
+/// Fields that an entry adds to each request's body.
+fn options(entry: &AgentEntry, setting: &str) -> Result<Value, ConfigError> {
+    match &entry.options {
+        Some(options) => {
+            serde_json::to_value(options).map_err(|error| ConfigError::new(setting, format!("options: {error}")))
+        }
+        None => Ok(Value::Null),
+    }
+}
+
+/// A remote agent's part of an entry.
+fn remote_agent(
+    entry: &AgentEntry,
+    protocol: RemoteProtocol,
+    stall: Duration,
+    setting: &str,
+) -> Result<RemoteConfig, ConfigError> {
+    let wrong = |problem: String| ConfigError::new(setting, problem);
+    let of_models = [
+        ("base_url", entry.base_url.is_some()),
+        ("model", entry.model.is_some()),
+        ("system", entry.system.is_some()),
+        ("tools", entry.tools.is_some()),
+        ("tool_use", entry.tool_use.is_some()),
+        ("max_steps", entry.max_steps.is_some()),
+        ("max_run_tokens", entry.max_run_tokens.is_some()),
+        ("max_context_tokens", entry.max_context_tokens.is_some()),
+        ("price_per_mtok", entry.price_per_mtok.is_some()),
+        ("titles", entry.titles),
+        ("sub_agents", !entry.sub_agents.is_empty()),
+    ];
+    if let Some((name, _)) = of_models.iter().find(|(_, is_given)| *is_given) {
+        let hint = if *name == "base_url" { "; did you mean url?" } else { "" };
+        return Err(wrong(format!("{name} is for models, and {} is an agent that others run{hint}", protocol.name())));
+    }
+    let of_langchain = [("assistant", entry.assistant.is_some()), ("input_key", entry.input_key.is_some())];
+    if let Some((name, _)) = of_langchain.iter().find(|(_, given)| *given && protocol != RemoteProtocol::LangChain) {
+        return Err(wrong(format!("{name} is for kind = \"langchain\"")));
+    }
+    let url =
+        entry.url.as_deref().ok_or_else(|| wrong("needs url, the address where its runs are asked for".to_owned()))?;
+    let url = base(url).ok_or_else(|| wrong(format!("url {url:?} is not an http address")))?;
+    if url.path().trim_end_matches('/').ends_with("/runs/stream") && entry.assistant.is_none() {
+        return Err(wrong("needs assistant, the graph's name at its LangGraph server".to_owned()));
+    }
+    let silence = match entry.silence_s {
+        Some(seconds @ 1..=3_600) => Duration::from_secs(seconds),
+        Some(other) => return Err(wrong(format!("silence_s is {other}; it is from 1 to 3600"))),
+        None => stall,
+    };
+    let (api_key, headers) = access(entry, setting)?;
+    let config = RemoteConfig {
+        protocol,
+        url,
+        api_key,
+        headers,
+        options: options(entry, setting)?,
+        takes: takes(entry, setting)?,
+        stall: silence,
+        idempotent_tools: entry.idempotent_tools.clone().unwrap_or_default(),
+        assistant: entry.assistant.clone(),
+        input_key: entry.input_key.clone(),
+    };
+    if config.keeps_threads() && config.assistant.is_none() {
+        return Err(wrong("url has {thread}, which is for LangGraph servers, and needs assistant".to_owned()));
+    }
+    Ok(config)
+}
+
+/// A model's part of an entry.
+fn model(entry: &AgentEntry, protocol: Protocol, stall: Duration, setting: &str) -> Result<ModelConfig, ConfigError> {
+    let wrong = |problem: String| ConfigError::new(setting, problem);
+    let base_url = entry.base_url.as_deref().ok_or_else(|| wrong("needs base_url".to_owned()))?;
+    let (api_key, headers) = access(entry, setting)?;
+    if entry.max_run_tokens == Some(0) || entry.max_context_tokens == Some(0) {
+        return Err(wrong("max_run_tokens and max_context_tokens are at least 1".to_owned()));
+    }
+    let is_price = |price: f64| price.is_finite() && price >= 0.0;
+    if entry.price_per_mtok.is_some_and(|price| !is_price(price.input) || !is_price(price.output)) {
+        return Err(wrong("price_per_mtok: a price is 0 or more".to_owned()));
     }
     let model = entry.model.as_deref().map(str::trim).filter(|model| !model.is_empty());
     Ok(ModelConfig {
@@ -282,10 +395,7 @@ fn model(entry: &AgentEntry, protocol: Protocol, stall: Duration, setting: &str)
             system: entry.system.clone(),
             tool_use: entry.tool_use,
             takes: takes(entry, setting)?,
-            options: match &entry.options {
-                Some(options) => serde_json::to_value(options).map_err(|error| wrong(format!("options: {error}")))?,
-                None => Value::Null,
-            },
+            options: options(entry, setting)?,
         },
         stall,
         max_run_tokens: entry.max_run_tokens,

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod ag_ui;
 pub mod attachments;
 pub mod auth;
 pub mod discovery;

@@ -15,7 +15,7 @@ use netra_ws::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{account, admin, attachments, auth, discovery, invitations, members, oidc, threads, tokens, unread};
+use super::{account, admin, ag_ui, attachments, auth, discovery, invitations, members, oidc, threads, tokens, unread};
 use crate::server::{
     auth::{NewApiToken, NewSecondFactor, OneTimeLink, ProviderAnswer, RecoveryCodes, WsToken},
     error::ErrorBody,
@@ -59,6 +59,12 @@ impl Operation {
             };
             self.value["parameters"] = json!([{
                 "name": "id", "in": "path", "required": true, "description": what, "schema": schema,
+            }]);
+        }
+        if self.path.contains("{agent}") {
+            self.value["parameters"] = json!([{
+                "name": "agent", "in": "path", "required": true, "description": "The agent's name.",
+                "schema": { "type": "string" },
             }]);
         }
         if self.path.contains("{run_id}")
@@ -142,6 +148,12 @@ impl Operation {
         self
     }
 
+    fn events(mut self, description: &str) -> Self {
+        let content = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+        self.value["responses"]["200"] = json!({ "description": description, "content": content });
+        self
+    }
+
     /// The body is a file.
     fn carries_file(mut self) -> Self {
         self.value["requestBody"] = json!({ "required": true, "content": { "*/*": {} } });
@@ -191,6 +203,7 @@ fn operations(types: &mut Types) -> Vec<Operation> {
     all.extend(files(types));
     all.extend(taking_part(types));
     all.extend(invited(types));
+    all.push(asked_by_ag_ui(types));
     all.push(notices(types));
     all.push(reports(types));
     all.extend(administration(types));
@@ -560,6 +573,20 @@ fn notices(types: &mut Types) -> Operation {
         .body(types.read::<admin::Announcement>())
         .done("Sent")
         .fails(&[Forbidden, NotFound, OriginNotAllowed])
+}
+
+fn asked_by_ag_ui(types: &mut Types) -> Operation {
+    use ErrorCode::{
+        AgentUnknown, Conflict, Forbidden, FrameTooLarge, IdConflict, NotFound, OriginNotAllowed, RateLimited,
+        ServerBusy,
+    };
+    let summary = "Asks an agent by AG-UI, and tells its run as it goes";
+    Operation::new(Method::POST, "/ag-ui/{agent}", "runAgent", "threads", summary)
+        .signed_in()
+        .body(types.read::<ag_ui::RunAgentInput>())
+        .events("AG-UI events; `Last-Event-ID` with the same body goes on behind that event")
+        .fails(&[AgentUnknown, Conflict, Forbidden, FrameTooLarge, IdConflict, NotFound, OriginNotAllowed])
+        .fails(&[RateLimited, ServerBusy])
 }
 
 fn reports(types: &mut Types) -> Operation {

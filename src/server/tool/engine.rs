@@ -262,7 +262,8 @@ fn request_of(call: &ToolCall) -> ToolRequest {
     ToolRequest { id: call.tool_call_id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) }
 }
 
-fn bounded(result: Value) -> Value {
+/// A result that is too long says so, and how it begins.
+pub(crate) fn bounded(result: Value) -> Value {
     let text = result.to_string();
     if text.len() <= MAX_RESULT {
         return result;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use netra_ws::{ThreadId, UserId, model::Object};
 use serde_json::Value;
 
+pub(crate) use engine::bounded;
 pub use engine::{ToolEngine, ToolOutcome, ToolRequest, ToolStop};
 pub use policy::{Rule, Rules, ToolPolicy};
 

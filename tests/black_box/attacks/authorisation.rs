@@ -88,6 +88,12 @@ fn rows() -> Vec<Row> {
             r#"{"link":"x","password":"a new long password"}"#,
             [404, 404, 404, 404, 404, 403, 404],
         ),
+        Row(
+            "POST",
+            "/ag-ui/{agent}",
+            r#"{"threadId":"t","runId":"r","messages":[{"role":"user","content":"What is 1 + 1?"}]}"#,
+            [401, 200, 200, 200, 200, 403, 200],
+        ),
         Row("POST", "/api/attachments", "words", [401, 201, 201, 201, 201, 403, 201]),
         Row("GET", "/api/attachments/{id}", "", [401, 404, 404, 404, 404, 404, 404]),
         Row("DELETE", "/api/attachments/{id}", "", [401, 404, 404, 404, 404, 403, 404]),
@@ -206,7 +212,7 @@ async fn every_route_lets_in_whom_it_should() {
         for (caller, wanted) in CALLERS.into_iter().zip(statuses) {
             let thread = if path.contains("/api/threads/{id}") { world.thread().await } else { String::new() };
             let id = if thread.is_empty() { NO_ID.to_owned() } else { thread };
-            let address = path.replace("{id}", &id).replace("{run_id}", NO_ID);
+            let address = path.replace("{id}", &id).replace("{run_id}", NO_ID).replace("{agent}", "guide");
             let body = body.replace("{stranger}", &world.stranger.email).replace("{member}", &world.member.email);
             // An address of its own for each: tries at one are held back.
             let body =

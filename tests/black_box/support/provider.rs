@@ -102,12 +102,19 @@ impl Provider {
             .route("/moved/chat/completions", post(complete))
             .route("/v1/responses", post(complete))
             .route("/v1/models", get(models))
+            .route("/agent", post(ask))
+            .route("/threads/{thread}/runs/stream", post(ask))
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}/v1", listener.local_addr().expect("an address"));
         let listener = listener.tap_io(|socket| socket.set_nodelay(true).expect("a socket option"));
         let task = tokio::spawn(async move { axum::serve(listener, app).await.expect("the provider serves") });
         Self { base, shared, task }
+    }
+
+    /// Where the remote agent is that this provider plays.
+    pub(crate) fn agent(&self) -> String {
+        self.base.replace("/v1", "/agent")
     }
 
     /// The streamed requests so far.
@@ -144,6 +151,16 @@ async fn complete(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMa
     if body["stream"] != true {
         return whole(200, &[("content-type", "application/json".into())], title().to_string());
     }
+    answer(shared, &uri, headers, body)
+}
+
+/// A remote agent is asked, whose protocol the test speaks.
+async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let body = serde_json::from_slice(&body).expect("the request is JSON");
+    answer(shared, &uri, headers, body)
+}
+
+fn answer(shared: Arc<Shared>, uri: &Uri, headers: HeaderMap, body: Value) -> Response<Body> {
     let authorization = headers.get("authorization").map_or("", |v| v.to_str().unwrap_or_default()).to_owned();
     let request = Request { path: uri.to_string(), headers, authorization, body };
     shared.requests().push(request.clone());

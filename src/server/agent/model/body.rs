@@ -14,7 +14,7 @@ use super::{
 
 /// Why no more events come.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(in crate::server::agent) enum Broken {
     /// Nothing came for too long.
     Silent,
     /// The connection broke.
@@ -26,7 +26,7 @@ pub(super) enum Broken {
 }
 
 /// An answer's events, as they come.
-pub(super) struct Body {
+pub(in crate::server::agent) struct Body {
     response: reqwest::Response,
     framing: Framing,
     /// How its request came through.
@@ -39,6 +39,11 @@ pub(super) struct Body {
 impl Body {
     pub(super) fn new(response: reqwest::Response, pass: Pass) -> Self {
         Self { response, framing: Framing::default(), pass, ready: VecDeque::new(), over: false, whole: false }
+    }
+
+    /// The answer itself, for whoever reads events in another way, and how its request came through.
+    pub(in crate::server::agent) fn into_parts(self) -> (reqwest::Response, Pass) {
+        (self.response, self.pass)
     }
 
     /// How its request came through.

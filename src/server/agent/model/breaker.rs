@@ -44,7 +44,7 @@ impl Default for State {
 
 /// How a request was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pass {
+pub(in crate::server::agent) enum Pass {
     /// As any other.
     Usual,
     /// To find out whether the server works again.

@@ -47,12 +47,12 @@ impl ModelError {
     }
 
     /// Whether it was the server's: out of reach, silent, failing, or cutting its answers off.
-    pub(super) fn is_servers(&self) -> bool {
+    pub(in crate::server::agent) fn is_servers(&self) -> bool {
         self.retryable && (self.code == ErrorCode::UpstreamUnavailable || self.again == Again::Soon)
     }
 
     /// The answer ended before its end.
-    pub(super) fn broke_off(why: impl std::fmt::Display) -> Self {
+    pub(in crate::server::agent) fn broke_off(why: impl std::fmt::Display) -> Self {
         Self { again: Again::Soon, ..Self::protocol(format!("the model's answer broke off{why}")) }
     }
 }

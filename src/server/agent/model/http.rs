@@ -41,7 +41,7 @@ const MAX_REDIRECTS: usize = 4;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a stream may stay open once it gave the reason for its end: usage may follow.
-pub(super) const AFTER_END: Duration = Duration::from_secs(3);
+pub(in crate::server::agent) const AFTER_END: Duration = Duration::from_secs(3);
 
 /// The client for requests to models. It follows no redirects: it would turn a POST into a GET.
 pub fn client() -> reqwest::Result<reqwest::Client> {
@@ -66,7 +66,7 @@ pub struct Server {
 
 /// Why a request got no answer.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(in crate::server::agent) enum Refusal {
     /// The server understood and refused; these are its words.
     Refused { status: StatusCode, said: String, error: ModelError },
     /// It did not come to that.
@@ -110,12 +110,12 @@ impl Server {
     }
 
     /// The silence after which the server counts as gone.
-    pub(super) fn stall(&self) -> Duration {
+    pub(in crate::server::agent) fn stall(&self) -> Duration {
         self.stall
     }
 
     /// Sends the request; gives the answer that begins.
-    pub(super) async fn post(&self, body: &Value) -> Result<Body, Refusal> {
+    pub(in crate::server::agent) async fn post(&self, body: &Value) -> Result<Body, Refusal> {
         let body = bytes::Bytes::from(body.to_string());
         let mut url = self.url.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -166,12 +166,12 @@ impl Server {
     }
 
     /// The server said something.
-    pub(super) fn answered(&self) {
+    pub(in crate::server::agent) fn answered(&self) {
         self.breaker.succeeded();
     }
 
     /// An answer failed before it said anything.
-    pub(super) fn said_nothing(&self, pass: Pass, error: &ModelError) {
+    pub(in crate::server::agent) fn said_nothing(&self, pass: Pass, error: &ModelError) {
         if error.is_servers() {
             self.breaker.failed(pass, Instant::now());
         } else {
@@ -213,13 +213,13 @@ impl Server {
         format!("{}{}", self.url.origin().ascii_serialization(), self.url.path())
     }
 
-    pub(super) fn silent(&self) -> ModelError {
+    pub(in crate::server::agent) fn silent(&self) -> ModelError {
         let message = format!("the model's server was silent for {} s", self.stall.as_secs());
         ModelError::unavailable(message, true, Again::No)
     }
 
     /// What a body that broke means.
-    pub(super) fn broken(&self, broken: Broken) -> ModelError {
+    pub(in crate::server::agent) fn broken(&self, broken: Broken) -> ModelError {
         match broken {
             Broken::Silent => self.silent(),
             Broken::Cut(why) => ModelError::broke_off(format_args!(": {}", self.redact(&why))),
@@ -261,13 +261,13 @@ impl Server {
     }
 
     /// The text without secrets; people and logs must not see them.
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub(in crate::server::agent) fn redact(&self, text: &str) -> String {
         let long = self.secrets.iter().filter(|secret| secret.len() >= MIN_SECRET);
         long.fold(text.to_owned(), |text, secret| hide(text.replace(secret.as_str(), "[key]"), secret))
     }
 
     /// The same for an error.
-    pub(super) fn redacted(&self, error: ModelError) -> ModelError {
+    pub(in crate::server::agent) fn redacted(&self, error: ModelError) -> ModelError {
         ModelError { message: self.redact(&error.message), ..error }
     }
 }
@@ -320,7 +320,7 @@ async fn first_bytes(mut response: Response, patience: Duration) -> Vec<u8> {
 }
 
 /// The innermost cause: "connection refused" rather than "error sending request for url". An address may hold a key.
-pub(super) fn plain(error: reqwest::Error) -> String {
+pub(in crate::server::agent) fn plain(error: reqwest::Error) -> String {
     let error = error.without_url();
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     causes.last().map_or_else(String::new, ToString::to_string)

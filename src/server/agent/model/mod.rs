@@ -10,22 +10,22 @@
 //! - `calls`, `tags`, `words`: tool calls, thoughts in tags and errors, read whatever their shape.
 
 mod blame;
-mod body;
-mod breaker;
+pub(in crate::server::agent) mod body;
+pub(in crate::server::agent) mod breaker;
 mod calls;
 pub mod chat;
 pub(super) mod exchange;
 mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod http;
+pub(in crate::server::agent) mod http;
 mod json;
 pub mod messages;
 mod order;
 mod parts;
 mod refusal;
 pub mod responses;
-mod sse;
+pub(in crate::server::agent) mod sse;
 mod stream;
 mod tags;
 mod words;
@@ -118,11 +118,11 @@ impl GivenFile {
         Self { name: name.to_owned(), media_type: media_type.to_owned(), base64: Arc::default() }
     }
 
-    fn is_image(&self) -> bool {
+    pub(in crate::server::agent) fn is_image(&self) -> bool {
         self.media_type.starts_with("image/")
     }
 
-    fn data_url(&self) -> String {
+    pub(in crate::server::agent) fn data_url(&self) -> String {
         format!("data:{};base64,{}", self.media_type, self.base64)
     }
 }
@@ -163,7 +163,7 @@ pub struct Source([u8; 32]);
 
 impl Source {
     /// The model of this name at this address, which says its protocol, too; keys in it may change.
-    fn new(url: &Url, model: &str) -> Self {
+    pub(in crate::server::agent) fn new(url: &Url, model: &str) -> Self {
         Self(
             Sha256::new()
                 .chain_update(&url[Position::BeforeHost..Position::AfterPath])

@@ -2,24 +2,24 @@
 //! that are no UTF-8, a last event without its blank line, and llama.cpp's `error:` lines.
 
 /// The most bytes that one event may have. A chunk of an answer has a few hundred; whole arguments of a tool come in one.
-pub(super) const MAX_EVENT: usize = 4 << 20;
+pub(in crate::server::agent) const MAX_EVENT: usize = 4 << 20;
 
 /// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Event {
+pub(in crate::server::agent) struct Event {
     /// Its type; empty for `message`.
-    pub(super) kind: String,
+    pub(in crate::server::agent) kind: String,
     /// Its data, lines joined by `\n`.
-    pub(super) data: String,
+    pub(in crate::server::agent) data: String,
 }
 
 /// An event grew beyond [`MAX_EVENT`].
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(in crate::server::agent) struct TooLong;
 
 /// Turns bytes into events, whatever the cuts between them.
 #[derive(Debug, Default)]
-pub(super) struct Parser {
+pub(in crate::server::agent) struct Parser {
     /// The line that has begun.
     line: Vec<u8>,
     /// The data of the event that has begun; each line ends in `\n`.
@@ -33,7 +33,7 @@ pub(super) struct Parser {
 
 impl Parser {
     /// Reads more bytes, and gives the events that are complete.
-    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<Vec<Event>, TooLong> {
+    pub(in crate::server::agent) fn push(&mut self, mut bytes: &[u8]) -> Result<Vec<Event>, TooLong> {
         let mut events = Vec::new();
         while let Some(first) = bytes.first() {
             if std::mem::take(&mut self.after_return) && *first == b'\n' {
@@ -55,7 +55,7 @@ impl Parser {
     }
 
     /// The stream is over; what it left without a blank line counts.
-    pub(super) fn finish(mut self) -> Option<Event> {
+    pub(in crate::server::agent) fn finish(mut self) -> Option<Event> {
         self.end_line().or_else(|| self.end_event())
     }
 
