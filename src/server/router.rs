@@ -21,7 +21,7 @@ use super::{
         account, admin, attachments, auth, discovery, drain, export, guard, health, invitations, members, metrics,
         oidc, page, socket, threads, tokens, unread,
     },
-    reference,
+    mcp, reference,
     site::Site,
     specification,
     state::AppState,
@@ -77,6 +77,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/attachments/{id}", get(attachments::get).delete(attachments::discard))
         .route("/api/admin/broadcast", post(admin::broadcast))
         .route("/api/unread", post(unread::report))
+        .route("/mcp", post(mcp::server::http::serve))
         .route("/api/admin/invitations", post(admin::invite))
         .route("/api/admin/password-links", post(admin::password_link))
         .route("/api/admin/users", get(admin::users))

@@ -6,6 +6,7 @@ use netra_ws::{RunId, ThreadId, UserId, emitter::Emitter, log::Fence};
 use tokio::{sync::watch, time::Instant};
 
 use super::Listed;
+use crate::server::tool::names;
 
 /// Why a run ends before its agent is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl RunContext {
 
     /// Whether the agent may use this tool.
     pub fn allows_tool(&self, tool: &str) -> bool {
-        self.listed.tools.as_ref().is_none_or(|names| names.iter().any(|name| name == tool))
+        names::allows(self.listed.tools.as_deref(), tool)
     }
 
     /// Resolves when the run is to end early. Waited for beside models and tools, never beside the emitter: an event that

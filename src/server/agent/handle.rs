@@ -1,6 +1,6 @@
 //! What an agent holds of its run. It is the only way to an emitter, so that no agent can tell of things in a wrong order.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -152,9 +152,15 @@ impl<'a> RunHandle<'a> {
         &self.finished
     }
 
-    /// The tools that the agent may call.
-    pub fn tools(&self) -> Vec<&'a ToolSpec> {
+    /// The tools that the agent may call now.
+    pub fn tools(&self) -> Vec<Arc<ToolSpec>> {
         self.tools.specs(self.context.listed.tools.as_deref())
+    }
+
+    /// The same, once it is known which of those that it names are there.
+    pub async fn settled_tools(&self) -> Result<Vec<Arc<ToolSpec>>, Leave> {
+        self.outside(self.tools.settled(self.context.listed.tools.as_deref())).await?;
+        Ok(self.tools())
     }
 
     /// Begins the next step. Its text stands apart from that of the step before.

@@ -78,6 +78,12 @@ impl Registry {
         })
     }
 
+    /// The agents that a user may use.
+    pub fn of<'a>(&'a self, user: &'a User) -> impl Iterator<Item = &'a Listed> {
+        let agents = self.agents.iter().map(AsRef::as_ref);
+        agents.filter(move |agent: &&Listed| agent.users.holds(user.role, user.email.as_deref()))
+    }
+
     /// What discovery tells a user, or anyone.
     pub fn infos(&self, user: Option<&User>) -> Vec<AgentInfo> {
         let role = user.map_or(Role::Guest, |user| user.role);

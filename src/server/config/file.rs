@@ -8,13 +8,14 @@ use serde_json::Value;
 
 use super::{
     audience::Audience,
+    mcp::McpConfig,
     source::{ConfigError, Source},
 };
 use crate::server::agent::{
     Price,
     model::{Settings, Takes},
 };
-use crate::server::tool::builtin;
+use crate::server::tool::{builtin, names};
 
 /// An agent, as the user wants it.
 #[derive(Clone, Debug)]
@@ -134,7 +135,7 @@ struct AgentEntry {
 }
 
 /// The agents of the file, then the one of `NETRA_LLM_*`, then the guide.
-pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
+pub(super) fn agents(source: &Source, mcp: &[McpConfig]) -> Result<Vec<AgentConfig>, ConfigError> {
     let stall = Duration::from_secs(source.between("llm_stall_s", 60, 1, 3_600)?);
     let mut agents = Vec::new();
     if let Some(entries) = source.file.get("agents") {
@@ -143,7 +144,7 @@ pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
             .try_into::<Vec<AgentEntry>>()
             .map_err(|error| ConfigError::new("agents", error.message().lines().next().unwrap_or_default()))?;
         for entry in entries {
-            agents.push(from_entry(entry, stall)?);
+            agents.push(from_entry(entry, stall, mcp)?);
         }
     }
     agents.extend(from_environment(source, stall)?);
@@ -158,7 +159,7 @@ pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
     Ok(agents)
 }
 
-fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigError> {
+fn from_entry(entry: AgentEntry, stall: Duration, mcp: &[McpConfig]) -> Result<AgentConfig, ConfigError> {
     let setting = format!("agents.{}", entry.name);
     let wrong = |problem: String| ConfigError::new(&setting, problem);
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
@@ -170,8 +171,8 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
             return Err(wrong(format!("{name} is 0; an agent needs at least 1")));
         }
     }
-    if let Some(unknown) = entry.tools.iter().flatten().find(|tool| !builtin::NAMES.contains(&tool.as_str())) {
-        return Err(wrong(format!("{unknown:?} is no tool; there are {}", builtin::NAMES.join(", "))));
+    for tool in entry.tools.iter().flatten() {
+        check_tool(tool, mcp).map_err(wrong)?;
     }
     let kind = match (entry.kind.as_str(), Protocol::of_kind(&entry.kind)) {
         ("guide", _) => {
@@ -210,6 +211,25 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
         max_time: Duration::from_secs(entry.max_seconds.unwrap_or(600)),
         users,
     })
+}
+
+/// Whether a pattern can mean a tool. Which tools an MCP server has, it says when it runs.
+fn check_tool(pattern: &str, mcp: &[McpConfig]) -> Result<(), String> {
+    let Some(rest) = pattern.strip_prefix(names::MCP) else {
+        if builtin::NAMES.iter().any(|name| names::matches(pattern, name)) {
+            return Ok(());
+        }
+        return Err(format!("{pattern:?} is no tool; there are {}", builtin::NAMES.join(", ")));
+    };
+    let Some((server, _)) = rest.split_once('/').filter(|(_, tool)| !tool.is_empty()) else {
+        return Err(format!(
+            "{pattern:?} is no tool; those of an MCP server are mcp:<server>/<tool> or mcp:<server>/*"
+        ));
+    };
+    if mcp.iter().any(|known| names::matches(server, &known.name)) {
+        return Ok(());
+    }
+    Err(format!("{pattern:?} is of no MCP server; [[mcp]] has none called {server:?}"))
 }
 
 /// A model's part of an entry.
