@@ -7,10 +7,23 @@ use serde_json::json;
 use super::script;
 use crate::support::{server::Setup, user::User};
 
-/// The scenarios of what is served. The suite's others want tools, prompts and resources of its own making (`test_simple_text`,
-/// `test://static-text`), or what is not offered: logging, completion, sampling, elicitation, and subscriptions to resources.
-const SCENARIOS: [&str; 6] =
-    ["server-initialize", "ping", "tools-list", "resources-list", "prompts-list", "dns-rebinding-protection"];
+/// The scenarios of what is served, of all versions of the protocol. The suite's others want tools, prompts and resources of its own
+/// making (`test_simple_text`, `test://static-text`), or what is not offered: logging, completion, sampling, elicitation, tasks, and
+/// subscriptions to resources. `server-stateless` is among these: it wants `test_missing_capability`.
+const SCENARIOS: [&str; 12] = [
+    "server-initialize",
+    "server-session-lifecycle",
+    "ping",
+    "tools-list",
+    "resources-list",
+    "prompts-list",
+    "server-sse-multiple-streams",
+    "dns-rebinding-protection",
+    "caching",
+    "http-header-validation",
+    "sep-2164-resource-not-found",
+    "input-required-result-unsupported-methods",
+];
 
 #[tokio::test]
 async fn the_conformance_suite_passes() {

@@ -166,12 +166,14 @@ fn why(error: &ClientInitializeError) -> String {
 pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     loop {
-        let of_http = error.downcast_ref::<StreamableHttpError<reqwest::Error>>();
-        error = match (of_http, error.source()) {
-            (Some(StreamableHttpError::Client(inner)), _) => inner,
-            (_, Some(source)) => source,
-            (_, None) => break,
+        let next: Option<&(dyn std::error::Error + 'static)> = match error.downcast_ref() {
+            Some(StreamableHttpError::<reqwest::Error>::Client(inner)) => Some(inner),
+            _ => error.source(),
         };
+        match next {
+            Some(next) => error = next,
+            None => break,
+        }
     }
     let mut said = match error.downcast_ref::<reqwest::Error>() {
         Some(request) if request.url().is_some() => "the request failed".to_owned(),

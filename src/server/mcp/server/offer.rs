@@ -218,9 +218,12 @@ impl ServerHandler for Offer {
     fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> impl Future<Output = Result<CustomResult, ErrorData>> + Send + '_ {
-        let error = if METHODS.contains(&request.method.as_str()) {
+        // Whoever speaks a version without it has no such method.
+        let begins = request.method == "initialize"
+            && context.protocol_version().is_some_and(|version| !version.has_initialize());
+        let error = if METHODS.contains(&request.method.as_str()) && !begins {
             ErrorData::invalid_params("the parameters are not those of this method", None)
         } else {
             ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "Method not found", None)
