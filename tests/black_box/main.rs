@@ -40,6 +40,7 @@ mod limits;
 mod liveness;
 mod logs;
 mod mail;
+mod mcp;
 mod members;
 mod metrics;
 mod notices;
