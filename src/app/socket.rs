@@ -325,6 +325,9 @@ impl Socket {
     }
 
     fn command(&self, frame: ClientFrame, done: impl FnOnce(p::Ack) + Send + 'static) {
+        if super::store::adds_message(&frame.message) {
+            browser::begin(&self.shared.store, &frame);
+        }
         self.expect(&frame, done);
         if let Some(waiting) = &mut *self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner) {
             waiting.push(frame);
