@@ -128,32 +128,32 @@ pub(super) fn keep_outbox(store: &AppStore, user: UserId, before: &[Pending], ou
     for item in outbox.iter().filter(fresh) {
         keep_command(store, user, &item.frame);
     }
-    let gone: Vec<_> = before
-        .iter()
-        .filter(|item| !matches!(item.state, PendingState::Failed(_)) && !has(outbox, item.frame.id))
-        .map(|item| (Kind::Outbox.key(user, item.frame.id), None))
-        .collect();
-    for (key, _) in &gone {
-        notes::remove(key);
+    let gone =
+        before.iter().filter(|item| !matches!(item.state, PendingState::Failed(_)) && !has(outbox, item.frame.id));
+    for id in gone.map(|item| item.frame.id) {
+        settle(store, user, id, None, |_| {});
     }
-    if !gone.is_empty() {
-        write(store, gone, |_| {});
-    }
+}
+
+/// Writes a command, or takes it away when it was answered; with the draft that it was, in one: the disk has the one or the other
+/// until the answer is there, and never both. The note of it stays until that is on the disk.
+fn settle(store: &AppStore, user: UserId, id: FrameId, text: Option<String>, then: impl FnOnce(Kept) + 'static) {
+    let key = Kind::Outbox.key(user, id);
+    let mut changes: Vec<_> = drafts::spent_on(id).into_iter().map(|draft| (draft, None)).collect();
+    changes.push((key.clone(), text));
+    write(store, changes, move |kept| {
+        if kept == Kept::Saved {
+            notes::remove(&key);
+            drafts::unbind(id);
+        }
+        then(kept);
+    });
 }
 
 fn keep_command(store: &AppStore, user: UserId, frame: &ClientFrame) {
     let Ok(text) = frame.encode() else { return };
     let (id, told) = (frame.id, store.clone());
-    let key = Kind::Outbox.key(user, id);
-    // With the draft that it was, in one: the disk has the one or the other at any time, and never both or neither.
-    let mut changes: Vec<_> = drafts::spent_on(id).into_iter().map(|draft| (draft, None)).collect();
-    changes.push((key.clone(), Some(text)));
-    write(store, changes, move |kept| {
-        if kept == Kept::Saved {
-            notes::remove(&key);
-        }
-        told.set_kept(id, kept);
-    });
+    settle(store, user, id, Some(text), move |kept| told.set_kept(id, kept));
 }
 
 /// A message is about to go out, with the draft that was spent last.

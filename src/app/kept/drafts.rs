@@ -19,7 +19,7 @@ thread_local! {
     static READ: Cell<bool> = const { Cell::new(false) };
     /// The entries of a draft whose message is about to get its id.
     static SPENT: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-    /// Those of messages that the disk was not asked to keep yet.
+    /// Those of messages that the disk does not have yet.
     static BOUND: RefCell<HashMap<FrameId, Vec<String>>> = RefCell::default();
 }
 
@@ -51,9 +51,15 @@ pub(super) fn bind(id: FrameId) {
     }
 }
 
-/// The entries of the draft that the message was, for whoever writes it.
+/// The entries of the draft that the message was, for whoever writes it; not those that another draft has taken.
 pub(super) fn spent_on(id: FrameId) -> Vec<String> {
-    BOUND.with_borrow_mut(|bound| bound.remove(&id)).unwrap_or_default()
+    let spent = BOUND.with_borrow(|bound| bound.get(&id).cloned()).unwrap_or_default();
+    KNOWN.with_borrow(|known| spent.into_iter().filter(|key| !known.contains_key(key)).collect())
+}
+
+/// They are gone from the disk.
+pub(super) fn unbind(id: FrameId) {
+    BOUND.with_borrow_mut(|bound| _ = bound.remove(&id));
 }
 
 /// Whether the storage has said what it holds. Before that no draft is written: it would be written over an older one.
