@@ -21,7 +21,7 @@ import {
 import { dirname, extname, join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import browserslist from "browserslist";
-import { transformSync } from "esbuild";
+import { buildSync } from "esbuild";
 import { browserslistToTargets, bundle } from "lightningcss";
 
 const KINDS = {
@@ -73,8 +73,10 @@ const module = join(FRONT, "wasm32-unknown-unknown", profile, `${crate}.wasm`);
 function compile() {
   cargo("build", "-p", "netra-bindgen", "--profile", "tool");
   cargo(
-    ...["build", "-p", options["lib-package"], "--lib", "--target", "wasm32-unknown-unknown", "--target-dir", FRONT],
+    ...["rustc", "-p", options["lib-package"], "--lib", "--target", "wasm32-unknown-unknown", "--target-dir", FRONT],
     ...["--profile", profile, "--no-default-features", "--features", options["lib-features"].join(",")],
+    // What refers to what: the module is cut by that.
+    ...["--", "-Clink-arg=--emit-relocs"],
   );
 }
 
@@ -93,14 +95,18 @@ function script() {
   const tool = join(metadata.target_directory, "tool/netra-bindgen");
   run(tool, module, name, pkg);
   // Leptos asks for the module under this name.
-  const wasm = join(pkg, `${name}.wasm`);
-  renameSync(join(pkg, `${name}_bg.wasm`), wasm);
+  renameSync(join(pkg, `${name}_bg.wasm`), join(pkg, `${name}.wasm`));
+  // The loader of the parts and the script import each other; together they are one file.
+  buildSync({
+    ...{ entryPoints: [join(pkg, `${name}.js`)], outfile: join(pkg, `${name}.js`), allowOverwrite: true },
+    ...{ bundle: true, minify: release, format: "esm", target: "es2022", logLevel: "warning" },
+    // wasm-bindgen names the loader once for each part.
+    logOverride: { "duplicate-object-key": "silent" },
+  });
+  rmSync(join(pkg, `${name}.parts.js`));
   if (!release) return;
-  run("wasm-opt", wasm, "-o", wasm, ...options["wasm-opt-features"]);
-  for (const file of files(pkg).filter((file) => extname(file) === ".js")) {
-    const path = join(pkg, file);
-    const { code } = transformSync(readFileSync(path, "utf8"), { minify: true, format: "esm", target: "es2022" });
-    writeFileSync(path, code);
+  for (const file of files(pkg).filter((file) => extname(file) === ".wasm")) {
+    run("wasm-opt", join(pkg, file), "-o", join(pkg, file), ...options["wasm-opt-features"]);
   }
 }
 

@@ -349,6 +349,9 @@ impl Socket {
     }
 
     fn command(&self, frame: ClientFrame, done: impl FnOnce(p::Ack) + Send + 'static) {
+        if super::store::adds_message(&frame.message) {
+            browser::begin(&self.shared.store, &frame);
+        }
         self.expect(&frame, done);
         self.hand(frame);
     }

@@ -57,7 +57,8 @@ impl Pending {
     }
 }
 
-fn content_of(message: &ClientMessage) -> Option<&str> {
+/// The text of a command that adds a message.
+pub(crate) fn content_of(message: &ClientMessage) -> Option<&str> {
     match message {
         ClientMessage::UserMessage(message) => Some(&message.content),
         ClientMessage::StartAgent(start) => Some(&start.content),
