@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The answer that this command got before, marked as a duplicate.
-pub(super) async fn earlier(
+async fn earlier(
     tx: &mut SqliteConnection,
     user: UserId,
     command: CommandId,
@@ -23,18 +23,20 @@ pub(super) async fn earlier(
         .fetch_optional(tx)
         .await
         .map_err(store)?;
-    match row {
-        None => Ok(None),
-        Some((kept, _)) if kept != digest => Err(LogError::IdConflict),
-        Some((_, ack)) => {
-            let ack: Ack = serde_json::from_str(&ack).map_err(|error| store(StoreError::corrupt(error)))?;
-            Ok(Some(Ack { duplicate: true, ..ack }))
-        }
+    row.map(|(kept, ack)| again(&kept, &ack, digest)).transpose()
+}
+
+/// The kept answer to a command, marked as a duplicate, if that was this one.
+pub(super) fn again(kept: &[u8], ack: &str, digest: &[u8]) -> Result<Ack, LogError> {
+    if kept != digest {
+        return Err(LogError::IdConflict);
     }
+    let ack: Ack = serde_json::from_str(ack).map_err(|error| store(StoreError::corrupt(error)))?;
+    Ok(Ack { duplicate: true, ..ack })
 }
 
 /// Keeps the answer.
-pub(super) async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> Result<(), LogError> {
+async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> Result<(), LogError> {
     query("INSERT INTO commands (user_id, id, digest, thread_id, ack) VALUES (?, ?, ?, ?, ?)")
         .bind(command.user_id.uuid())
         .bind(command.command_id.uuid())

@@ -1,6 +1,7 @@
 //! SQLite: one file, one writer, many readers (WAL).
 
 mod addresses;
+mod admissions;
 mod api_tokens;
 mod attachments;
 mod audit;
