@@ -31,7 +31,7 @@ use crate::server::{
     announcer::Announcer,
     attachments::Attachments,
     quotas::Admissions,
-    store::{ClaimedRun, SharedStore, StoreError},
+    store::{ClaimedRun, SharedStore},
     tool::ToolEngine,
     turns::{TurnPermit, Turns},
 };
@@ -418,18 +418,17 @@ impl Shared {
         let progress = match Progress::read(&self.store, run, source).await {
             Ok(progress) => progress,
             Err(error) => {
-                tracing::error!(%error, "the run's events could not be read");
-                return match StoreError::among(&error) {
-                    // They stay so: the run ends, and what comes after it in the thread is worked on.
-                    Some(StoreError::Corrupt(_)) => {
-                        let emitter = self.emitters.take_up(run.thread_id, run.fence, Progress::none(run).run);
-                        emitter.agent_error(&run.agent, ErrorCode::Internal, UNREADABLE.to_owned(), true).await
-                    }
-                    _ => Err(EmitError::Store),
-                };
+                tracing::error!(%error, "the store did not give the run's events");
+                return Err(EmitError::Store);
             }
         };
         let emitter = self.emitters.take_up(run.thread_id, run.fence, progress.run.clone());
+        if let Some(damage) = &progress.damage {
+            tracing::error!(damage, "the run's events could not be read");
+            // They stay so: the run ends, and what comes after it in the thread is worked on.
+            close_calls(&emitter, &progress, UNREADABLE).await?;
+            return emitter.agent_error(&run.agent, ErrorCode::Internal, UNREADABLE.to_owned(), true).await;
+        }
         // What the run took in processes before this one counts, and the time between them too: people waited for it.
         let before = progress.run.started_at.map_or(0, |at| Timestamp::now().millis_since(at));
         let iteration = progress.iterations + 1;
