@@ -52,22 +52,20 @@ async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> Result<(), 
 #[async_trait]
 impl CommandLedger for SqliteStore {
     async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError> {
+        if let Some(ack) = self.room_commands.earlier(user, command, digest)? {
+            return Ok(Some(ack));
+        }
         let mut reader = self.readers.acquire().await.map_err(store)?;
         earlier(&mut reader, user, command, digest).await
     }
 
     async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError> {
-        let mut tx = self.write().await.map_err(store)?;
-        if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
-            return Ok(ack);
-        }
-        insert(&mut tx, command).await?;
-        tx.commit().await.map_err(store)?;
-        Ok(command.ack.clone())
+        self.keep_room_command(command).await
     }
 
     async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<Ack, LogError> {
         let mut tx = self.write().await.map_err(store)?;
+        let of_rooms = self.room_commands.write(&mut tx).await.map_err(store)?;
         if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
             return Ok(ack);
         }
@@ -78,6 +76,7 @@ impl CommandLedger for SqliteStore {
             .map_err(store)?;
         insert(&mut tx, command).await?;
         tx.commit().await.map_err(store)?;
+        self.room_commands.written(&of_rooms);
         Ok(command.ack.clone())
     }
 }

@@ -73,6 +73,7 @@ impl SqliteStore {
         repeated: bool,
     ) -> Result<Vec<Result<Stored, LogError>>, LogError> {
         let mut tx = self.write().await.map_err(store)?;
+        let of_rooms = self.room_commands.write(&mut tx).await.map_err(store)?;
         let mut batch = Batch::look_up(&mut tx, entries).await?;
         let mut outcomes = Vec::with_capacity(entries.len());
         for (number, entry) in entries.iter().enumerate() {
@@ -101,6 +102,7 @@ impl SqliteStore {
             }
         }
         tx.commit().await.map_err(store)?;
+        self.room_commands.written(&of_rooms);
         if batch.projections.has_messages() {
             self.indexed.send_replace(());
         }
