@@ -1,5 +1,5 @@
 // Builds the page: WebAssembly, script, style and icons. As `release` it is made small and goes to `target/page`, and
-// `target/site.rs` lists each file for the binary, with its Brotli and gzip copies in `target/packed`.
+// `target/site.rs` lists each file for the binary, with its Brotli copy in `target/packed`.
 //
 //   node tools/page.mjs [release|dev|embed]
 //
@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, extname, join, relative } from "node:path";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants } from "node:zlib";
 import browserslist from "browserslist";
 import { buildSync } from "esbuild";
 import { browserslistToTargets, bundle } from "lightningcss";
@@ -125,7 +125,7 @@ function files(folder) {
 function packed(content) {
   const quality = release ? 11 : 4;
   const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
-  return { br: brotliCompressSync(content, { params }), gz: gzipSync(content, { level: release ? 9 : 4 }) };
+  return brotliCompressSync(content, { params });
 }
 
 /** Writes the Rust expression that `src/main.rs` includes: a `Page` with every file. */
@@ -140,19 +140,18 @@ function list() {
     const content = readFileSync(join(site, file));
     const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
     version.update(`${file}:${hash}\n`);
-    const copies = PACKED.has(extname(file)) ? {} : packed(content);
-    const shrinks = copies.br && Math.max(copies.br.length, copies.gz.length) < content.length;
-    const copy = (ending) => {
-      const path = join(folder, `${file}.${ending}`);
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, copies[ending]);
-      return `include_bytes!("packed/${file}.${ending}")`;
-    };
-    const stored = shrinks
-      ? `Packed { brotli: ${copy("br")}, gzip: ${copy("gz")} }`
-      : `Plain(include_bytes!("${relative("target", site)}/${file}"))`;
+    const brotli = PACKED.has(extname(file)) ? content : packed(content);
+    const shrinks = brotli.length < content.length;
     sum.plain += content.length;
-    sum.brotli += shrinks ? copies.br.length : content.length;
+    sum.brotli += Math.min(brotli.length, content.length);
+    if (shrinks) {
+      const path = join(folder, `${file}.br`);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, brotli);
+    }
+    const stored = shrinks
+      ? `Packed { brotli: include_bytes!("packed/${file}.br"), length: ${content.length} }`
+      : `Plain(include_bytes!("${relative("target", site)}/${file}"))`;
     return `Asset { path: "/${file}", content_type: "${kind}", hash: "${hash}", stored: AssetBytes::${stored} }`;
   });
   const head = `version: "${version.digest("hex").slice(0, 12)}"`;

@@ -11,12 +11,13 @@ use super::StoreError;
 /// # Guarantees
 /// A command is carried out once per user and id: looking for an earlier answer, doing it and keeping the answer are one
 /// transaction. A resend gets the first answer, marked as a duplicate; another command under the same id is refused with
-/// [`LogError::IdConflict`].
+/// [`LogError::IdConflict`]. Commands of rooms, which change nothing in the store, are remembered for a day, and not across a
+/// crash: their answer says nothing that the command itself does not, and to carry one out again changes nothing.
 #[async_trait]
 pub trait CommandLedger: Send + Sync {
     /// What the command was answered before, marked as a duplicate; `IdConflict` when it was another command.
     async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError>;
-    /// Keeps a command that changes nothing in the store: the first answer when it was carried out before.
+    /// Keeps a command of a room: the first answer when it was carried out before.
     async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError>;
     /// The thread of a person's message that the user may read, and the agent that was asked first.
     async fn find_asked(

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// The answer that this command got before, marked as a duplicate.
-pub(super) async fn earlier(
+async fn earlier(
     tx: &mut SqliteConnection,
     user: UserId,
     command: CommandId,
@@ -27,18 +27,20 @@ pub(super) async fn earlier(
         .fetch_optional(tx)
         .await
         .map_err(store)?;
-    match row {
-        None => Ok(None),
-        Some((kept, _)) if kept != digest => Err(LogError::IdConflict),
-        Some((_, ack)) => {
-            let ack: Ack = serde_json::from_str(&ack).map_err(|error| store(StoreError::corrupt(error)))?;
-            Ok(Some(Ack { duplicate: true, ..ack }))
-        }
+    row.map(|(kept, ack)| again(&kept, &ack, digest)).transpose()
+}
+
+/// The kept answer to a command, marked as a duplicate, if that was this one.
+pub(super) fn again(kept: &[u8], ack: &str, digest: &[u8]) -> Result<Ack, LogError> {
+    if kept != digest {
+        return Err(LogError::IdConflict);
     }
+    let ack: Ack = serde_json::from_str(ack).map_err(|error| store(StoreError::corrupt(error)))?;
+    Ok(Ack { duplicate: true, ..ack })
 }
 
 /// Keeps the answer.
-pub(super) async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> Result<(), LogError> {
+async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> Result<(), LogError> {
     query("INSERT INTO commands (user_id, id, digest, thread_id, ack) VALUES (?, ?, ?, ?, ?)")
         .bind(command.user_id.uuid())
         .bind(command.command_id.uuid())
@@ -54,18 +56,15 @@ pub(super) async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> 
 #[async_trait]
 impl CommandLedger for SqliteStore {
     async fn earlier_answer(&self, user: UserId, command: CommandId, digest: &[u8]) -> Result<Option<Ack>, LogError> {
+        if let Some(ack) = self.room_commands.earlier(user, command, digest)? {
+            return Ok(Some(ack));
+        }
         let mut reader = self.readers.acquire().await.map_err(store)?;
         earlier(&mut reader, user, command, digest).await
     }
 
     async fn record_command(&self, command: Recorded<'_>) -> Result<Ack, LogError> {
-        let mut tx = self.write().await.map_err(store)?;
-        if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
-            return Ok(ack);
-        }
-        insert(&mut tx, command).await?;
-        tx.commit().await.map_err(store)?;
-        Ok(command.ack.clone())
+        self.keep_room_command(command).await
     }
 
     async fn find_asked(
@@ -97,6 +96,7 @@ impl CommandLedger for SqliteStore {
         command: Recorded<'_>,
     ) -> Result<Ack, LogError> {
         let mut tx = self.write().await.map_err(store)?;
+        let of_rooms = self.room_commands.write(&mut tx).await.map_err(store)?;
         if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
             return Ok(ack);
         }
@@ -119,6 +119,7 @@ impl CommandLedger for SqliteStore {
         }
         insert(&mut tx, command).await?;
         tx.commit().await.map_err(store)?;
+        self.room_commands.written(&of_rooms);
         Ok(command.ack.clone())
     }
 
