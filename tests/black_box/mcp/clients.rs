@@ -46,7 +46,7 @@ fn messages(answer: &Answer) -> Vec<Value> {
 
 #[tokio::test]
 async fn the_typescript_client_does_everything_once() {
-    let toml = "[[agents]]\nname = \"guide\"\nkind = \"guide\"\ntools = [\"calculate\", \"mcp:everything/*\"]\n"
+    let toml = "[[agents]]\nname = \"guide\"\nkind = \"guide\"\ntools = [\"calculate\", \"mcp:everything/*\"]\npolicy = { \"mcp:*\" = \"allow\" }\n"
         .to_owned()
         + &program("everything", &["node", &everything().display().to_string(), "stdio"]);
     let server = Setup::new().toml(&toml).start().await;

@@ -41,7 +41,7 @@ fn program(name: &str, command: &[&str]) -> String {
 /// An agent that asks this provider and may use these tools.
 fn agent(provider: &Provider, tools: &str) -> String {
     format!(
-        "[[agents]]\nname = \"caller\"\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\napi_key_env = \"CALLER_KEY\"\ntools = [{tools}]\n",
+        "[[agents]]\nname = \"caller\"\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\napi_key_env = \"CALLER_KEY\"\ntools = [{tools}]\npolicy = {{ \"mcp:*\" = \"allow\" }}\n",
         provider.base
     )
 }

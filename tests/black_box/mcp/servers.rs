@@ -262,7 +262,7 @@ async fn a_model_of_others_calls_a_tool_of_others() {
     ] });
     let aimock = Aimock::start(&fixtures).await;
     let toml = format!(
-        "[[agents]]\nname = \"caller\"\nkind = \"responses\"\nbase_url = \"{}\"\nmodel = \"any\"\ntools = [\"mcp:everything/echo\"]\n{}",
+        "[[agents]]\nname = \"caller\"\nkind = \"responses\"\nbase_url = \"{}\"\nmodel = \"any\"\ntools = [\"mcp:everything/echo\"]\npolicy = {{ \"mcp:*\" = \"allow\" }}\n{}",
         aimock.base,
         over_stdio().replace("pass_env = [\"CALLER_KEY\"]\n", ""),
     );

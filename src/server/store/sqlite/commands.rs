@@ -15,7 +15,7 @@ use super::{
 };
 
 /// The answer that this command got before, marked as a duplicate.
-async fn earlier(
+pub(super) async fn earlier(
     tx: &mut SqliteConnection,
     user: UserId,
     command: CommandId,
@@ -40,7 +40,7 @@ pub(super) fn again(kept: &[u8], ack: &str, digest: &[u8]) -> Result<Ack, LogErr
 }
 
 /// Keeps the answer.
-async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> Result<(), LogError> {
+pub(super) async fn insert(tx: &mut SqliteConnection, command: Recorded<'_>) -> Result<(), LogError> {
     query("INSERT INTO commands (user_id, id, digest, thread_id, ack) VALUES (?, ?, ?, ?, ?)")
         .bind(command.user_id.uuid())
         .bind(command.command_id.uuid())
@@ -125,12 +125,14 @@ impl CommandLedger for SqliteStore {
 
     async fn record_stop(&self, run: RunId, command: Recorded<'_>) -> Result<(Ack, Vec<RunId>), LogError> {
         let mut tx = self.write().await.map_err(store)?;
+        let of_rooms = self.room_commands.write(&mut tx).await.map_err(store)?;
         if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
             return Ok((ack, Vec::new()));
         }
         let stopped = waiting::stop_tree(&mut tx, run).await.map_err(store)?;
         insert(&mut tx, command).await?;
         tx.commit().await.map_err(store)?;
+        self.room_commands.written(&of_rooms);
         Ok((command.ack.clone(), stopped))
     }
 }

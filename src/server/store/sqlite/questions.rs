@@ -176,6 +176,7 @@ fn kept(row: &SqliteRow) -> Result<KeptQuestion, StoreError> {
 impl Questions for SqliteStore {
     async fn decide(&self, command: Recorded<'_>, decision: &ToolApproval) -> Result<Decided, LogError> {
         let mut tx = self.write().await.map_err(store)?;
+        let of_rooms = self.room_commands.write(&mut tx).await.map_err(store)?;
         if let Some(ack) = commands::earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
             return Ok(Decided::Done(ack));
         }
@@ -235,6 +236,7 @@ impl Questions for SqliteStore {
             .map_err(store)?;
         commands::insert(&mut tx, command).await?;
         tx.commit().await.map_err(store)?;
+        self.room_commands.written(&of_rooms);
         Ok(Decided::Done(Ack::clone(command.ack)))
     }
 
