@@ -4,8 +4,10 @@ use super::*;
 
 /// The names that the registry says, with their types: `netra_frames` counter.
 fn registered() -> BTreeSet<(String, String)> {
-    // A family is told with its first member, and no server of a model is configured here.
+    // A family is told with its first member, and no server of a model or of tools is configured here.
     metrics().circuit("http://127.0.0.1:1", false);
+    metrics().mcp_standing("tools", false);
+    metrics().mcp_restart("tools");
     let text = render::encoded();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     types

@@ -43,16 +43,14 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     left.ends_with(last)
 }
 
-/// The name as models are given it: letters, digits, `-` and `_`. One that had to be changed, beyond the two parts of an MCP
-/// server's tool, ends in what tells it from others that would look the same.
+/// The name of a tool of an MCP server as models are given it: letters, digits, `-` and `_`. One that had to be changed, beyond its
+/// two parts, ends in what tells it from others that would look the same. Other names are left as they are.
 pub fn for_models(name: &str) -> Cow<'_, str> {
+    let Some((server, tool)) = parts_of_mcp(name) else { return Cow::Borrowed(name) };
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let joined = match parts_of_mcp(name) {
-        Some((server, tool)) => Cow::Owned(format!("{server}__{tool}")),
-        None => Cow::Borrowed(name),
-    };
-    if !joined.is_empty() && joined.len() <= LONGEST && joined.chars().all(plain) {
-        return joined;
+    let joined = format!("{server}__{tool}");
+    if joined.len() <= LONGEST && joined.chars().all(plain) {
+        return Cow::Owned(joined);
     }
     let mut safe: String = joined.chars().map(|c| if plain(c) { c } else { '_' }).take(LONGEST - 9).collect();
     safe.push('_');
@@ -103,7 +101,8 @@ mod tests {
         assert_eq!(line, "a__b_c");
         assert_ne!(dot, line);
         assert_ne!(dot, for_models("mcp:a/b:c"));
-        for name in [format!("mcp:a/{}", "x".repeat(200)), "mcp:ä/ö".to_owned(), String::new(), dot.into_owned()] {
+        assert_eq!(for_models("functions.calculate"), "functions.calculate");
+        for name in [format!("mcp:a/{}", "x".repeat(200)), "mcp:ä/ö".to_owned(), "mcp:/".to_owned()] {
             let safe = for_models(&name);
             assert!(!safe.is_empty() && safe.len() <= LONGEST, "{safe}");
             assert!(safe.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'), "{safe}");

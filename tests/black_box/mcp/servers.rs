@@ -213,7 +213,7 @@ async fn a_server_that_is_killed_in_the_middle_of_a_call() {
     let done = payloads(&frames, &run, "tool_completed");
     assert_eq!((done.len(), &done[0]["status"]), (1, &json!("ok")), "{done:?}");
     assert!(server.log().contains("a call is made again"), "{}", server.log());
-    assert!(server.log().contains("its program ended"), "{}", server.log());
+    assert!(server.log().contains("an MCP server is away"), "{}", server.log());
 
     // It was started again, and has its tools.
     becomes(&user, "everything", "ready").await;

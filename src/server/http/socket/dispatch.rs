@@ -54,9 +54,9 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, rpc: &mut JsonR
         ClientMessage::JoinRoom(room) => presence::join(state, peer, id, &room.room).await.map(Some),
         ClientMessage::LeaveRoom(room) => presence::leave_named(state, peer, id, &room.room).await.map(Some),
         ClientMessage::RoomMessage(say) => presence::say(state, peer, &say.room, say.body).await.map(|()| None),
-        ClientMessage::JsonrpcRequest(request) => Ok(rpc.request(id, request)),
+        ClientMessage::JsonrpcRequest(request) => Ok(rpc.request(state, peer, id, request)),
         ClientMessage::JsonrpcNotification(notification) => {
-            rpc.notification(notification);
+            rpc.notification(state, peer, notification);
             Ok(None)
         }
     };

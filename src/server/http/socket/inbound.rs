@@ -45,7 +45,7 @@ pub(super) fn read_limit(state: &AppState) -> usize {
 /// Reads until the socket ends. Once the connection is to close, nothing more is read: the writer ends it.
 pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitStream<WebSocket>) {
     let mut inbound = Inbound::new(state, peer);
-    let mut rpc = JsonRpc::new(state, peer);
+    let mut rpc = JsonRpc::default();
     while let Some(message) = stream.next().await {
         if peer.outbound.is_closing() {
             return std::future::pending().await;

@@ -56,7 +56,10 @@ impl Link {
 
     /// Waits until the connection is no more; says why.
     pub(super) async fn broken(&mut self) -> String {
-        let _ = (&mut self.work).await;
+        // Whoever waited before may have been told that it is, and not have waited for the rest.
+        if !self.work.is_finished() {
+            let _ = (&mut self.work).await;
+        }
         let Some(program) = &mut self.program else { return "it closed the connection".to_owned() };
         match program.over().await {
             Some(status) => format!("its program ended: {status}"),

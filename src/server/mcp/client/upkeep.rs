@@ -89,6 +89,8 @@ async fn look_after(server: &Arc<McpServer>, link: &mut Link) -> String {
         }
         match timeout(ANSWER, listing::list(&peer)).await {
             Ok(Ok(has)) => server.ready(link, has),
+            // How it ended says more than what failed for that.
+            Ok(Err(_)) if peer.is_transport_closed() => return link.broken().await,
             Ok(Err(why)) => return why,
             Err(_) => return format!("no answer within {} s", ANSWER.as_secs()),
         }

@@ -30,12 +30,9 @@ const INVALID_REQUEST: i32 = -32_600;
 /// Of the codes that are left to servers.
 const TOO_MANY: i32 = -32_000;
 
-/// The JSON-RPC of one connection. It costs nothing until it is used.
-pub struct JsonRpc {
-    state: AppState,
-    peer: Arc<Peer>,
-    session: Option<Session>,
-}
+/// The JSON-RPC of one connection. It costs nothing until it is used: thousands of connections have one.
+#[derive(Default)]
+pub struct JsonRpc(Option<Box<Session>>);
 
 struct Session {
     to: mpsc::Sender<ClientJsonRpcMessage>,
@@ -55,24 +52,24 @@ impl Open {
 }
 
 impl JsonRpc {
-    /// That of this connection.
-    pub fn new(state: &AppState, peer: &Arc<Peer>) -> Self {
-        Self { state: state.clone(), peer: peer.clone(), session: None }
-    }
-
-    fn session(&mut self) -> &Session {
-        let (state, peer) = (&self.state, &self.peer);
-        self.session.get_or_insert_with(|| {
+    fn session(&mut self, state: &AppState, peer: &Arc<Peer>) -> &Session {
+        self.0.get_or_insert_with(|| {
             let (to, from) = mpsc::channel(OPEN * 2);
             let open = Open::default();
             let transport = Frames { from, open: open.clone(), peer: peer.clone() };
             let running = serve_directly(Offer::new(state.clone(), peer.user.clone()), transport, None);
-            Session { to, open, _running: running }
+            Box::new(Session { to, open, _running: running })
         })
     }
 
     /// Takes a request. It is answered now when it is none, else when its answer is there.
-    pub fn request(&mut self, frame: FrameId, request: Object) -> Option<ServerFrame> {
+    pub fn request(
+        &mut self,
+        state: &AppState,
+        peer: &Arc<Peer>,
+        frame: FrameId,
+        request: Object,
+    ) -> Option<ServerFrame> {
         let id = request.get("id").cloned().unwrap_or(Value::Null);
         let refused = |code: i32, message: &str| {
             let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
@@ -88,7 +85,7 @@ impl JsonRpc {
         };
         let JsonRpcMessage::Request(read) = &message else { return refused(INVALID_REQUEST, "Invalid Request") };
         let key = read.id.clone();
-        let session = self.session();
+        let session = self.session(state, peer);
         {
             let mut open = session.open.ids();
             if open.contains_key(&key) {
@@ -107,10 +104,10 @@ impl JsonRpc {
     }
 
     /// Takes a notification. It has no answer, also when it cannot be read.
-    pub fn notification(&mut self, notification: Object) {
+    pub fn notification(&mut self, state: &AppState, peer: &Arc<Peer>, notification: Object) {
         match serde_json::from_value(Value::Object(notification)) {
             Ok(message @ JsonRpcMessage::Notification(_)) => {
-                if self.session().to.try_send(message).is_err() {
+                if self.session(state, peer).to.try_send(message).is_err() {
                     tracing::info!("a JSON-RPC notification was dropped");
                 }
             }
