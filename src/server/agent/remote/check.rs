@@ -114,7 +114,9 @@ async fn ask(config: &RemoteConfig, http: &reqwest::Client) -> Result<Heard, Mod
     // A key may stand in a header of its own.
     let mut heard = Heard { key: config.api_key.is_some() || !config.headers.is_empty(), ..Heard::default() };
     while let Some(said) = exchange.next().await? {
-        said.iter().for_each(|said| heard.take(said, begun));
+        for said in &said {
+            heard.take(said, begun);
+        }
     }
     heard.asks = !exchange.into_reader().interrupts().is_empty();
     Ok(heard)
