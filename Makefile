@@ -25,7 +25,7 @@ library:
 	cargo build --release --features ssr --lib
 
 watch: setup setup-watch ## Rebuild and reload on every change
-	cargo leptos watch
+	cargo leptos watch --split
 
 test: setup browser faketime strace s3 agents lint e2e clients unit ## Everything; ends with the Rust tests
 

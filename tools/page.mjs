@@ -1,5 +1,5 @@
 // Builds the page: WebAssembly, script, style and icons. As `release` it is made small and goes to `target/page`, and
-// `target/site.rs` lists each file for the binary, with its Brotli and gzip copies in `target/packed`.
+// `target/site.rs` lists each file for the binary, with its Brotli copy in `target/packed`.
 //
 //   node tools/page.mjs [release|dev|embed]
 //
@@ -19,9 +19,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, extname, join, relative } from "node:path";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants } from "node:zlib";
 import browserslist from "browserslist";
-import { transformSync } from "esbuild";
+import { buildSync } from "esbuild";
 import { browserslistToTargets, bundle } from "lightningcss";
 
 const KINDS = {
@@ -73,8 +73,10 @@ const module = join(FRONT, "wasm32-unknown-unknown", profile, `${crate}.wasm`);
 function compile() {
   cargo("build", "-p", "netra-bindgen", "--profile", "tool");
   cargo(
-    ...["build", "-p", options["lib-package"], "--lib", "--target", "wasm32-unknown-unknown", "--target-dir", FRONT],
+    ...["rustc", "-p", options["lib-package"], "--lib", "--target", "wasm32-unknown-unknown", "--target-dir", FRONT],
     ...["--profile", profile, "--no-default-features", "--features", options["lib-features"].join(",")],
+    // What refers to what: the module is cut by that.
+    ...["--", "-Clink-arg=--emit-relocs"],
   );
 }
 
@@ -93,14 +95,18 @@ function script() {
   const tool = join(metadata.target_directory, "tool/netra-bindgen");
   run(tool, module, name, pkg);
   // Leptos asks for the module under this name.
-  const wasm = join(pkg, `${name}.wasm`);
-  renameSync(join(pkg, `${name}_bg.wasm`), wasm);
+  renameSync(join(pkg, `${name}_bg.wasm`), join(pkg, `${name}.wasm`));
+  // The loader of the parts and the script import each other; together they are one file.
+  buildSync({
+    ...{ entryPoints: [join(pkg, `${name}.js`)], outfile: join(pkg, `${name}.js`), allowOverwrite: true },
+    ...{ bundle: true, minify: release, format: "esm", target: "es2022", logLevel: "warning" },
+    // wasm-bindgen names the loader once for each part.
+    logOverride: { "duplicate-object-key": "silent" },
+  });
+  rmSync(join(pkg, `${name}.parts.js`));
   if (!release) return;
-  run("wasm-opt", wasm, "-o", wasm, ...options["wasm-opt-features"]);
-  for (const file of files(pkg).filter((file) => extname(file) === ".js")) {
-    const path = join(pkg, file);
-    const { code } = transformSync(readFileSync(path, "utf8"), { minify: true, format: "esm", target: "es2022" });
-    writeFileSync(path, code);
+  for (const file of files(pkg).filter((file) => extname(file) === ".wasm")) {
+    run("wasm-opt", join(pkg, file), "-o", join(pkg, file), ...options["wasm-opt-features"]);
   }
 }
 
@@ -119,7 +125,7 @@ function files(folder) {
 function packed(content) {
   const quality = release ? 11 : 4;
   const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
-  return { br: brotliCompressSync(content, { params }), gz: gzipSync(content, { level: release ? 9 : 4 }) };
+  return brotliCompressSync(content, { params });
 }
 
 /** Writes the Rust expression that `src/main.rs` includes: a `Page` with every file. */
@@ -134,19 +140,18 @@ function list() {
     const content = readFileSync(join(site, file));
     const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
     version.update(`${file}:${hash}\n`);
-    const copies = PACKED.has(extname(file)) ? {} : packed(content);
-    const shrinks = copies.br && Math.max(copies.br.length, copies.gz.length) < content.length;
-    const copy = (ending) => {
-      const path = join(folder, `${file}.${ending}`);
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, copies[ending]);
-      return `include_bytes!("packed/${file}.${ending}")`;
-    };
-    const stored = shrinks
-      ? `Packed { brotli: ${copy("br")}, gzip: ${copy("gz")} }`
-      : `Plain(include_bytes!("${relative("target", site)}/${file}"))`;
+    const brotli = PACKED.has(extname(file)) ? content : packed(content);
+    const shrinks = brotli.length < content.length;
     sum.plain += content.length;
-    sum.brotli += shrinks ? copies.br.length : content.length;
+    sum.brotli += Math.min(brotli.length, content.length);
+    if (shrinks) {
+      const path = join(folder, `${file}.br`);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, brotli);
+    }
+    const stored = shrinks
+      ? `Packed { brotli: include_bytes!("packed/${file}.br"), length: ${content.length} }`
+      : `Plain(include_bytes!("${relative("target", site)}/${file}"))`;
     return `Asset { path: "/${file}", content_type: "${kind}", hash: "${hash}", stored: AssetBytes::${stored} }`;
   });
   const head = `version: "${version.digest("hex").slice(0, 12)}"`;

@@ -1,11 +1,11 @@
-// Says where the page's weight goes: each file of a first visit as it travels, and the code by the crate that it comes from.
+// Says where the page's weight goes: each file as it travels, what a visit loads, and the code by the crate that it comes from.
 // After `node tools/page.mjs release`, or any build: `node tools/weigh.mjs`
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { brotliCompressSync, constants } from "node:zlib";
 
 const PKG = "target/page/pkg";
 const PACKED = "target/packed/pkg";
-const MODULE = "target/front/wasm32-unknown-unknown/wasm-release/netra_page.wasm";
+const MODULE = "target/front/wasm32-unknown-unknown/wasm-release/netra_page.main.wasm";
 const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1)} KB`.padStart(10);
 
 if (!existsSync(PKG) || !existsSync(MODULE)) {
@@ -13,14 +13,23 @@ if (!existsSync(PKG) || !existsSync(MODULE)) {
   process.exit(2);
 }
 
+const size = (file) => [statSync(`${PKG}/${file}`).size, statSync(`${PACKED}/${file}.br`).size];
+const FIRST = ["netra.wasm", "netra.js", "netra.css"];
+const PARTS = readdirSync(PKG).filter((file) => /^split_.*\.wasm$/.test(file));
+
 console.log("Files, plain and as Brotli");
-let whole = 0;
-for (const file of ["netra.wasm", "netra.js", "netra.css"]) {
-  const packed = statSync(`${PACKED}/${file}.br`).size;
-  whole += packed;
-  console.log(`${file.padEnd(28)}${kilobytes(statSync(`${PKG}/${file}`).size)}${kilobytes(packed)}`);
+for (const file of [...FIRST, ...PARTS]) console.log(`${file.padEnd(28)}${size(file).map(kilobytes).join("")}`);
+console.log("\nVisits, as Brotli");
+for (const [visit, parts] of [
+  ["a new chat, signing in", []],
+  ["a conversation", ["conversation", "both"]],
+  ["account, settings, admin", ["forms", "both"]],
+]) {
+  const files = [...FIRST, ...PARTS.filter((file) => parts.some((part) => file === `split_${part}.wasm`))];
+  const sum = files.reduce((sum, file) => sum + size(file)[1], 0);
+  console.log(`${visit.padEnd(38)}${kilobytes(sum)}`);
 }
-console.log(`${"together".padEnd(28)}${"".padStart(10)}${kilobytes(whole)}\n`);
+console.log();
 
 /** Reads numbers and texts one after the other. */
 class Reader {

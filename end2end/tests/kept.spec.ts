@@ -72,6 +72,74 @@ for (const [what, words, block] of [
   });
 }
 
+for (const [when, pause] of [
+  ["before anything is on the disk", 60_000],
+  ["while it is being written", 0],
+] as const) {
+  test(`a reload right after Enter, ${when}, finds the message and not its draft (R7)`, async ({ chat, page }) => {
+    await chat.open();
+    const id = await chat.askNew("assistant", first);
+    await chat.cardIs("completed");
+    await chat.composer.fill(prompts.count(5));
+    await draftIsKept(page, prompts.count(5));
+    // In one task: nothing that the page asks the disk for is done before it goes away.
+    await page.evaluate((pause) => {
+      if (pause) {
+        const begin = IDBDatabase.prototype.transaction;
+        IDBDatabase.prototype.transaction = function (...args) {
+          if (args[1] === "readwrite") throw new DOMException("not yet", "UnknownError");
+          return begin.apply(this, args);
+        };
+      }
+      document.querySelector<HTMLFormElement>("form.composer")!.requestSubmit();
+      location.reload();
+    }, pause);
+    await chat.cardIs("completed");
+    await expect.poll(async () => (await story(page.request, id)).said).toEqual([first, prompts.count(5)]);
+    await chat.isLive();
+    await expect(chat.composer).toHaveValue("");
+    await draftIsKept(page, "");
+    await expect.poll(() => kept(page)).toEqual({});
+    expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => /outbox|draft/.test(key)))).toEqual([]);
+  });
+}
+
+test("a message and the draft that it was change places at once (R7)", async ({ chat, network, page }) => {
+  await chat.open();
+  await chat.askNew("assistant", first);
+  await chat.cardIs("completed");
+  await network.refuse();
+  await chat.linkIs(/^(reconnecting|unreachable)$/);
+  await chat.composer.fill(prompts.count(5));
+  await draftIsKept(page, prompts.count(5));
+  const transactions = await page.evaluate(
+    () =>
+      new Promise<string[][]>((resolve) => {
+        const seen = new Map<IDBTransaction, string[]>();
+        const note = (store: IDBObjectStore, what: string) => {
+          const list = seen.get(store.transaction) ?? [];
+          seen.set(store.transaction, [...list, what].sort());
+          store.transaction.addEventListener("complete", () => resolve([...seen.values()]));
+        };
+        const { put, delete: remove } = IDBObjectStore.prototype;
+        IDBObjectStore.prototype.put = function (value, key) {
+          note(this, `put ${String(key).split(".")[0]}`);
+          return put.call(this, value, key);
+        };
+        IDBObjectStore.prototype.delete = function (key) {
+          note(this, `delete ${String(key).split(".")[0]}`);
+          return remove.call(this, key);
+        };
+        document.querySelector<HTMLFormElement>("form.composer")!.requestSubmit();
+      }),
+  );
+  expect(transactions).toEqual([["delete draft", "put outbox"]]);
+  await chat.waiting("queued");
+  await network.pass();
+  await chat.isLive(BACK_MS);
+  await chat.waiting("queued", 0);
+});
+
 test("storage that answers late loses nothing and claims nothing (R7)", async ({ chat, context, page }) => {
   await chat.open();
   const id = await chat.askNew("assistant", first);

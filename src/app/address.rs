@@ -20,7 +20,7 @@ pub(crate) enum Page {
 
 impl Page {
     /// The page of a path.
-    fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str) -> Self {
         match path {
             "/login" => Self::Login,
             "/" => Self::Home,

@@ -6,6 +6,7 @@
 
 mod database;
 mod drafts;
+mod notes;
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::{
     store::{AppStore, Kept, Pending, PendingState, Storage},
     within::within,
 };
-pub(super) use drafts::{keep as keep_draft, keep_files as keep_draft_files};
+pub(super) use drafts::{keep as keep_draft, keep_files as keep_draft_files, spend as spend_draft};
 
 /// What an entry is.
 #[derive(Clone, Copy)]
@@ -85,7 +86,7 @@ type Entries = Vec<(String, String)>;
 
 /// Refused messages and the outbox; drafts are read on the way.
 async fn read(user: UserId) -> Result<(Entries, Entries), String> {
-    bring_over(user).await?;
+    notes::bring_over(user).await?;
     drafts::load(user).await?;
     let refused = database::entries(&Kind::Refused.prefix(user)).await?;
     let outbox = database::entries(&Kind::Outbox.prefix(user)).await?;
@@ -96,26 +97,6 @@ fn read_refused(text: &str) -> Option<Pending> {
     let (frame, error) = text.split_once('\n')?;
     let state = PendingState::Failed(serde_json::from_str::<ErrorMessage>(error).ok()?);
     Some(Pending { frame: ClientFrame::decode(frame).ok()?, state, kept: Kept::Saved })
-}
-
-/// Version 0.1 kept its entries in `localStorage`, under the same names with `netra.` before.
-async fn bring_over(user: UserId) -> Result<(), String> {
-    let Some(storage) = window().local_storage().ok().flatten() else { return Ok(()) };
-    let prefixes = [Kind::Outbox, Kind::Refused, Kind::Draft].map(|kind| format!("netra.{}", kind.prefix(user)));
-    let old: Vec<String> = (0..storage.length().unwrap_or_default())
-        .filter_map(|at| storage.key(at).ok().flatten())
-        .filter(|key| prefixes.iter().any(|prefix| key.starts_with(prefix)))
-        .collect();
-    if old.is_empty() {
-        return Ok(());
-    }
-    let entry =
-        |key: &String| Some((key.strip_prefix("netra.")?.to_owned(), Some(storage.get_item(key).ok().flatten()?)));
-    database::write(&old.iter().filter_map(entry).collect::<Vec<_>>()).await?;
-    for key in old {
-        let _ = storage.remove_item(&key);
-    }
-    Ok(())
 }
 
 /// Writes, and tells the store whether it may rely on that; then does what waits for it.
@@ -147,20 +128,42 @@ pub(super) fn keep_outbox(store: &AppStore, user: UserId, before: &[Pending], ou
     for item in outbox.iter().filter(fresh) {
         keep_command(store, user, &item.frame);
     }
-    let gone: Vec<_> = before
-        .iter()
-        .filter(|item| !matches!(item.state, PendingState::Failed(_)) && !has(outbox, item.frame.id))
-        .map(|item| (Kind::Outbox.key(user, item.frame.id), None))
-        .collect();
-    if !gone.is_empty() {
-        write(store, gone, |_| {});
+    let gone =
+        before.iter().filter(|item| !matches!(item.state, PendingState::Failed(_)) && !has(outbox, item.frame.id));
+    for id in gone.map(|item| item.frame.id) {
+        settle(store, user, id, None, |_| {});
     }
+}
+
+/// Writes a command, or takes it away when it was answered; with the draft that it was, in one: the disk has the one or the other
+/// until the answer is there, and never both. The note of it stays until that is on the disk.
+fn settle(store: &AppStore, user: UserId, id: FrameId, text: Option<String>, then: impl FnOnce(Kept) + 'static) {
+    let key = Kind::Outbox.key(user, id);
+    let mut changes: Vec<_> = drafts::spent_on(id).into_iter().map(|draft| (draft, None)).collect();
+    changes.push((key.clone(), text));
+    write(store, changes, move |kept| {
+        if kept == Kept::Saved {
+            notes::remove(&key);
+            drafts::unbind(id);
+        }
+        then(kept);
+    });
 }
 
 fn keep_command(store: &AppStore, user: UserId, frame: &ClientFrame) {
     let Ok(text) = frame.encode() else { return };
     let (id, told) = (frame.id, store.clone());
-    write(store, vec![(Kind::Outbox.key(user, id), Some(text))], move |kept| told.set_kept(id, kept));
+    settle(store, user, id, Some(text), move |kept| told.set_kept(id, kept));
+}
+
+/// A message is about to go out, with the draft that was spent last.
+pub(super) fn begin(user: UserId, frame: &ClientFrame) {
+    drafts::bind(frame.id);
+    if let Ok(text) = frame.encode()
+        && !database::rests()
+    {
+        notes::write(&Kind::Outbox.key(user, frame.id), &text);
+    }
 }
 
 /// Keeps a refused message.

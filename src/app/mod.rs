@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod address;
+mod apart;
 pub mod api;
 pub mod boot;
 pub mod call;
@@ -38,6 +39,7 @@ use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 
 use address::{Address, Page};
+use apart::provide_parts;
 use boot::Boot;
 use pages::{ChatLayout, LoginPage};
 use socket::provide_socket;
@@ -53,6 +55,7 @@ const START: &str = include_str!("start.js");
 /// The document around the application.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let boot = Boot::current().to_script();
+    let parts = apart::files(&options.site_pkg_dir);
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme::Theme::current().attribute()>
@@ -74,6 +77,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <script type="application/json" id=boot::SCRIPT_ID inner_html=boot></script>
                 <AutoReload options=options.clone() />
                 <HydrationScripts options />
+                {parts}
                 <MetaTags />
             </head>
             <body>
@@ -115,11 +119,12 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     let store = AppStore::new(Boot::current());
     provide_context(store.clone());
-    provide_socket(store);
+    provide_socket(store.clone());
     components::watch_history();
     let address = Address::current();
     provide_context(address);
     address.listen();
+    provide_parts(&store);
     let signs_in = memo(move || address.page() == Page::Login);
     view! {
         <Title formatter=title::document_title />
@@ -138,8 +143,14 @@ pub fn start() {
     let Some(root) = document().get_element_by_id(ROOT_ID) else {
         wasm_bindgen::throw_str("the page has no place for it");
     };
-    hydrate_from(root.unchecked_into(), App).forget();
-    if let Ok(alive) = Event::new("netra:alive") {
-        let _ = window().dispatch_event(&alive);
-    }
+    // Leptos has its own executor once it draws.
+    wasm_bindgen_futures::spawn_local(async move {
+        if apart::load_first().await.is_err() {
+            wasm_bindgen::throw_str("a part of it did not come");
+        }
+        hydrate_from(root.unchecked_into(), App).forget();
+        if let Ok(alive) = Event::new("netra:alive") {
+            let _ = window().dispatch_event(&alive);
+        }
+    });
 }

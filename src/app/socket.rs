@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use leptos::prelude::*;
 use netra_ws::{
-    ClientFrame, ErrorCode, FrameId, Incoming, RunId, Session, ThreadId,
+    ClientFrame, ErrorCode, FrameId, Incoming, MessageId, RunId, Session, ThreadId,
     frame::Frame,
     message::ClientMessage,
     model::{Attachment, AttachmentRef},
@@ -288,6 +288,12 @@ impl Socket {
         });
     }
 
+    /// Has a message answered once more.
+    pub(crate) fn regenerate(&self, thread: ThreadId, message_id: MessageId, agent: Option<String>) {
+        let again = p::Regenerate { message_id, agent };
+        self.command(Frame::new(ClientMessage::Regenerate(again)).in_thread(thread), |_| {});
+    }
+
     /// Stops a run.
     pub(crate) fn stop(&self, thread: ThreadId, run_id: RunId) {
         self.command(Frame::new(ClientMessage::StopAgent(p::StopAgent { run_id })).in_thread(thread), |_| {});
@@ -343,6 +349,9 @@ impl Socket {
     }
 
     fn command(&self, frame: ClientFrame, done: impl FnOnce(p::Ack) + Send + 'static) {
+        if super::store::adds_message(&frame.message) {
+            browser::begin(&self.shared.store, &frame);
+        }
         self.expect(&frame, done);
         self.hand(frame);
     }

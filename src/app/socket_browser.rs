@@ -166,6 +166,13 @@ pub(super) fn refresh_threads(store: AppStore) {
     });
 }
 
+/// A message is about to go out: from now on it survives a reload.
+pub(super) fn begin(store: &AppStore, frame: &ClientFrame) {
+    if let Some(user) = store.user() {
+        kept::begin(user.id, frame);
+    }
+}
+
 /// Keeps the outbox, which was `before`, where it survives a reload.
 pub(super) fn keep_outbox(store: &AppStore, before: &[Pending], outbox: &[Pending]) {
     if let Some(user) = store.user() {

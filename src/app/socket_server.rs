@@ -26,6 +26,8 @@ pub(super) fn refresh_discovery(_: AppStore) {}
 
 pub(super) fn refresh_threads(_: AppStore) {}
 
+pub(super) fn begin(_: &AppStore, _: &ClientFrame) {}
+
 pub(super) fn keep_outbox(_: &AppStore, _: &[Pending], _: &[Pending]) {}
 
 pub(super) fn keep_refused(_: &AppStore, _: &ClientFrame, _: &ErrorMessage) {}

@@ -27,6 +27,8 @@ use netra_ws::{
 };
 
 use open::OpenThreads;
+#[cfg(feature = "hydrate")]
+pub(crate) use pending::content_of;
 pub(crate) use pending::{Kept, Pending, PendingState, adds_message};
 pub(crate) use thread::ThreadStore;
 

@@ -103,7 +103,7 @@ impl<T: IntoView + 'static> Erase for T {
     }
 }
 
-/// A view that is hydrated in one go. The page loads no code on demand, so nothing in it has to wait; without this, each
+/// A view that is hydrated in one go. What a page needs is here before it is drawn, so nothing in it has to wait; without this, each
 /// erased view would bring the code of a second, asynchronous hydration of everything inside it.
 struct Whole<T>(T);
 

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::{
     ServerError, agent,
     auth::{OneTimeLink, SecurityService, WantedToken},
-    config::{AuthMode, Config},
-    disk, open_database,
+    config::{AuthMode, Config, McpConfig},
+    disk, mcp, open_database,
     store::{Deed, SharedStore, closing::AccountChange, sqlite::SqliteStore},
+    tool::names,
 };
 
 /// How long the server may take to answer a command.
@@ -43,12 +44,18 @@ pub async fn create_token(config: Config, wanted: WantedToken<'_>, email: Option
     Ok(made.token)
 }
 
-/// Asks each agent's model, or the agent where others run it, one question, or one agent alone, and prints what works as soon as that is known.
+/// Asks each agent's model, or the agent where others run it, one question, or one agent alone, and prints what works as soon as that
+/// is known; then what each MCP server has.
 pub async fn check_agents(config: Config, name: Option<&str>) -> Result<(), ServerError> {
     let http = agent::model::client()?;
     let asked = config.agents.iter().filter(|listed| listed.kind.is_elsewhere());
     let chosen: Vec<_> = asked.filter(|listed| name.is_none_or(|name| name == listed.name)).collect();
-    if chosen.is_empty() {
+    let named =
+        |server: &&McpConfig| name.is_none_or(|name| name.strip_prefix(names::MCP).unwrap_or(name) == server.name);
+    let servers: Vec<&McpConfig> = config.mcp.iter().filter(named).collect();
+    let of = chosen.len() + servers.len();
+    let what = if servers.is_empty() { "agents" } else { "agents and MCP servers" };
+    if of == 0 {
         return Err(ServerError::NoModels(name.map(str::to_owned)));
     }
     let mut failed = 0;
@@ -57,7 +64,16 @@ pub async fn check_agents(config: Config, name: Option<&str>) -> Result<(), Serv
         println!("{line}");
         failed += usize::from(!is_fine);
     }
-    if failed > 0 { Err(ServerError::ModelsFailed { failed, of: chosen.len() }) } else { Ok(()) }
+    for server in servers {
+        let found = mcp::client::check(server, &http).await;
+        failed += usize::from(found.is_err());
+        let transport = server.place.transport();
+        match found {
+            Ok(said) => println!("{}{} ({transport}): {said}", names::MCP, server.name),
+            Err(why) => println!("{}{} ({transport}): FAILED: {why}", names::MCP, server.name),
+        }
+    }
+    if failed > 0 { Err(ServerError::ModelsFailed { failed, of, what }) } else { Ok(()) }
 }
 
 /// A link with which somebody makes an account.

@@ -5,6 +5,7 @@ mod audience;
 mod file;
 mod in_force;
 mod mail;
+mod mcp;
 mod oidc;
 mod policy;
 mod quotas;
@@ -28,6 +29,7 @@ pub use audience::Audience;
 pub use file::{AgentConfig, AgentKind, ModelConfig, Protocol};
 pub use in_force::Setting;
 pub use mail::MailConfig;
+pub use mcp::{McpConfig, McpPlace};
 pub use oidc::OidcConfig;
 pub use quotas::{Quota, Quotas};
 pub use registration::RegistrationPolicy;
@@ -100,6 +102,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The agents, the default first.
     pub agents: Vec<AgentConfig>,
+    /// Servers of the Model Context Protocol, whose tools agents may use.
+    pub mcp: Vec<McpConfig>,
     /// Files that go with messages.
     pub attachments: AttachmentsConfig,
     /// Settings as they count, and where each came from.
@@ -152,7 +156,8 @@ impl Config {
             commands_per_minute: source.positive("commands_per_minute", 600)?,
         };
         let auth = auth_modes(&source)?;
-        let agents = file::agents(&source)?;
+        let mcp = mcp::servers(&source)?;
+        let agents = file::agents(&source, &mcp)?;
         let mut config = Self {
             addr,
             data_dir: source.text("data_dir").unwrap_or_else(|| "./data".to_owned()).into(),
@@ -189,6 +194,7 @@ impl Config {
             log_format: log_format(&source)?,
             tool_policy: policy::policy(&source, &agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>())?,
             agents,
+            mcp,
             attachments: attachments::attachments(&source)?,
             unused: source.unused(),
             in_force: Vec::new(),

@@ -66,6 +66,8 @@ pub struct Metrics {
     circuits: Family<ByServer, Gauge>,
     uploads: Family<ByOutcome, Counter>,
     swept: Counter,
+    mcp: Family<ByServer, Gauge>,
+    mcp_restarts: Family<ByServer, Counter>,
 }
 
 /// Counters of one type in one direction, found once.
@@ -121,6 +123,16 @@ impl Metrics {
     /// Pages say that they cannot read so many of this server's frames.
     pub fn unread(&self, code: ErrorCode, frames: u64) {
         self.unread.get_or_create(&ByCode { code: code.as_str() }).inc_by(frames);
+    }
+
+    /// An MCP server of the configuration can be called, or cannot.
+    pub fn mcp_standing(&self, server: &str, ready: bool) {
+        self.mcp.get_or_create(&ByServer { server: server.to_owned() }).set(i64::from(ready));
+    }
+
+    /// An MCP server is to be connected to again.
+    pub fn mcp_restart(&self, server: &str) {
+        self.mcp_restarts.get_or_create(&ByServer { server: server.to_owned() }).inc();
     }
 
     /// Whether the code says that a frame cannot be read.

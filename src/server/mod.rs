@@ -9,9 +9,11 @@ pub mod command;
 pub mod config;
 mod disk;
 pub mod error;
+pub mod followers;
 mod form;
 pub mod http;
 pub mod mail;
+pub mod mcp;
 mod membership;
 pub mod metrics;
 mod private;
@@ -58,6 +60,8 @@ use announcer::Announcer;
 use attachments::{Attachments, Place, PlaceError};
 use auth::{KeyedLimit, SecurityService};
 use config::{AuthMode, Config};
+use followers::Followers;
+use mcp::client::McpServers;
 use metrics::{MeasuredLog, MeasuredSink, metrics};
 use quotas::Admissions;
 use searches::Searches;
@@ -133,13 +137,15 @@ pub enum ServerError {
     /// There is no model to ask.
     #[error("{}", match .0 { Some(name) => format!("no agent called {name:?} has a model"), None => "no agent has a model; see docs/connecting-a-model.md".to_owned() })]
     NoModels(Option<String>),
-    /// Models did not answer.
-    #[error("{failed} of {of} models did not answer")]
+    /// Models or MCP servers did not answer.
+    #[error("{failed} of {of} {what} did not answer")]
     ModelsFailed {
         /// How many.
         failed: usize,
         /// Of how many.
         of: usize,
+        /// Of what.
+        what: &'static str,
     },
     /// The listener failed.
     #[error("serving failed: {0}")]
@@ -202,6 +208,7 @@ pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
     for setting in &state.config.unused {
         tracing::warn!(setting, "this setting has no effect in this version");
     }
+    state.mcp.start();
     engine.start();
     if let Some(listener) = metrics_listener {
         serve_metrics(listener);
@@ -232,6 +239,7 @@ pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
     closing.abort();
     sweeping.abort();
     drain(&state, &engine).await;
+    state.mcp.stop().await;
     stop.cancel();
     let _ = tokio::time::timeout(LAST_REQUESTS, serving).await;
     if let Err(error) = database.put_down(&data_dir).await {
@@ -286,13 +294,17 @@ fn build(
         queue: QueueLimits::default(),
     });
     let local = LocalBus::new();
-    local.attach(Arc::new(MeasuredSink(manager.clone())));
+    let followers = Followers::default();
+    local.attach(Arc::new(MeasuredSink { manager: manager.clone(), followers: followers.clone() }));
     metrics().watch(&manager);
     let bus: Arc<dyn Bus> = local;
     let announcer = Announcer::new(store.clone(), bus.clone());
     let searches = Arc::new(Searches::new(store.clone()));
     let tools = all_tools(searches.clone());
-    let log = MeasuredLog::new(store.clone(), tools.iter().map(|tool| tool.spec().name).collect());
+    let mcp = McpServers::new(&config.mcp, http);
+    let named = tools.iter().map(|tool| tool.spec().name);
+    let named = named.chain(config.mcp.iter().map(|server| format!("{}{}", tool::names::MCP, server.name)));
+    let log = MeasuredLog::new(store.clone(), named.collect());
     let emitters = EmitterPool::new(Arc::new(log), bus.clone());
     let admissions = Admissions::new(store.clone(), config.quotas, config.limits.commands_per_minute);
     let registry = Arc::new(Registry::new(&config.agents, http));
@@ -300,7 +312,7 @@ fn build(
         lease: config.run_lease,
         admissions: admissions.clone(),
         registry: registry.clone(),
-        tools: ToolEngine::new(tools, config.tool_policy.clone()),
+        tools: ToolEngine::new(tools, config.tool_policy.clone()).with(mcp.clone()),
         store: store.clone(),
         emitters: emitters.clone(),
         announcer: announcer.clone(),
@@ -322,7 +334,9 @@ fn build(
             attachments.clone(),
         ),
         attachments,
-        checks: Checks::new(&config.agents, http),
+        checks: Checks::new(&config.agents, http, mcp.clone()),
+        mcp,
+        followers,
         threads: ThreadService::new(
             store.clone(),
             searches,

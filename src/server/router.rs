@@ -21,7 +21,7 @@ use super::{
         account, admin, ag_ui, attachments, auth, discovery, drain, export, guard, health, invitations, members,
         metrics, oidc, page, socket, threads, tokens, unread,
     },
-    reference,
+    mcp, reference,
     site::Site,
     specification,
     state::AppState,
@@ -81,6 +81,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/ag-ui/{agent}", post(ag_ui::run).layer(DefaultBodyLimit::max(MAX_CONVERSATION)))
         .route("/api/admin/broadcast", post(admin::broadcast))
         .route("/api/unread", post(unread::report))
+        .route("/mcp", post(mcp::server::http::serve))
         .route("/api/admin/invitations", post(admin::invite))
         .route("/api/admin/password-links", post(admin::password_link))
         .route("/api/admin/users", get(admin::users))

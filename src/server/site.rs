@@ -1,10 +1,9 @@
-//! The page's files. `make build` puts them into the binary, with their Brotli and gzip copies; a build without them reads a
-//! folder, as development does.
+//! The page's files. `make build` puts them into the binary, as Brotli what packs well; a build without them reads a folder, as
+//! development does.
 
-use std::{
-    io::{self, Read as _},
-    path::PathBuf,
-};
+mod forms;
+
+use std::{io, path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
@@ -13,7 +12,7 @@ use axum::{
     middleware::map_response,
     response::{IntoResponse, Response},
 };
-use flate2::read::GzDecoder;
+use forms::{Forms, Packed};
 use leptos::config::{Env, LeptosOptions, errors::LeptosConfigError, get_configuration};
 use tower_http::services::ServeDir;
 
@@ -65,12 +64,12 @@ pub struct Asset {
 pub enum AssetBytes {
     /// As it is.
     Plain(&'static [u8]),
-    /// Packed in two ways.
+    /// Packed.
     Packed {
         /// As Brotli.
         brotli: &'static [u8],
-        /// As gzip.
-        gzip: &'static [u8],
+        /// How long the file is.
+        length: usize,
     },
 }
 
@@ -110,7 +109,10 @@ impl Site {
     /// Answers every address that nothing else answers.
     pub(super) fn router(self) -> Router {
         match self {
-            Self::Embedded(page) => Router::new().fallback(move |request| serve(page, request)),
+            Self::Embedded(page) => {
+                let forms = Arc::new(Forms::default());
+                Router::new().fallback(move |request| serve(page, forms, request))
+            }
             Self::Folder(folder) => {
                 Router::new().fallback_service(ServeDir::new(folder)).layer(map_response(from_folder))
             }
@@ -132,7 +134,7 @@ fn not_found(uri: &Uri) -> Response {
     ApiError::not_found().into_response()
 }
 
-async fn serve(page: Page, request: Request<Body>) -> Response {
+async fn serve(page: Page, forms: Arc<Forms>, request: Request<Body>) -> Response {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let Some((asset, cache)) = find(&page, uri.path()) else { return not_found(&uri) };
     if method != Method::GET && method != Method::HEAD {
@@ -151,7 +153,7 @@ async fn serve(page: Page, request: Request<Body>) -> Response {
         return (StatusCode::NOT_MODIFIED, headers.0, headers.1).into_response();
     }
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type))];
-    let body = match asset.stored.body(encoding) {
+    let body = match asset.body(&forms, encoding).await {
         Ok(body) => body,
         Err(error) => {
             tracing::error!(path = asset.path, %error, "a file in the binary cannot be unpacked");
@@ -190,19 +192,18 @@ impl AssetBytes {
             Self::Packed { .. } => [BROTLI, GZIP].into_iter().find(|coding| takes(headers, coding)),
         }
     }
+}
 
+impl Asset {
     /// The bytes in that form.
-    fn body(&self, encoding: Option<&str>) -> io::Result<Bytes> {
-        Ok(match *self {
-            Self::Plain(bytes) => Bytes::from_static(bytes),
-            Self::Packed { brotli, .. } if encoding == Some(BROTLI) => Bytes::from_static(brotli),
-            Self::Packed { gzip, .. } if encoding == Some(GZIP) => Bytes::from_static(gzip),
-            Self::Packed { gzip, .. } => {
-                let mut plain = Vec::new();
-                GzDecoder::new(gzip).read_to_end(&mut plain)?;
-                plain.into()
+    async fn body(&self, forms: &Arc<Forms>, encoding: Option<&str>) -> io::Result<Bytes> {
+        match self.stored {
+            AssetBytes::Plain(bytes) => Ok(Bytes::from_static(bytes)),
+            AssetBytes::Packed { brotli, .. } if encoding == Some(BROTLI) => Ok(Bytes::from_static(brotli)),
+            AssetBytes::Packed { brotli, length } => {
+                forms.get(Packed { path: self.path, brotli, length }, encoding == Some(GZIP)).await
             }
-        })
+        }
     }
 }
 
@@ -233,16 +234,13 @@ fn matches_tag(headers: &HeaderMap, tag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{forms::tests::FILE, *};
 
-    /// "plain" in a gzip file.
-    const GZIPPED: &[u8] =
-        &[31, 139, 8, 0, 0, 0, 0, 0, 0, 255, 43, 200, 73, 204, 204, 3, 0, 207, 98, 32, 25, 5, 0, 0, 0];
     const WASM: Asset = Asset {
         path: "/pkg/netra.wasm",
         content_type: "application/wasm",
         hash: "abc",
-        stored: AssetBytes::Packed { brotli: b"br", gzip: GZIPPED },
+        stored: AssetBytes::Packed { brotli: FILE.brotli, length: FILE.length },
     };
     const ICON: Asset =
         Asset { path: "/icon.png", content_type: "image/png", stored: AssetBytes::Plain(b"icon"), ..WASM };
@@ -272,15 +270,15 @@ mod tests {
         assert_eq!(WASM.stored.encoding_for(&HeaderMap::new()), None);
     }
 
-    #[test]
-    fn each_form_is_the_file() {
-        let check = |asset: Asset, encoding: Option<&str>, bytes: &[u8]| {
-            assert_eq!(asset.stored.body(encoding).expect("it can be unpacked"), bytes);
+    #[tokio::test]
+    async fn each_form_is_the_file() {
+        let forms = Arc::new(Forms::default());
+        let check = async |asset: Asset, encoding: Option<&str>, bytes: &[u8]| {
+            assert_eq!(asset.body(&forms, encoding).await.expect("it can be unpacked"), bytes);
         };
-        check(WASM, Some("br"), b"br");
-        check(WASM, Some("gzip"), GZIPPED);
-        check(WASM, None, b"plain");
-        check(ICON, None, b"icon");
+        check(WASM, Some("br"), FILE.brotli).await;
+        check(WASM, None, b"plain").await;
+        check(ICON, None, b"icon").await;
     }
 
     #[test]

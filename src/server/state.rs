@@ -25,6 +25,8 @@ use super::{
     attachments::Attachments,
     auth::{KeyedLimit, SecurityService},
     config::{AuthMode, Config},
+    followers::Followers,
+    mcp::client::McpServers,
     store::SharedStore,
     thread_service::ThreadService,
     turns::Turns,
@@ -67,6 +69,10 @@ pub struct Services {
     pub registry: Arc<Registry>,
     /// Carries commands to agents.
     pub bridge: Bridge,
+    /// Servers of the Model Context Protocol, whose tools agents use.
+    pub mcp: Arc<McpServers>,
+    /// Who follows threads without a socket.
+    pub followers: Followers,
     /// What was found at the models' servers.
     pub checks: Checks,
     /// Files that go with messages.

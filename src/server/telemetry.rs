@@ -44,8 +44,12 @@ pub fn init(config: &Config) -> Result<Telemetry, String> {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
     // At `trace` libraries write down what passes through them: frames, and people's words in them.
     let filter = filter.and(filter_fn(|metadata| {
-        *metadata.level() < Level::TRACE
-            || metadata.target().split("::").next().is_some_and(|name| name.starts_with("netra"))
+        match metadata.target().split("::").next() {
+            Some(name) if name.starts_with("netra") => true,
+            // It writes down what servers say, and addresses whole, with what opens them; what matters of it is said by us.
+            Some("rmcp") => *metadata.level() == Level::ERROR && metadata.target() == "rmcp::transport::async_rw",
+            Some(_) | None => *metadata.level() < Level::TRACE,
+        }
     }));
     let logs = tracing_subscriber::fmt::layer().with_target(false);
     let logs = match config.log_format {

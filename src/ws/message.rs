@@ -145,6 +145,8 @@ messages! {
         UserMessage(p::UserMessage) = "user_message" -> "ack";
         /// Starts an agent, in a new thread unless the frame names one.
         StartAgent(p::StartAgent) = "start_agent" -> "ack";
+        /// Has a person's message answered once more.
+        Regenerate(p::Regenerate) = "regenerate" -> "ack";
         /// Stops a run.
         StopAgent(p::StopAgent) = "stop_agent" -> "ack";
         /// Decides on a tool call that waits for approval.

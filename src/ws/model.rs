@@ -114,8 +114,8 @@ pub struct Thread {
     pub archived: bool,
     /// Whether a run is queued or running.
     pub running: bool,
-    /// Whether a run waits for a person to decide.
-    #[serde(default)]
+    /// Whether a run waits for a person to decide; left out when none does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waiting: bool,
     /// The `seq` of the newest event; 0 for an empty thread.
     pub head_seq: u64,

@@ -18,14 +18,14 @@ use crate::support::{
 };
 
 /// The running server; killed when dropped.
-struct Aimock {
+pub(crate) struct Aimock {
     child: Child,
-    base: String,
+    pub(crate) base: String,
     _home: TempDir,
 }
 
 impl Aimock {
-    async fn start(fixtures: &serde_json::Value) -> Self {
+    pub(crate) async fn start(fixtures: &serde_json::Value) -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/.bin/llmock");
         assert!(program.exists(), "{} is missing: run `npm ci` first", program.display());
         let home = tempfile::tempdir().expect("a temporary folder");

@@ -129,7 +129,16 @@ async fn a_command_id_says_one_thing_once_in_rooms_too() {
     }
     let mut taken = frame("start_agent", json!({ "content": "And 6 times 8?" }));
     taken["id"] = join["id"].clone();
+    assert_eq!(error_code(&again(&socket, taken.clone()).await), "id_conflict");
+
+    // The next process knows it, too, and has nobody in its rooms.
+    let server = server.restart("TERM").await;
+    let socket = user.moved(&server).connect().await;
     assert_eq!(error_code(&again(&socket, taken).await), "id_conflict");
+    assert_eq!(again(&socket, join).await["payload"], json!({ "thread_id": room, "duplicate": true }));
+    let spoken = frame("room_message", json!({ "room": room, "body": { "typing": true } }));
+    socket.send(&spoken).await;
+    socket.wait("what is said", |f| said(f, room.as_str().expect("an id"), &json!({ "typing": true }))).await;
 }
 
 /// Sends a frame whose id may have been used, and waits for what answers this time.

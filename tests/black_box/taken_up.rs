@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::{
-    frame::on,
-    provider::Provider,
+    frame::{is_event_of, on},
+    provider::{Provider, Request},
     rules::{Run, check_run, ended_within, event, payloads, say, start_run},
     script::{Reply, Stream},
     server::{Server, Setup},
@@ -148,6 +148,16 @@ async fn a_run_that_is_taken_up_has_the_turns_that_are_left() {
     check_run(&socket.frames(), &run);
 }
 
+/// Kills the server and changes what it kept.
+async fn changed(server: &Server, change: &'static str) {
+    server.signal("KILL");
+    let url = format!("sqlite:{}", server.home().path().join("data/netra.db").display());
+    let mut database = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("the database");
+    let changed = sqlx::query(change).execute(&mut database).await.expect("another version wrote");
+    assert!(changed.rows_affected() > 0);
+    sqlx::Connection::close(database).await.expect("closed");
+}
+
 /// Kills the server in the middle of an answer, and has another process find this instead of what was written.
 async fn found_instead(change: &'static str) -> (Provider, Server, User, Run) {
     let provider = Provider::start(|_| Stream::new().texts(100, "w{k} ", Duration::from_millis(10)).end("stop")).await;
@@ -156,13 +166,8 @@ async fn found_instead(change: &'static str) -> (Provider, Server, User, Run) {
     let socket = user.connect().await;
     let run = start_run(&socket, "assistant", "Go on.").await;
     event(&socket, &run, "partial_result").await;
-    server.signal("KILL");
+    changed(&server, change).await;
     socket.cut().await;
-    let url = format!("sqlite:{}", server.home().path().join("data/netra.db").display());
-    let mut database = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("the database");
-    let changed = sqlx::query(change).execute(&mut database).await.expect("another version wrote");
-    assert!(changed.rows_affected() > 0);
-    sqlx::Connection::close(database).await.expect("closed");
     let server = server.restart("KILL").await;
     let user = user.moved(&server);
     let end = Instant::now() + Duration::from_secs(30);
@@ -202,4 +207,35 @@ async fn a_run_that_cannot_be_read_ends_and_lets_the_next_one_work() {
     socket.call(on(&run.thread, "subscribe", json!({}))).await;
     let next = say(&socket, &run.thread, "And now?").await;
     assert_eq!(ended_within(&socket, &next, Duration::from_secs(30)).await["payload"]["status"], "completed");
+}
+
+/// What began is known from the events that can be read.
+#[tokio::test]
+async fn a_run_that_cannot_be_read_ends_its_calls_first() {
+    for change in [
+        "UPDATE events SET payload = '{}' WHERE type = 'partial_result'",
+        "UPDATE events SET payload = '{' WHERE type = 'partial_result'",
+    ] {
+        let model = |_: &Request| Stream::new().text("I wait. ").tool(0, "call_1", "wait", "{}").end("tool_calls");
+        let provider = Provider::start(model).await;
+        let server = Setup::new().assistant(&provider).set("NETRA_RUN_LEASE_S", 1).set("NETRA_TEST_TOOLS", "/dev/null");
+        let server = server.start().await;
+        let user = User::dev(&server).await;
+        let socket = user.connect().await;
+        let run = start_run(&socket, "assistant", "Wait.").await;
+        event(&socket, &run, "tool_executing").await;
+        changed(&server, change).await;
+        let mut seen = socket.cut().await;
+        let last = seen.iter().rfind(|frame| is_event_of(frame, &run.thread)).expect("an event").clone();
+        let server = server.restart("KILL").await;
+        let socket = user.moved(&server).connect().await;
+        let cursor = json!({ "after_seq": last["seq"], "epoch": last["epoch"] });
+        socket.call(on(&run.thread, "subscribe", cursor)).await;
+        let end = ended_within(&socket, &run, Duration::from_secs(30)).await;
+        assert_eq!((&end["type"], &end["payload"]["code"]), (&json!("agent_error"), &json!("internal")), "{end}");
+        seen.extend(socket.frames());
+        check_run(&seen, &run);
+        let done = payloads(&seen, &run, "tool_completed");
+        assert_eq!(done.iter().map(|done| &done["status"]).collect::<Vec<_>>(), [&json!("interrupted")], "{change}");
+    }
 }

@@ -77,6 +77,15 @@ pub(crate) async fn faults(files: &Files, step: usize, facts: &Facts, truth: &Tr
         None if rest.contains(&Fact::Key) => faults.push(Fault::Lost("jwt.key is gone".to_owned())),
         Some(_) | None => {}
     }
+    for fact in &rest {
+        if let Fact::File { id, bytes } = fact {
+            let there = files.get(&Path::new("data/attachments").join(id.to_string()));
+            if there != Some(bytes) {
+                let there = there.map(Vec::len);
+                faults.push(Fault::Lost(format!("of file {id} of {} bytes there is {there:?}", bytes.len())));
+            }
+        }
+    }
     let broken = |error: sqlx::Error| Fault::Broken(error.to_string());
     let store = match SqliteStore::open("sqlite:", &data, Durability::Power).await {
         Ok(store) => store,
@@ -166,6 +175,8 @@ struct Rows {
     tokens: HashSet<Uuid>,
     messages: HashSet<Uuid>,
     commands: HashSet<Uuid>,
+    /// Files that came whole, with the message that each was sent with.
+    files: HashMap<Uuid, Option<Uuid>>,
     /// Whether they are unfinished, and whether somebody asked them to stop.
     runs: HashMap<Uuid, (bool, bool)>,
 }
@@ -183,6 +194,8 @@ impl Rows {
         // Deleted ones are nobody's until what belonged to them is gone.
         let threads: Vec<(Uuid, String)> =
             query_as("SELECT id, title FROM threads WHERE user_id <> zeroblob(16)").fetch_all(&mut *db).await?;
+        let files: Vec<(Uuid, Option<Uuid>)> =
+            query_as("SELECT id, message_id FROM attachments WHERE state = 1").fetch_all(&mut *db).await?;
         let members: Vec<(Uuid, Uuid)> = query_as("SELECT thread_id, user_id FROM members").fetch_all(&mut *db).await?;
         let runs: Vec<(Uuid, bool, bool)> =
             query_as("SELECT id, status IN ('queued', 'running'), stop_requested FROM runs").fetch_all(db).await?;
@@ -194,6 +207,7 @@ impl Rows {
             tokens,
             messages,
             commands,
+            files: files.into_iter().collect(),
             runs: runs.into_iter().map(|(id, unfinished, stop)| (id, (unfinished, stop))).collect(),
         })
     }
@@ -214,6 +228,9 @@ impl Rows {
             Fact::Message(id) => self.messages.contains(id) && self.commands.contains(id),
             Fact::Run(id) => self.runs.contains_key(id),
             Fact::RunOver(id) => self.runs.get(id).is_some_and(|(unfinished, _)| !unfinished),
+            // Its bytes are looked at elsewhere.
+            Fact::File { id, .. } => self.files.contains_key(id),
+            Fact::Sent { file, message } => self.files.get(file) == Some(&Some(*message)),
             Fact::RunStopped(id) => self.runs.get(id).is_some_and(|(unfinished, stop)| *stop || !unfinished),
         }
     }

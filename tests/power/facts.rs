@@ -40,6 +40,10 @@ pub(crate) enum Fact {
     RunStopped(Uuid),
     /// Tokens are signed with the same key as ever.
     Key,
+    /// A file was taken in, and is whole.
+    File { id: Uuid, bytes: Vec<u8> },
+    /// The file went with a message.
+    Sent { file: Uuid, message: Uuid },
 }
 
 /// A fact, and a text that whoever was told it has read.

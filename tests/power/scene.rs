@@ -14,7 +14,8 @@ use crate::{
     facts::{Claim, Fact},
     support::{
         PATIENCE,
-        frame::on,
+        answer::{Answer, http},
+        frame::{frame, on},
         provider::{Provider, Request},
         rules::{Run, acked, ended, event, say, start_run},
         script::{Reply, Stream},
@@ -73,6 +74,7 @@ pub(crate) async fn play(durability: &str) -> Scene {
     let (first, second) = (scene.connect(&ada).await, scene.connect(&bob).await);
     let (mut runs, mut others, claims) = tokio::join!(talk(&first), talk(&second), errands(&server, &ada, &bob));
     scene.claims.extend(claims);
+    scene.send_files(&ada, &first).await;
     let database = home.path().join("data/netra.db");
     let size = || std::fs::metadata(&database).expect("a database").len();
     // Until the log was written back into the database, which held next to nothing before.
@@ -99,6 +101,7 @@ pub(crate) async fn play(durability: &str) -> Scene {
     }
     let claims = errands(&server, &ada, &bob).await;
     scene.claims.extend(claims);
+    scene.send_files(&bob, &second).await;
     let before = size();
     while size() == before {
         tokio::join!(talk(&first), talk(&second));
@@ -139,6 +142,28 @@ impl Scene {
         let socket = Socket::open(user.base(), &token).await;
         self.claims.push((token, Fact::Key));
         socket
+    }
+
+    /// Uploads files and sends some of them, each as soon as it is acknowledged.
+    async fn send_files(&mut self, user: &User, socket: &Socket) {
+        for number in 0..6 {
+            let bytes = format!("Line {number} of {}.\n", user.id).repeat(1 + number * 400).into_bytes();
+            let request = http()
+                .post(format!("{}/api/attachments?name=notes.txt", user.base()))
+                .header("cookie", user.cookies())
+                .header("content-type", "text/plain")
+                .body(bytes.clone());
+            let kept = Answer::of(request).await;
+            assert_eq!(kept.status, 201, "{}", kept.body);
+            let file = text(&kept.json()["attachment"]["id"]);
+            self.claims.push((file.clone(), Fact::File { id: id(&file), bytes }));
+            if number % 2 == 0 {
+                let message = json!({ "agent": "assistant", "content": "Read this.", "attachments": [file] });
+                let ack = socket.call(frame("start_agent", message)).await;
+                let message = acked(&ack, "message_id");
+                self.claims.push((message.clone(), Fact::Sent { file: id(&file), message: id(&message) }));
+            }
+        }
     }
 }
 

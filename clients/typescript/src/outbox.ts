@@ -4,7 +4,10 @@ import { NetraError } from "./error.js";
 import type { Ack, ClientFrame } from "./messages.js";
 
 /** A frame that changes something and is answered with `ack`. */
-export type Command = Extract<ClientFrame, { type: "user_message" | "start_agent" | "stop_agent" | "tool_approval" }>;
+export type Command = Extract<
+  ClientFrame,
+  { type: "user_message" | "start_agent" | "regenerate" | "stop_agent" | "tool_approval" }
+>;
 
 /** Where commands survive the end of the program. */
 export interface OutboxStorage {

@@ -89,6 +89,12 @@ export class Session {
     return this.command({ v: 1, type: "user_message", ...head(options), thread_id: threadId, payload });
   }
 
+  /** Has a person's message answered once more. */
+  regenerate(messageId: string, agent?: string, options: CommandOptions = {}): Promise<Ack> {
+    const payload = agent === undefined ? { message_id: messageId } : { message_id: messageId, agent };
+    return this.command({ v: 1, type: "regenerate", ...head(options), payload });
+  }
+
   /** Stops a run. */
   stopAgent(runId: string, options: CommandOptions = {}): Promise<Ack> {
     return this.command({ v: 1, type: "stop_agent", ...head(options), payload: { run_id: runId } });

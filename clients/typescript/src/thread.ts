@@ -11,7 +11,7 @@ export type Applied = "nothing" | "gap" | "thread" | "structure" | "run";
 /** Whether nothing of the run follows. A run in a state of a later server has ended once it says how long it took. */
 export function hasEnded(run: Run | undefined): boolean {
   const ended: (RunStatus | undefined)[] = ["completed", "stopped", "failed"];
-  const going: (RunStatus | undefined)[] = [undefined, "queued", "running"];
+  const going: (RunStatus | undefined)[] = [undefined, "queued", "running", "waiting"];
   return ended.includes(run?.status) || (!going.includes(run?.status) && run?.duration_ms !== undefined);
 }
 
@@ -108,7 +108,8 @@ export class ThreadState {
       run = queuedRun(runId, "", undefined);
       this.runs.push(run);
     }
-    if (frame.type === "agent_response") {
+    // Of a run that works for another, the call of that run tells it.
+    if (frame.type === "agent_response" && run.parent_run_id === undefined) {
       const { message_id, content } = frame.payload;
       const written = { run_id: runId, seq: frame.seq, created_at: frame.ts };
       this.messages.push({ message_id, role: "assistant", content, ...written });

@@ -7,6 +7,9 @@ use crate::app::{
     view::{Erase, live, view},
 };
 
+/// Blocks that are laid out together: with each piece of an answer a browser looks at all that stands beside what has changed.
+pub(super) const PART: usize = 64;
+
 /// The text, rendered.
 #[component]
 pub(crate) fn Answer(#[prop(into)] text: Signal<String>, #[prop(into)] streaming: Signal<bool>) -> impl IntoView {
@@ -17,8 +20,7 @@ pub(crate) fn Answer(#[prop(into)] text: Signal<String>, #[prop(into)] streaming
     let html = if cfg!(feature = "hydrate") && hydrates {
         String::new()
     } else {
-        let block = |html: String| format!("<div class=\"md-block\" dir=\"auto\">{html}</div>");
-        text.with_untracked(|text| markdown::blocks(text, streaming.get_untracked()).into_iter().map(block).collect())
+        in_parts(&text.with_untracked(|text| markdown::blocks(text, streaming.get_untracked())))
     };
     view! {
         <div
@@ -30,6 +32,18 @@ pub(crate) fn Answer(#[prop(into)] text: Signal<String>, #[prop(into)] streaming
         ></div>
     }
     .erase()
+}
+
+fn in_parts(blocks: &[String]) -> String {
+    let mut html = String::new();
+    for part in blocks.chunks(PART) {
+        html.push_str("<div class=\"md-part\">");
+        for block in part {
+            html.extend(["<div class=\"md-block\" dir=\"auto\">", block, "</div>"]);
+        }
+        html.push_str("</div>");
+    }
+    html
 }
 
 #[cfg(feature = "hydrate")]

@@ -8,7 +8,15 @@ use netra_ws::{
     model::{Run, RunError, RunStatus, Step, Usage},
 };
 
-use super::{Icon, Mark, answer::Answer, copying::copy_button, stamp::stamp, steps::StepView, tool_data::Source};
+use super::{
+    Icon, Mark,
+    answer::Answer,
+    copying::copy_button,
+    stamp::stamp,
+    steps::StepView,
+    tool_data::Source,
+    variants::{Chosen, variants},
+};
 use crate::app::{
     keyboard::{self, is_first},
     sentence::sentence,
@@ -53,6 +61,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         let socket = socket.clone();
         move |_| socket.stop(thread, run)
     };
+    let chosen = use_context::<Chosen>().unwrap_or_default();
     let again = {
         let store = store.clone();
         // Pressed twice, or held: asked once. The new run has a card of its own.
@@ -63,11 +72,13 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
             }
             set_timeout(move || _ = asked.try_set_value(false), AGAIN);
             let asked = store.with_structure(|state| {
-                let answers = state.run(run).and_then(|run| run.answers)?;
-                Some((state.message(answers)?.content.clone(), state.run(run)?.agent.clone()))
+                let run = state.run(run)?;
+                Some((run.answers?, run.agent.clone()))
             });
-            if let Some((content, agent)) = asked {
-                socket.say(thread, content, Vec::new(), Some(agent));
+            if let Some((message, agent)) = asked {
+                // The newest answer is shown once it has begun.
+                chosen.forget(message);
+                socket.regenerate(thread, message, Some(agent));
                 keyboard::focus_composer();
             }
         }
@@ -108,11 +119,15 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         }
         .erase()
     };
+    let turn = variants(&app.thread(thread), run, chosen);
     // What failed before the page was opened is no news.
     let news = !ended.get_untracked() || started.get_untracked().is_none_or(|at| at > app.rendered_at());
-    let failure = move || match error.get() {
-        Some(error) => view! { <Failure error news kept=has_text again=Callback::new(again.clone()) /> }.erase(),
-        None => ().erase(),
+    let failure = {
+        let again = again.clone();
+        move || match error.get() {
+            Some(error) => view! { <Failure error news kept=has_text again=Callback::new(again.clone()) /> }.erase(),
+            None => ().erase(),
+        }
     };
     view! {
         <article
@@ -124,6 +139,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
                 <Mark />
                 <h2 class="card-agent">{words(move || title.get())}</h2>
                 <span class="card-summary">{words(move || summary.get())}</span>
+                {turn}
                 {when(move || waits.get(), cancel)}
             </header>
             {when(move || steps.get() != 0, steps_view)}
@@ -133,7 +149,10 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
                 move || status.get() == RunStatus::Completed && !has_text.get(),
                 || view! { <p class="answer-empty">"The agent ended without an answer."</p> }.erase(),
             )}
-            {when(move || !running.get() && has_text.get(), move || view! { <Foot text usage started /> }.erase())}
+            {when(move || !running.get() && has_text.get(), move || {
+                let again = again.clone();
+                view! { <Foot text usage started again=Callback::new(again) /> }.erase()
+            })}
         </article>
     }
     .erase()
@@ -172,12 +191,34 @@ fn Failure(error: RunError, news: bool, kept: Memo<bool>, again: Callback<()>) -
 
 /// What the answer took, and a way to take it along.
 #[component]
-fn Foot(text: Memo<String>, usage: Memo<String>, started: Memo<Option<Timestamp>>) -> impl IntoView {
+fn Foot(
+    text: Memo<String>,
+    usage: Memo<String>,
+    started: Memo<Option<Timestamp>>,
+    again: Callback<()>,
+) -> impl IntoView {
+    let writes = !use_context::<ReadsOnly>().is_some_and(|only| only.0.get_untracked());
+    let press = move |event: MouseEvent| {
+        if is_first(&event) {
+            again.run(());
+        }
+    };
     view! {
         <footer class="card-foot">
             {started.get_untracked().map(stamp)}
             <span class="card-usage">{words(move || usage.get())}</span>
             {copy_button("Copy answer", move || text.get_untracked())}
+            {when(
+                move || writes,
+                move || {
+                    view! {
+                        <button type="button" class="button quiet" title="Have it answered once more" on:click=press>
+                            "Regenerate"
+                        </button>
+                    }
+                    .erase()
+                },
+            )}
         </footer>
     }
     .erase()

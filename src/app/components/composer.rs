@@ -88,6 +88,7 @@ pub(crate) fn Composer(
         if blank.get_untracked() || too_long() || !untrack(|| files.are_kept()) {
             return;
         }
+        spend_draft(user, thread);
         text.set(String::new());
         if let Some(typing) = typing {
             typing.run(false);
@@ -282,7 +283,10 @@ fn kilobytes(bytes: usize) -> String {
 }
 
 #[cfg(feature = "hydrate")]
-use crate::app::kept::keep_draft;
+use crate::app::kept::{keep_draft, spend_draft};
 
 #[cfg(not(feature = "hydrate"))]
 fn keep_draft(_: &crate::app::store::AppStore, _: Option<ThreadId>, _: RwSignal<String>) {}
+
+#[cfg(not(feature = "hydrate"))]
+fn spend_draft(_: Option<netra_ws::UserId>, _: Option<ThreadId>) {}

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     card::Card,
     reader::Reader,
+    variants::Chosen,
     waiting::{said, waiting_row},
 };
 use crate::app::{
@@ -50,7 +51,9 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let app = use_store();
     let store = app.thread(thread);
     let me = app.user().map(|user| user.id);
-    let items = items(&store);
+    let chosen = Chosen::default();
+    provide_context(chosen);
+    let items = items(&store, chosen);
     let reader = Reader::new(thread, store.clone(), items);
     let waiting = waiting(&store, app.pending.clone(), thread);
     reader.start(waiting);
@@ -121,7 +124,7 @@ fn clicked_summary(event: &ev::MouseEvent) -> bool {
 }
 
 /// Everything that is known of the thread, in order.
-fn items(store: &ThreadStore) -> Memo<Vec<Item>> {
+fn items(store: &ThreadStore, chosen: Chosen) -> Memo<Vec<Item>> {
     let store = store.clone();
     memo(move || {
         store.with_structure(|state| {
@@ -134,7 +137,8 @@ fn items(store: &ThreadStore) -> Memo<Vec<Item>> {
             let mut items = Vec::with_capacity(state.messages.len());
             for message in state.messages.iter().filter(|message| message.role != MessageRole::Assistant) {
                 items.push(Item::Message(message.message_id));
-                items.extend(answers.remove(&message.message_id).into_iter().flatten().map(Item::Card));
+                let runs = answers.remove(&message.message_id).unwrap_or_default();
+                items.extend(chosen.of(message.message_id, &runs).map(Item::Card));
             }
             items
         })

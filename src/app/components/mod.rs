@@ -31,6 +31,7 @@ mod thread_list;
 mod tool_data;
 mod topbar;
 mod typing;
+mod variants;
 mod waiting;
 mod window;
 

@@ -5,40 +5,63 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{CharacterData, Element, HtmlTemplateElement, Node};
 
-/// Makes the element's children from `from` on these blocks.
+use super::answer::PART;
+
+/// Makes the element's blocks from `from` on these. They stand in parts of [`PART`] each.
 pub(super) fn blocks(element: &Element, from: usize, blocks: &[String]) {
-    let children = element.children();
+    let parts = element.children();
     for (at, html) in blocks.iter().enumerate().skip(from) {
         let Some(wanted) = parsed(html) else { return };
-        match u32::try_from(at).ok().and_then(|at| children.item(at)) {
-            Some(block) => children_of(&block, &wanted),
-            None => {
-                let Ok(block) = document().create_element("div") else { return };
-                block.set_class_name("md-block");
-                let _ = block.set_attribute("dir", "auto");
-                let _ = block.append_child(&wanted);
-                let _ = element.append_child(&block);
-            }
+        if let Some(block) = block_at(element, at) {
+            children_of(&block, &wanted);
+            continue;
         }
+        let Some(part) = child(element, at / PART).or_else(|| added(element, "md-part")) else { return };
+        let Some(block) = added(&part, "md-block") else { return };
+        let _ = block.set_attribute("dir", "auto");
+        let _ = block.append_child(&wanted);
     }
-    while let Some(extra) = u32::try_from(blocks.len()).ok().and_then(|at| children.item(at)) {
+    let whole = u32::try_from(blocks.len().div_ceil(PART)).unwrap_or(u32::MAX);
+    while let Some(extra) = parts.item(whole) {
+        extra.remove();
+    }
+    while let Some(extra) = (!blocks.len().is_multiple_of(PART)).then(|| block_at(element, blocks.len())).flatten() {
         extra.remove();
     }
 }
 
+/// The block at a place.
+fn block_at(element: &Element, at: usize) -> Option<Element> {
+    child(&child(element, at / PART)?, at % PART)
+}
+
+fn child(element: &Element, at: usize) -> Option<Element> {
+    element.children().item(u32::try_from(at).ok()?)
+}
+
+/// A new last child.
+fn added(parent: &Element, class: &str) -> Option<Element> {
+    let element = document().create_element("div").ok()?;
+    element.set_class_name(class);
+    parent.append_child(&element).ok()?;
+    Some(element)
+}
+
 /// Lines of code that are laid out together, in characters: a browser lays the whole of them out with each piece.
-const PART: u32 = 4_000;
+const LINES: u32 = 4_000;
 
 /// Adds to the code of one block.
 pub(super) fn append_code(element: &Element, block: usize, text: &str) {
-    let block = u32::try_from(block).ok().and_then(|at| element.children().item(at));
-    let Some(code) = block.and_then(|block| block.query_selector("pre > code").ok().flatten()) else { return };
+    let Some(code) = block_at(element, block).and_then(|block| block.query_selector("pre > code").ok().flatten())
+    else {
+        return;
+    };
     let last = code.last_child();
     let inside = last.as_ref().and_then(|last| if last.has_child_nodes() { last.first_child() } else { None });
     let mut text = text;
     if let Some(open) = inside.or(last).and_then(|node| node.dyn_into::<CharacterData>().ok()) {
         // A new part begins with a line.
-        let end = if open.length() < PART { text.len() } else { text.find('\n').map_or(text.len(), |at| at + 1) };
+        let end = if open.length() < LINES { text.len() } else { text.find('\n').map_or(text.len(), |at| at + 1) };
         let _ = open.append_data(&text[..end]);
         text = &text[end..];
     }

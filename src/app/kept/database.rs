@@ -45,6 +45,11 @@ pub(super) fn rest(rests: bool) {
     RESTS.set(rests);
 }
 
+/// Whether writing is stopped.
+pub(super) fn rests() -> bool {
+    RESTS.get()
+}
+
 /// All entries whose key begins with `prefix`, by key.
 pub(super) async fn entries(prefix: &str) -> Result<Vec<(String, String)>, Trouble> {
     let table = table("readonly").await?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use leptos::{prelude::*, task::spawn_local};
-use netra_ws::{ThreadId, UserId};
+use netra_ws::{FrameId, ThreadId, UserId};
 
 use super::{Kind, database};
 use crate::app::store::{AppStore, Storage};
@@ -17,6 +17,49 @@ thread_local! {
     static KNOWN: RefCell<HashMap<String, String>> = RefCell::default();
     /// Whether the storage has said what it holds.
     static READ: Cell<bool> = const { Cell::new(false) };
+    /// The entries of a draft whose message is about to get its id.
+    static SPENT: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// Those of messages that the disk does not have yet.
+    static BOUND: RefCell<HashMap<FrameId, Vec<String>>> = RefCell::default();
+}
+
+/// The entries of a conversation's draft: its text, and its files.
+pub(super) fn keys(user: UserId, thread: Option<ThreadId>) -> [String; 2] {
+    [Kind::Draft, Kind::DraftFiles].map(|kind| key(kind, user, thread))
+}
+
+fn key(kind: Kind, user: UserId, thread: Option<ThreadId>) -> String {
+    let thread = thread.map_or_else(|| "new".to_owned(), |thread| thread.to_string());
+    format!("{}{thread}", kind.prefix(user))
+}
+
+/// The draft becomes a message, whose command comes next: its entries go when the message is written, and not before.
+pub(crate) fn spend(user: Option<UserId>, thread: Option<ThreadId>) {
+    let Some(user) = user else { return };
+    SPENT.set(
+        KNOWN.with_borrow_mut(|known| {
+            keys(user, thread).into_iter().filter(|key| known.remove(key).is_some()).collect()
+        }),
+    );
+}
+
+/// The draft that was spent last is this message.
+pub(super) fn bind(id: FrameId) {
+    let spent = SPENT.take();
+    if !spent.is_empty() {
+        BOUND.with_borrow_mut(|bound| bound.insert(id, spent));
+    }
+}
+
+/// The entries of the draft that the message was, for whoever writes it; not those that another draft has taken.
+pub(super) fn spent_on(id: FrameId) -> Vec<String> {
+    let spent = BOUND.with_borrow(|bound| bound.get(&id).cloned()).unwrap_or_default();
+    KNOWN.with_borrow(|known| spent.into_iter().filter(|key| !known.contains_key(key)).collect())
+}
+
+/// They are gone from the disk.
+pub(super) fn unbind(id: FrameId) {
+    BOUND.with_borrow_mut(|bound| _ = bound.remove(&id));
 }
 
 /// Whether the storage has said what it holds. Before that no draft is written: it would be written over an older one.
@@ -46,8 +89,7 @@ pub(crate) fn keep_files(store: &AppStore, thread: Option<ThreadId>, lines: RwSi
 
 fn keep_kind(kind: Kind, store: &AppStore, thread: Option<ThreadId>, text: RwSignal<String>) {
     let Some(user) = store.user().map(|user| user.id) else { return };
-    let thread = thread.map_or_else(|| "new".to_owned(), |thread| thread.to_string());
-    let key = format!("{}{thread}", kind.prefix(user));
+    let key = key(kind, user, thread);
     let writer = Writer::new(store, key.clone());
     let (storage, lost) = (store.storage.clone(), database::lost());
     let brought = Cell::new(false);
@@ -81,12 +123,11 @@ struct Writer {
     store: AppStore,
     key: Rc<str>,
     busy: Rc<Cell<bool>>,
-    next: Rc<RefCell<Option<String>>>,
 }
 
 impl Writer {
     fn new(store: &AppStore, key: String) -> Self {
-        Self { store: store.clone(), key: key.into(), busy: Rc::default(), next: Rc::default() }
+        Self { store: store.clone(), key: key.into(), busy: Rc::default() }
     }
 
     fn write(&self, text: &str) {
@@ -102,16 +143,24 @@ impl Writer {
         if unchanged && text.is_empty() {
             return;
         }
-        *self.next.borrow_mut() = Some(text.to_owned());
         if !self.busy.replace(true) {
             let this = self.clone();
             spawn_local(async move {
-                while let Some(text) = this.next.take() {
-                    this.put(text).await;
+                loop {
+                    let text = this.known();
+                    this.put(text.clone()).await;
+                    if this.known() == text {
+                        break;
+                    }
                 }
                 this.busy.set(false);
             });
         }
+    }
+
+    /// The text as it is now: changed by whoever types, and gone when it was spent.
+    fn known(&self) -> String {
+        KNOWN.with_borrow(|known| known.get(&*self.key).cloned()).unwrap_or_default()
     }
 
     async fn put(&self, text: String) {

@@ -2,17 +2,19 @@
 //! links lead only where a reader expects.
 //!
 //! The parser is `pulldown-cmark`. Around it: [`prepare`] takes formulas out of its way and helps emphasis beside Chinese, Japanese
-//! and Korean; [`links`] finds bare addresses; [`render`] writes the HTML, within bounds.
+//! and Korean; [`links`] finds bare addresses; [`titles`] needs no parser; [`render`] writes the HTML, within bounds.
 
 mod links;
 mod prepare;
 mod render;
+mod titles;
 
 #[cfg(any(feature = "hydrate", test))]
 pub(crate) use links::escape_into;
 pub(crate) use links::plain;
 #[cfg(any(feature = "hydrate", test))]
 pub(crate) use render::CODE_END;
+pub(crate) use titles::words;
 
 /// Longer texts are shown as they are written, in bytes.
 const MAX_SOURCE: usize = 1 << 20;
@@ -38,13 +40,6 @@ fn without_underline(source: &str) -> &str {
     } else {
         source
     }
-}
-
-/// A title's words: Markdown's signs are not among them.
-pub(crate) fn words(source: &str) -> String {
-    // A title is short; what is longer is cut before it is parsed.
-    let end = source.char_indices().nth(500).map_or(source.len(), |(at, _)| at);
-    render::words(&prepare::prepare(&source[..end], false))
 }
 
 #[cfg(test)]

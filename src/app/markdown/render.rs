@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt::Write as _};
 
-use pulldown_cmark::{Alignment, Event, Options, Parser, TagEnd, TextMergeStream};
+use pulldown_cmark::{Alignment, Event, Options, Parser, TextMergeStream};
 
 use super::{
     links::{escape_into, linked_into},
@@ -47,23 +47,6 @@ pub(super) fn blocks(prepared: &Prepared<'_>) -> Vec<String> {
     blocks.push(renderer.footnotes());
     blocks.retain(|block| !block.trim().is_empty());
     blocks
-}
-
-/// The words of a prepared text on one line.
-pub(super) fn words(prepared: &Prepared<'_>) -> String {
-    let mut words = String::new();
-    for event in parser(&prepared.text) {
-        match event {
-            Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
-                words.push_str(&as_written(prepared, &text));
-            }
-            Event::SoftBreak | Event::HardBreak | Event::Rule | Event::End(TagEnd::Paragraph | TagEnd::Item) => {
-                words.push(' ');
-            }
-            _ => {}
-        }
-    }
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 struct Renderer<'a> {

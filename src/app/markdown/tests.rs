@@ -246,21 +246,6 @@ fn formulas_are_marked_and_their_sources_unharmed() {
     assert!(growing.contains("<span class=\"math\">\\(a_1 * b_2 *</span>"), "{growing}");
 }
 
-#[test]
-fn titles_are_words() {
-    for (title, wanted) in [
-        ("# A **bold** `title`", "A bold title"),
-        ("[a link](https://a.example) and *more*", "a link and more"),
-        ("- one\n- two", "one two"),
-        ("1 + 1 < 3", "1 + 1 < 3"),
-        ("What is 2 * 3 * 4?", "What is 2 * 3 * 4?"),
-        ("<b>html</b>", "<b>html</b>"),
-        ("", ""),
-    ] {
-        assert_eq!(words(title), wanted);
-    }
-}
-
 /// Texts that would take minutes, or the stack, or a browser's patience. None is timed: an implementation that takes the square of
 /// their length does not end within a test's time.
 #[test]

@@ -2,9 +2,10 @@
 
 use leptos::{ev, prelude::*};
 
-use super::{AccountPage, AdminPage, HomePage, SettingsPage, ThreadPage, UnknownPage};
+use super::{HomePage, UnknownPage};
 use crate::app::{
     address::{Page, use_address},
+    apart::{Part, draw},
     components::{LookedFor, Sidebar},
     keyboard,
     remembered::{SIDEBAR, recall, remember},
@@ -126,10 +127,8 @@ fn page() -> AnyView {
     let page = memo(move || address.page());
     part(move || match page.get() {
         Page::Home => view! { <HomePage /> }.erase(),
-        Page::Thread => view! { <ThreadPage /> }.erase(),
-        Page::Account => view! { <AccountPage /> }.erase(),
-        Page::Settings => view! { <SettingsPage /> }.erase(),
-        Page::Admin => view! { <AdminPage /> }.erase(),
+        Page::Thread => draw(Part::Conversation, Page::Thread),
+        page @ (Page::Account | Page::Settings | Page::Admin) => draw(Part::Forms, page),
         // Signing in has no frame around it, and is on its way.
         Page::Login | Page::Unknown => view! { <UnknownPage /> }.erase(),
     })

@@ -57,11 +57,13 @@ impl Pending {
     }
 }
 
-fn content_of(message: &ClientMessage) -> Option<&str> {
+/// The text of a command that adds a message.
+pub(crate) fn content_of(message: &ClientMessage) -> Option<&str> {
     match message {
         ClientMessage::UserMessage(message) => Some(&message.content),
         ClientMessage::StartAgent(start) => Some(&start.content),
-        ClientMessage::StopAgent(_)
+        ClientMessage::Regenerate(_)
+        | ClientMessage::StopAgent(_)
         | ClientMessage::ToolApproval(_)
         | ClientMessage::Subscribe(_)
         | ClientMessage::Unsubscribe(_)

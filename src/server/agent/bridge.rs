@@ -7,7 +7,7 @@ use netra_ws::{
     emitter::EmitterPool,
     log::{Accept, Accepted, LogError},
     model::AttachmentRef,
-    payload::{Ack, Decision, StartAgent, ToolApproval, UserMessage},
+    payload::{Ack, Decision, Regenerate, StartAgent, ToolApproval, UserMessage},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -194,6 +194,46 @@ impl Bridge {
             }
             recorded => Ok(recorded?),
         }
+    }
+
+    /// Has a message of a person answered once more.
+    pub async fn regenerate(
+        &self,
+        user_id: UserId,
+        command_id: CommandId,
+        thread: Option<ThreadId>,
+        again: Regenerate,
+    ) -> Result<Ack, ApiError> {
+        let digest = digest(&("regenerate", &again))?;
+        let found = self.store.find_asked(user_id, again.message_id, thread).await?;
+        let (thread_id, first) = found.ok_or_else(ApiError::not_found)?;
+        let admitted = match self.registry.require(again.agent.as_deref().or(Some(&first))) {
+            Ok(listed) => self.admit(user_id, Some(thread_id), &listed.name).await.map(|_| listed.name.clone()),
+            Err(unknown) => Err(unknown),
+        };
+        let agent = match admitted {
+            Ok(agent) => agent,
+            Err(refusal) => return self.store.earlier_answer(user_id, command_id, &digest).await?.ok_or(refusal),
+        };
+        let run_id = RunId::new();
+        let ack = Ack {
+            thread_id: Some(thread_id),
+            message_id: Some(again.message_id),
+            run_id: Some(run_id),
+            ..Ack::default()
+        };
+        // In a task of its own, as in `accept`: what is recorded is to be done.
+        let this = self.clone();
+        let done = tokio::spawn(async move {
+            let command = Recorded { user_id, command_id, digest: &digest, thread_id, ack: &ack };
+            let ack = this.store.record_run(run_id, again.message_id, &agent, command).await?;
+            if !ack.duplicate {
+                this.announcer.thread_as_stored(thread_id).await;
+                this.engine.schedule(thread_id);
+            }
+            Ok(ack)
+        });
+        done.await.map_err(|error| ApiError::internal(&error))?
     }
 
     /// Decides on a call that waits for a person.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,6 +15,8 @@ use crate::{
     server::{
         config::{AgentConfig, AgentKind},
         error::ApiError,
+        mcp::client::{McpServers, McpStanding, McpState},
+        tool::names,
     },
 };
 
@@ -41,20 +43,22 @@ pub struct Checks {
     http: reqwest::Client,
     agents: Vec<(String, String, AgentKind)>,
     found: Mutex<HashMap<String, (bool, String, Timestamp)>>,
+    mcp: Arc<McpServers>,
     /// One check at a time.
     turn: Semaphore,
 }
 
 impl Checks {
     /// Nothing was checked yet.
-    pub fn new(configs: &[AgentConfig], http: &reqwest::Client) -> Self {
+    pub fn new(configs: &[AgentConfig], http: &reqwest::Client, mcp: Arc<McpServers>) -> Self {
         let agents = configs.iter().map(|config| (config.name.clone(), config.title.clone(), config.kind.clone()));
-        Self { http: http.clone(), agents: agents.collect(), found: Mutex::default(), turn: Semaphore::new(1) }
+        Self { http: http.clone(), agents: agents.collect(), found: Mutex::default(), mcp, turn: Semaphore::new(1) }
     }
 
-    /// Every agent as it was found last.
+    /// Every agent as it was found last, and every MCP server as it is.
     pub fn states(&self) -> Vec<AgentState> {
-        self.agents.iter().map(|(name, title, kind)| self.state(name, title, kind.is_elsewhere())).collect()
+        let agents = self.agents.iter().map(|(name, title, kind)| self.state(name, title, kind.is_elsewhere()));
+        agents.chain(self.mcp.states().into_iter().map(of_mcp)).collect()
     }
 
     fn state(&self, name: &str, title: &str, has_model: bool) -> AgentState {
@@ -89,5 +93,21 @@ impl Checks {
         let found = (is_fine, said, Timestamp::now());
         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), found);
         Ok(self.state(name, title, true))
+    }
+}
+
+/// An MCP server as the settings page shows it.
+fn of_mcp(server: McpState) -> AgentState {
+    AgentState {
+        title: format!("{} (MCP)", server.name),
+        name: format!("{}{}", names::MCP, server.name),
+        has_model: false,
+        works: match server.standing {
+            McpStanding::Connecting => None,
+            McpStanding::Ready => Some(true),
+            McpStanding::Away => Some(false),
+        },
+        said: server.said,
+        at: Some(server.since),
     }
 }

@@ -12,7 +12,7 @@ use netra_ws::{MessageId, RunId, ThreadId, UserId, emitter::Emitter, log::Fence}
 use tokio::{sync::watch, time::Instant};
 
 use super::Listed;
-use crate::server::tool::{Rule, ToolPolicy};
+use crate::server::tool::{Rule, ToolPolicy, names};
 
 /// Why a run ends before its agent is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl RunContext {
 
     /// Whether the agent may use this tool.
     pub fn allows_tool(&self, tool: &str) -> bool {
-        self.listed.tools.as_ref().is_none_or(|names| names.iter().any(|name| name == tool))
+        names::allows(self.listed.tools.as_deref(), tool)
     }
 
     /// Whether the run is to end early by now, and why.

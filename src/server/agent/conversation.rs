@@ -80,8 +80,10 @@ async fn earlier_calls<S: HistoryStore + ModelTurns + ?Sized>(
     let (mut called, mut bytes) = (HashMap::new(), 0);
     let questions = messages.iter().rev().filter(|message| message.role == MessageRole::User);
     for question in questions.filter(|message| Some(message.message_id) != run.message_id).take(CONTEXT_MESSAGES / 2) {
-        // Where several runs answered, their words are one answer.
-        let Some([answered_by]) = runs.get(&question.message_id).map(Vec::as_slice) else { continue };
+        // Where several runs answered, the newest answer counts.
+        let Some(runs) = runs.get(&question.message_id) else { continue };
+        let newest = messages.iter().rev().find_map(|message| message.run_id.filter(|run| runs.contains(run)));
+        let Some(answered_by) = newest.as_ref().or_else(|| runs.iter().max_by_key(|run| run.uuid())) else { continue };
         let kept = KeptTurns::read(store, *answered_by, source).await?;
         if kept.is_empty() {
             continue;
@@ -147,7 +149,8 @@ fn in_turn(
             .map(|message| message.content.as_str())
             .filter(|content| !content.trim().is_empty())
             .collect();
-        if answers.is_empty() { UNANSWERED.to_owned() } else { answers.join("\n\n") }
+        // The newest of several is what a reader is shown.
+        answers.last().map_or_else(|| UNANSWERED.to_owned(), |answer| (*answer).to_owned())
     };
     let question = |message: &Message| {
         let given = files.get(&message.message_id).cloned().unwrap_or_default();

@@ -32,7 +32,7 @@ use crate::server::{
     announcer::Announcer,
     attachments::Attachments,
     quotas::Admissions,
-    store::{ClaimedRun, Nested, SharedStore, StoreError, Wakes},
+    store::{ClaimedRun, Nested, SharedStore, Wakes},
     tool::ToolEngine,
     turns::{TurnPermit, Turns},
 };
@@ -491,6 +491,22 @@ impl Shared {
         }
     }
 
+    /// Leaves nothing of a run open that no agent can go on with; `false` while what works for it has yet to end.
+    async fn settled_alone(
+        &self,
+        run: &ClaimedRun,
+        emitter: &Emitter,
+        worked: Duration,
+        why: &str,
+    ) -> Result<bool, EmitError> {
+        match settle(emitter, &self.store, run.fence.run_id, true, worked, why).await {
+            Ok(()) => Ok(true),
+            Err(Leave::Waiting) => Ok(false),
+            Err(Leave::Silenced(error)) => Err(error),
+            Err(Leave::Halted(_) | Leave::Failed { .. }) => Err(EmitError::Store),
+        }
+    }
+
     async fn answer(&self, run: &ClaimedRun, halted: watch::Receiver<Option<Halt>>) -> Result<(), EmitError> {
         let started = Instant::now();
         let listed = self.registry.find(Some(&run.agent));
@@ -498,19 +514,20 @@ impl Shared {
         let progress = match Progress::read(&self.store, run, source).await {
             Ok(progress) => progress,
             Err(error) => {
-                tracing::error!(%error, "the run's events could not be read");
-                return match StoreError::among(&error) {
-                    // They stay so: the run ends, and what comes after it in the thread is worked on.
-                    Some(StoreError::Corrupt(_)) => {
-                        let emitter = self.emitters.take_up(run.thread_id, run.fence, Progress::none(run).run);
-                        emitter.agent_error(&run.agent, ErrorCode::Internal, UNREADABLE.to_owned(), true).await
-                    }
-                    _ => Err(EmitError::Store),
-                };
+                tracing::error!(%error, "the store did not give the run's events");
+                return Err(EmitError::Store);
             }
         };
         let emitter = self.emitters.take_up(run.thread_id, run.fence, progress.run.clone());
         let worked = progress.worked;
+        if let Some(damage) = &progress.damage {
+            tracing::error!(damage, "the run's events could not be read");
+            // They stay so: the run ends, and what comes after it in the thread is worked on.
+            if !self.settled_alone(run, &emitter, worked, UNREADABLE).await? {
+                return Ok(());
+            }
+            return emitter.agent_error(&run.agent, ErrorCode::Internal, UNREADABLE.to_owned(), true).await;
+        }
         // What the run took in processes before this one counts, and the time between them too: people waited for it.
         let before = progress.run.started_at.map_or(0, |at| Timestamp::now().millis_since(at));
         if run.woken {
@@ -532,12 +549,8 @@ impl Shared {
         let Some(listed) = listed else {
             self.stops().unstored.remove(&run.fence.run_id);
             let why = "its agent is no longer there";
-            match settle(&emitter, &self.store, run.fence.run_id, true, worked, why).await {
-                Ok(()) => {}
-                Err(Leave::Silenced(error)) => return Err(error),
-                // What works for it ends first.
-                Err(Leave::Waiting) => return Ok(()),
-                Err(Leave::Halted(_) | Leave::Failed { .. }) => return Err(EmitError::Store),
+            if !self.settled_alone(run, &emitter, worked, why).await? {
+                return Ok(());
             }
             let message = format!("there is no agent called {:?} any more", run.agent);
             return emitter.agent_error(&run.agent, ErrorCode::AgentUnknown, message, false).await;

@@ -2,7 +2,7 @@
 
 mod observe;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use netra_ws::{ErrorCode, emitter::EmitError, model::Usage};
@@ -136,12 +136,18 @@ impl<'a> RunHandle<'a> {
         &self.finished
     }
 
-    /// The tools that the agent may call.
-    pub fn tools(&self) -> Vec<&'a ToolSpec> {
+    /// The tools that the agent may call now.
+    pub fn tools(&self) -> Vec<Arc<ToolSpec>> {
         let tools = self.tools.specs(self.context.listed.tools.as_deref()).into_iter();
-        let offered = tools.chain(&self.context.listed.sub_agents);
+        let offered = tools.chain(self.context.listed.sub_agents.iter().cloned());
         // What would be refused anyway is not offered.
         offered.filter(|tool| self.context.rule(self.tools.policy(), &tool.name) != Rule::Deny).collect()
+    }
+
+    /// The same, once it is known which of those that it names are there.
+    pub async fn settled_tools(&self) -> Result<Vec<Arc<ToolSpec>>, Leave> {
+        self.outside(self.tools.settled(self.context.listed.tools.as_deref())).await?;
+        Ok(self.tools())
     }
 
     /// Begins the next step. Its text stands apart from that of the step before.

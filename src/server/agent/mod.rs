@@ -20,6 +20,7 @@ mod guide;
 mod handle;
 mod kept;
 pub mod model;
+mod model_names;
 mod recovery;
 mod registry;
 pub mod remote;

@@ -19,6 +19,9 @@ use crate::server::store::{ClaimedRun, SharedStore, StoreError};
 /// Events read at a time.
 const PAGE: usize = 500;
 
+/// Events of a run that may be damaged; of more than that no end is known.
+const MOST_DAMAGED: usize = 100;
+
 /// Processes that may work on a run one after another without finishing a step; a run that takes down each of them must end.
 const MAX_ATTEMPTS: u32 = 4;
 
@@ -53,6 +56,8 @@ pub(super) struct Progress {
     kept_turns: KeptTurns,
     /// How long processes had worked on it when it last waited, and the newest event then.
     waited: Option<(Duration, u64)>,
+    /// The first of what cannot be read, if something cannot; the rest is what the others tell.
+    pub(super) damage: Option<String>,
 }
 
 impl Progress {
@@ -76,6 +81,7 @@ impl Progress {
             usage: run.usage,
             kept_turns: KeptTurns::default(),
             waited: run.worked,
+            damage: None,
         }
     }
 
@@ -88,29 +94,52 @@ impl Progress {
         let mut progress = Self::none(claimed);
         let Some(start) = claimed.start_seq else { return Ok(progress) };
         if let Some(source) = source {
-            progress.kept_turns =
-                KeptTurns::read(&**store, claimed.fence.run_id, source).await.map_err(LogError::store)?;
-        }
-        let mut after = start.saturating_sub(1);
-        loop {
-            let page = store.read(claimed.thread_id, after, PageLimit::events(PAGE)).await?;
-            let Some(last) = page.events.last() else {
-                if let Some((worked, _)) = progress.waited {
-                    progress.worked = worked;
-                }
-                return Ok(progress);
-            };
-            after = last.seq;
-            for event in page.events.iter().filter(|event| event.run_id == Some(claimed.fence.run_id)) {
-                let frame = match event.decode() {
-                    // An event of a later version says nothing to this one.
-                    Err(error) if error.code == ErrorCode::UnknownType => continue,
-                    decoded => decoded.map_err(|error| LogError::store(StoreError::corrupt(error)))?,
-                };
-                progress.pass(event.seq, event.ts);
-                progress.apply(&frame.message, event.ts);
+            match KeptTurns::read(&**store, claimed.fence.run_id, source).await.map_err(LogError::store) {
+                Ok(kept) => progress.kept_turns = kept,
+                Err(error) if is_damage(&error) => progress.is_damaged("its turns", &error),
+                Err(error) => return Err(error),
             }
         }
+        let mut after = start.saturating_sub(1);
+        let (mut size, mut damaged) = (PAGE, 0);
+        while damaged < MOST_DAMAGED {
+            let page = match store.read(claimed.thread_id, after, PageLimit::events(size)).await {
+                Ok(page) => page,
+                Err(error) if !is_damage(&error) => return Err(error),
+                // Which of them it is shows when they are read one by one.
+                Err(_) if size > 1 => {
+                    size = 1;
+                    continue;
+                }
+                Err(error) => {
+                    after += 1;
+                    progress.is_damaged(&format!("event {after}"), &error);
+                    (size, damaged) = (PAGE, damaged + 1);
+                    continue;
+                }
+            };
+            let Some(last) = page.events.last() else { break };
+            after = last.seq;
+            for event in page.events.iter().filter(|event| event.run_id == Some(claimed.fence.run_id)) {
+                match event.decode() {
+                    Ok(frame) => {
+                        progress.pass(event.seq, event.ts);
+                        progress.apply(&frame.message, event.ts);
+                    }
+                    // An event of a later version says nothing to this one.
+                    Err(error) if error.code == ErrorCode::UnknownType => {}
+                    Err(error) => progress.is_damaged(&format!("event {}", event.seq), &error),
+                }
+            }
+        }
+        if let Some((worked, _)) = progress.waited {
+            progress.worked = worked;
+        }
+        Ok(progress)
+    }
+
+    fn is_damaged(&mut self, what: &str, error: &dyn std::error::Error) {
+        self.damage.get_or_insert_with(|| format!("{what}: {error}"));
     }
 
     /// Comes to an event. Between the run's last wait and the first event after it nobody worked.
@@ -179,6 +208,11 @@ impl Progress {
     pub(super) fn open_calls(&self) -> impl Iterator<Item = &ToolCall> {
         self.run.tools().filter(|call| call.status.is_none())
     }
+}
+
+/// Whether what is kept is damaged, as against a store that fails for now.
+fn is_damage(error: &LogError) -> bool {
+    matches!(StoreError::among(error), Some(StoreError::Corrupt(_)))
 }
 
 /// The last refusal: taking the run up again would only fail again.

@@ -35,7 +35,7 @@ pub struct Listed {
     /// What runs.
     pub agent: Box<dyn Agent>,
     /// The agents that it may hand work to, as its model is told of them.
-    pub sub_agents: Vec<ToolSpec>,
+    pub sub_agents: Vec<Arc<ToolSpec>>,
     /// What is done about its calls, where that differs from what the server does.
     pub rules: Rules,
     /// The tools it may use; all when absent.
@@ -83,6 +83,12 @@ impl Registry {
         self.find(name).ok_or_else(|| {
             ApiError::new(ErrorCode::AgentUnknown, format!("there is no agent called {:?}", name.unwrap_or_default()))
         })
+    }
+
+    /// The agents that a user may use.
+    pub fn of<'a>(&'a self, user: &'a User) -> impl Iterator<Item = &'a Listed> {
+        let agents = self.agents.iter().map(AsRef::as_ref);
+        agents.filter(move |agent: &&Listed| agent.users.holds(user.role, user.email.as_deref()))
     }
 
     /// What discovery tells a user, or anyone.
@@ -141,7 +147,11 @@ fn build(config: &AgentConfig, all: &[AgentConfig], http: &reqwest::Client) -> L
         description: config.description.clone(),
         examples: config.examples.clone(),
         agent,
-        sub_agents: all.iter().filter(|other| config.sub_agents.contains(&other.name)).map(as_tool).collect(),
+        sub_agents: all
+            .iter()
+            .filter(|other| config.sub_agents.contains(&other.name))
+            .map(|other| Arc::new(as_tool(other)))
+            .collect(),
         rules: config.rules.clone(),
         tools: config.tools.clone(),
         max_steps: config.max_steps,

@@ -11,6 +11,7 @@ use super::{
     Agent, Leave, RunHandle,
     context_budget::{ContextBudget, sizes},
     model::{Again, ChatMessage, Ending, Model, ModelError, Piece, Settings, Sink, Source, Takes, Turn, TurnEnd},
+    model_names::ModelNames,
     title,
 };
 
@@ -90,7 +91,8 @@ impl Agent for ToolLoop {
     }
 
     async fn run(&self, run: &mut RunHandle<'_>) -> Result<(), Leave> {
-        let tools = run.tools();
+        let names = ModelNames::new(&run.settled_tools().await?);
+        let tools = names.specs();
         let mut context = ContextBudget::new(run.conversation(), &tools, self.budget.max_context_tokens)
             .instructed(self.instructions.as_deref());
         // Of turns whose tokens the server did not count.
@@ -103,8 +105,10 @@ impl Agent for ToolLoop {
             if let Some(note) = context.trim(&done) {
                 run.note(note, None).await?;
             }
-            let messages = [context.conversation(), done.as_slice()].concat();
-            let end = self.ask_patiently(run, Turn { messages: &messages, tools: &tools }).await?;
+            let mut messages = [context.conversation(), done.as_slice()].concat();
+            names.safe_names(&mut messages);
+            let mut end = self.ask_patiently(run, Turn { messages: &messages, tools: &tools }).await?;
+            names.own_names(&mut end.calls);
             let counted = end.usage.is_some();
             if let Some(usage) = end.usage {
                 let cost_usd_micros = self.price.map(|price| price.of(usage));

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     audience::Audience,
+    mcp::McpConfig,
     policy,
     remote::{RemoteConfig, RemoteProtocol},
     source::{ConfigError, Source},
@@ -16,7 +17,7 @@ use crate::server::agent::{
     Price,
     model::{Settings, Takes},
 };
-use crate::server::tool::{Rules, builtin};
+use crate::server::tool::{Rules, builtin, names};
 
 /// An agent, as the user wants it.
 #[derive(Clone, Debug)]
@@ -161,7 +162,7 @@ struct AgentEntry {
 }
 
 /// The agents of the file, then the one of `NETRA_LLM_*`, then the guide.
-pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
+pub(super) fn agents(source: &Source, mcp: &[McpConfig]) -> Result<Vec<AgentConfig>, ConfigError> {
     let stall = Duration::from_secs(source.between("llm_stall_s", 60, 1, 3_600)?);
     let mut agents = Vec::new();
     if let Some(entries) = source.file.get("agents") {
@@ -170,7 +171,7 @@ pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
             .try_into::<Vec<AgentEntry>>()
             .map_err(|error| ConfigError::new("agents", error.message().lines().next().unwrap_or_default()))?;
         for entry in entries {
-            agents.push(from_entry(entry, stall)?);
+            agents.push(from_entry(entry, stall, mcp)?);
         }
     }
     agents.extend(from_environment(source, stall)?);
@@ -203,7 +204,7 @@ pub(super) fn agents(source: &Source) -> Result<Vec<AgentConfig>, ConfigError> {
     Ok(agents)
 }
 
-fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigError> {
+fn from_entry(entry: AgentEntry, stall: Duration, mcp: &[McpConfig]) -> Result<AgentConfig, ConfigError> {
     let setting = format!("agents.{}", entry.name);
     let wrong = |problem: String| ConfigError::new(&setting, problem);
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
@@ -215,8 +216,8 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
             return Err(wrong(format!("{name} is 0; an agent needs at least 1")));
         }
     }
-    if let Some(unknown) = entry.tools.iter().flatten().find(|tool| !builtin::NAMES.contains(&tool.as_str())) {
-        return Err(wrong(format!("{unknown:?} is no tool; there are {}", builtin::NAMES.join(", "))));
+    for tool in entry.tools.iter().flatten() {
+        check_tool(tool, mcp).map_err(wrong)?;
     }
     let remote = RemoteProtocol::of_kind(&entry.kind);
     let of_remotes = [
@@ -279,6 +280,25 @@ fn from_entry(entry: AgentEntry, stall: Duration) -> Result<AgentConfig, ConfigE
 
 /// The key of an entry, and its further headers.
 type Access = (Option<String>, Vec<(HeaderName, String)>);
+
+/// Whether a pattern can mean a tool. Which tools an MCP server has, it says when it runs.
+fn check_tool(pattern: &str, mcp: &[McpConfig]) -> Result<(), String> {
+    let Some(rest) = pattern.strip_prefix(names::MCP) else {
+        if builtin::NAMES.iter().any(|name| names::matches(pattern, name)) {
+            return Ok(());
+        }
+        return Err(format!("{pattern:?} is no tool; there are {}", builtin::NAMES.join(", ")));
+    };
+    let Some((server, _)) = rest.split_once('/').filter(|(_, tool)| !tool.is_empty()) else {
+        return Err(format!(
+            "{pattern:?} is no tool; those of an MCP server are mcp:<server>/<tool> or mcp:<server>/*"
+        ));
+    };
+    if mcp.iter().any(|known| names::matches(server, &known.name)) {
+        return Ok(());
+    }
+    Err(format!("{pattern:?} is of no MCP server; [[mcp]] has none called {server:?}"))
+}
 
 fn access(entry: &AgentEntry, setting: &str) -> Result<Access, ConfigError> {
     let wrong = |problem: String| ConfigError::new(setting, problem);

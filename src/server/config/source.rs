@@ -119,10 +119,10 @@ keys! {
 }
 
 /// Tables of the file that are read as a whole elsewhere.
-const TABLES: &[&str] = &["agents", "quotas", "tools"];
+const TABLES: &[&str] = &["agents", "mcp", "quotas", "tools"];
 
 /// Settings that a later version has a use for.
-const UNUSED: &[&str] = &["nats_url", "mcp_config", "agents_config"];
+const UNUSED: &[&str] = &["nats_url", "agents_config"];
 
 /// All sources, in order.
 pub(super) struct Source {

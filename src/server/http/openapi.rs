@@ -207,6 +207,7 @@ fn operations(types: &mut Types) -> Vec<Operation> {
     all.push(notices(types));
     all.push(reports(types));
     all.extend(administration(types));
+    all.push(for_agents());
     all.extend(for_machines());
     all
 }
@@ -598,6 +599,20 @@ fn reports(types: &mut Types) -> Operation {
         .fails(&[ErrorCode::RateLimited, ErrorCode::OriginNotAllowed])
 }
 
+/// Protocols of others. What they carry, their own documents say.
+fn for_agents() -> Operation {
+    let summary = "Speaks the Model Context Protocol: agents as tools, conversations as resources";
+    let message = schemars::json_schema!({ "type": "object", "description": "A message of JSON-RPC 2.0." });
+    let mut operation = Operation::new(Method::POST, "/mcp", "mcp", "agents", summary)
+        .body(message.clone())
+        .answers(200, "The answer, or a stream of events that ends with it", message)
+        .fails(&[ErrorCode::Unauthenticated, ErrorCode::Forbidden, ErrorCode::RateLimited]);
+    operation.value["security"] = json!([{ "token": [] }]);
+    operation.value["responses"]["200"]["content"]["text/event-stream"] = json!({ "schema": { "type": "string" } });
+    operation.value["responses"]["202"] = json!({ "description": "A notification was taken" });
+    operation
+}
+
 fn for_machines() -> Vec<Operation> {
     let get = |path, id, summary| Operation::new(Method::GET, path, id, "operation", summary);
     vec![
@@ -659,6 +674,7 @@ pub fn openapi() -> Value {
             { "name": "tokens", "description": "Tokens for programs" },
             { "name": "threads", "description": "Conversations and their logs" },
             { "name": "files", "description": "Files that go with messages" },
+            { "name": "agents", "description": "Agents for other programs" },
             { "name": "members", "description": "Who takes part in a conversation" },
             { "name": "operation", "description": "For those who run it" },
         ],

@@ -14,11 +14,13 @@ use netra_ws::{
 };
 
 use super::{ByOutcome, ByTool, metrics};
+use crate::server::{followers::Followers, tool::names};
 
 /// A log that counts.
 pub struct MeasuredLog {
     inner: SharedLog,
-    /// The names of the tools there are; a model may ask for any name.
+    /// The names of the tools that are always there, and of the MCP servers as `mcp:<server>`, whose tools count as one; a model
+    /// may ask for any name.
     tools: Vec<String>,
 }
 
@@ -42,7 +44,9 @@ impl MeasuredLog {
             Event::AgentError(error) => ended(error.code.as_str()),
             Event::ToolCompleted(call) => {
                 let status = call.status.as_str();
-                let tool = if self.tools.contains(&call.tool) { call.tool.clone() } else { "unknown".to_owned() };
+                let of_mcp = call.tool.starts_with(names::MCP).then(|| call.tool.split('/').next()).flatten();
+                let tool = of_mcp.unwrap_or(&call.tool);
+                let tool = self.tools.iter().find(|known| *known == tool).map_or("unknown", String::as_str).to_owned();
                 metrics.tools.get_or_create(&ByTool { tool, status }).inc();
                 metrics.tool_time.observe(seconds(call.duration_ms));
             }
@@ -94,15 +98,21 @@ impl EventLog for MeasuredLog {
     }
 }
 
-/// The sockets of this node, with a clock.
-pub struct MeasuredSink(pub Manager);
+/// The sockets of this node, with a clock, and whoever follows threads without one.
+pub struct MeasuredSink {
+    /// The sockets.
+    pub manager: Manager,
+    /// The others.
+    pub followers: Followers,
+}
 
 impl Sink for MeasuredSink {
     fn deliver(&self, delivery: &Delivery) {
         let started = matches!(delivery, Delivery::Events { .. }).then(Instant::now);
-        self.0.deliver(delivery);
+        self.manager.deliver(delivery);
         if let Some(started) = started {
             metrics().delivery.observe(started.elapsed().as_secs_f64());
         }
+        self.followers.tell(delivery);
     }
 }

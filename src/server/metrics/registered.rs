@@ -85,6 +85,8 @@ impl Metrics {
             circuits: Family::default(),
             uploads: Family::default(),
             swept: Counter::default(),
+            mcp: Family::default(),
+            mcp_restarts: Family::default(),
         };
         this.register_link();
         this.register_work();
@@ -182,6 +184,8 @@ impl Metrics {
             "Files removed with their threads, or because nobody sent them",
             self.swept.clone(),
         );
+        to.register("mcp_up", "1 while the tools of an MCP server can be called", self.mcp.clone());
+        to.register("mcp_restarts", "Times that an MCP server was connected to again", self.mcp_restarts.clone());
         to.register("upstream_circuit_open", "1 while a model's server is left alone", self.circuits.clone());
     }
 }

@@ -5,7 +5,11 @@ use netra_ws::{Timestamp, UserId, model::User};
 
 use super::StoreError;
 
-/// What a store does for that. Each call is one transaction.
+/// What a store does for that.
+///
+/// # Guarantees
+/// Each call is one transaction: an account never waits for a link that is not there, and a link is used once, also by two who come
+/// at once. [`Addresses::address_is_due`] reads nothing stale. When a link ends is the caller's to say, whether it has the store's clock.
 #[async_trait]
 pub trait Addresses: Send + Sync {
     /// A user has to show it with a link, which is kept under its digest; links before it are good for nothing.

@@ -52,7 +52,14 @@ pub enum Changed {
     LastAdministrator,
 }
 
-/// What a store does for accounts that come to an end. Each call is one transaction.
+/// What a store does for accounts that come to an end.
+///
+/// # Guarantees
+/// Each call is one transaction. That somebody still administers the server is looked up in the transaction that takes an
+/// administrator away, so that two of them cannot remove each other at once; and what an account loses with a change, its sign-ins
+/// and links, goes with it: nobody signs in between. [`Closing::account`] reads nothing stale, for it is asked before somebody is
+/// let in; a list may miss what is changed while it is read. Whether a time is over, and when an account was disabled, is told by
+/// the store's clock; when one is to be deleted is the caller's.
 #[async_trait]
 pub trait Closing: Send + Sync {
     /// Accounts by address, after this one, whose name or address holds the text.

@@ -39,7 +39,11 @@ pub struct ProviderSignIn {
     pub id_token: String,
 }
 
-/// What a store does for them. Each call is one transaction.
+/// What a store does for them.
+///
+/// # Guarantees
+/// Each call is one transaction: a person is known to one account, also when two sign-ins come at once, and what opened an account
+/// before ends in the transaction that gives it to a person. [`Identities::known_person`] reads nothing stale. No clock counts.
 #[async_trait]
 pub trait Identities: Send + Sync {
     /// Whose account a person is known to.

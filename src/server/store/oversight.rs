@@ -94,7 +94,11 @@ pub struct Use {
     pub file_bytes: u64,
 }
 
-/// What a store does for them. A read sees what was committed before it began.
+/// What a store does for them.
+///
+/// # Guarantees
+/// A read sees what was committed before it began, and may miss what comes beside it; a link that was removed is good for nobody
+/// after the call returned. Whether a link, a sign-in or a day is over is told by the store's clock.
 #[async_trait]
 pub trait Oversight: Send + Sync {
     /// Sign-ins, those that were used last first, of people whose name, address or network address holds the text.

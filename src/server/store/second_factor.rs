@@ -16,7 +16,13 @@ pub struct SecondFactor {
     pub codes_left: u64,
 }
 
-/// What a store does for second factors. Each call is one transaction.
+/// What a store does for second factors.
+///
+/// # Guarantees
+/// Each call is one transaction. A step and a recovery code are used once, by whoever comes first: looking whether it is there and
+/// taking it is one statement, also for two who ask at once. A factor is confirmed together with its new codes, and old ones are good
+/// for nothing from then on; one that has ended has no codes. [`SecondFactors::second_factor`] reads nothing stale. Steps count by the
+/// clock of whoever checks a code, and only ever forwards; the store's clock says when a factor was confirmed, and decides nothing.
 #[async_trait]
 pub trait SecondFactors: Send + Sync {
     /// The user's second factor, confirmed or not.

@@ -5,7 +5,11 @@ use netra_ws::{RunId, UserId};
 
 use super::StoreError;
 
-/// What a store does for them. Each call is one transaction.
+/// What a store does for them.
+///
+/// # Guarantees
+/// Each call is one transaction, and what it says is to stop had not ended in it. A stop that was kept outlives the process: whoever
+/// claims the run next reads it. No clock counts.
 #[async_trait]
 pub trait Stopping: Send + Sync {
     /// Keeps that every run that a user asked for and that has yet to end is to stop, and wakes those that wait; which those are.

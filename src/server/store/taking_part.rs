@@ -82,7 +82,15 @@ pub struct Spent {
     pub cost: f64,
 }
 
-/// What a store does for those who take part. Each call is one transaction.
+/// What a store does for those who take part.
+///
+/// # Guarantees
+/// Each call is one transaction. How many members, invitations and blocks there are is counted in the transaction that adds one. A
+/// block and the end of the invitations that it is about are one transaction, so that none of them is accepted afterwards; so are a
+/// change of members and the growth of the thread's version. [`TakingPart::standing`] reads nothing stale: a role or a membership that
+/// was taken away opens nothing after the call returned. What is counted of runs and spending may be older than what is written
+/// beside it; quotas allow for that. When somebody was invited, accepted or blocked is told by the store's clock; `since` is the
+/// caller's.
 #[async_trait]
 pub trait TakingPart: Send + Sync {
     /// Invites a user to a thread.

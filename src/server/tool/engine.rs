@@ -2,6 +2,8 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -9,12 +11,12 @@ use futures::FutureExt as _;
 use netra_ws::{
     emitter::EmitError,
     model::{Author, Object, ToolCall, ToolStatus},
-    payload::{ToolCompleted, ToolExecuting},
+    payload::{AgentProgress, ToolCompleted, ToolExecuting},
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{SharedTool, ToolCaller, ToolPolicy, ToolSpec};
+use super::{KnownTool, Note, Notes, SharedTool, ToolCaller, ToolFailure, ToolPolicy, ToolSource, ToolSpec, names};
 use crate::server::agent::{Asked, Halt, RunContext};
 
 /// How long one call may take.
@@ -45,8 +47,10 @@ pub struct ToolOutcome {
 
 /// Calls tools on behalf of runs.
 pub struct ToolEngine {
-    /// Each with its description, which is made once: a thousand runs would hold a thousand.
-    tools: Vec<(ToolSpec, SharedTool)>,
+    /// Those that are always there. Each with its description, which is made once: a thousand runs would hold a thousand.
+    tools: Vec<KnownTool>,
+    /// Where others come and go.
+    sources: Vec<Arc<dyn ToolSource>>,
     policy: ToolPolicy,
 }
 
@@ -62,7 +66,7 @@ pub enum ToolStop {
 impl ToolEngine {
     /// An engine with these tools.
     pub fn new(tools: Vec<SharedTool>, policy: ToolPolicy) -> Self {
-        Self { tools: tools.into_iter().map(|tool| (tool.spec(), tool)).collect(), policy }
+        Self { tools: tools.into_iter().map(KnownTool::new).collect(), sources: Vec::new(), policy }
     }
 
     /// Which calls are made, asked about, and refused.
@@ -75,19 +79,35 @@ impl ToolEngine {
         self.tool(name).is_some() && context.allows_tool(name)
     }
 
-    /// The tools that an agent may use; all when it names none.
-    pub fn specs(&self, allowed: Option<&[String]>) -> Vec<&ToolSpec> {
-        let specs = self.tools.iter().map(|(spec, _)| spec);
-        specs.filter(|spec| allowed.is_none_or(|names| names.contains(&spec.name))).collect()
+    /// The same with tools that come and go.
+    #[must_use]
+    pub fn with(mut self, source: Arc<dyn ToolSource>) -> Self {
+        self.sources.push(source);
+        self
     }
 
-    fn tool(&self, name: &str) -> Option<&(ToolSpec, SharedTool)> {
-        self.tools.iter().find(|(spec, _)| spec.name == name)
+    /// The tools that an agent may use now; those that are always there when it names none.
+    pub fn specs(&self, allowed: Option<&[String]>) -> Vec<Arc<ToolSpec>> {
+        let offered = self.sources.iter().flat_map(|source| source.offered());
+        let specs = self.tools.iter().map(|tool| tool.spec.clone()).chain(offered);
+        specs.filter(|spec| names::allows(allowed, &spec.name)).collect()
+    }
+
+    /// Waits until it is known of all tools that an agent names whether they are there.
+    pub async fn settled(&self, allowed: Option<&[String]>) {
+        for source in &self.sources {
+            source.settled(allowed.unwrap_or_default()).await;
+        }
+    }
+
+    fn tool(&self, name: &str) -> Option<KnownTool> {
+        let fixed = self.tools.iter().find(|tool| tool.spec.name == name).cloned();
+        fixed.or_else(|| self.sources.iter().find_map(|source| source.find(name)))
     }
 
     /// The name as logs and traces show it: a model may ask for any name, which is its user's matter.
-    pub(crate) fn known(&self, name: &str) -> &str {
-        self.tool(name).map_or("unknown", |(spec, _)| &spec.name)
+    pub(crate) fn known<'a>(&self, name: &'a str) -> &'a str {
+        self.tool(name).map_or("unknown", |_| name)
     }
 
     /// Calls a tool and tells the thread about it. `number` counts the run's calls: models reuse their ids, events must not.
@@ -172,7 +192,8 @@ impl ToolEngine {
     /// Ends a call that another process began: done again if that does no harm, else the model is told that it was cut off.
     pub async fn resume(&self, context: &RunContext, call: &ToolCall) -> Result<ToolOutcome, ToolStop> {
         let (request, by) = (request_of(call), call.decided_by.clone());
-        if self.tool(&call.tool).is_some_and(|(spec, _)| spec.idempotent) {
+        self.settled(Some(std::slice::from_ref(&call.tool))).await;
+        if self.tool(&call.tool).is_some_and(|tool| tool.spec.idempotent) {
             return self.finish(context, call.tool_call_id.clone(), request, Instant::now(), by).await;
         }
         let result =
@@ -192,17 +213,29 @@ impl ToolEngine {
         started: Instant,
         by: Option<Author>,
     ) -> Result<ToolOutcome, ToolStop> {
-        let (outcome, halted) = tokio::select! {
-            biased;
-            halt = context.halted() => {
-                if halt == Halt::Lost {
-                    // The call stays open: the next process repeats it, or says that it was cut off.
-                    return Err(ToolStop::Halted(halt));
-                }
-                let result = json!({ "error": "the run ended before the tool did" });
-                (ToolOutcome { status: ToolStatus::Interrupted, result }, Some(halt))
+        let (notes, mut noted) = Notes::new();
+        let notes = Arc::new(notes);
+        let (outcome, halted) = {
+            let mut work = pin!(self.run(context, &request, notes));
+            loop {
+                let note = tokio::select! {
+                    biased;
+                    halt = context.halted() => {
+                        if halt == Halt::Lost {
+                            // The call stays open: the next process repeats it, or says that it was cut off.
+                            return Err(ToolStop::Halted(halt));
+                        }
+                        let result = json!({ "error": "the run ended before the tool did" });
+                        break (ToolOutcome { status: ToolStatus::Interrupted, result }, Some(halt));
+                    }
+                    Some(note) = noted.recv() => note,
+                    outcome = &mut work => break (outcome, None),
+                };
+                // Outside of what may be dropped: an event that was begun is finished.
+                let Note { message, fraction } = note;
+                let event = AgentProgress { agent: context.agent().to_owned(), message, fraction };
+                context.emitter().agent_progress(event).await.map_err(ToolStop::Emit)?;
             }
-            outcome = self.run(context, &request) => (outcome, None),
         };
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.complete(context, tool_call_id, request.tool, &outcome, duration_ms, by).await?;
@@ -224,19 +257,26 @@ impl ToolEngine {
         context.emitter().tool_completed(event).await.map_err(ToolStop::Emit)
     }
 
-    async fn run(&self, context: &RunContext, request: &ToolRequest) -> ToolOutcome {
+    async fn run(&self, context: &RunContext, request: &ToolRequest, notes: Arc<Notes>) -> ToolOutcome {
         let failed = |message: String| ToolOutcome { status: ToolStatus::Error, result: json!({ "error": message }) };
         let Ok(arguments) = &request.arguments else {
             return failed("the arguments are not a JSON object".to_owned());
         };
         let found = self.tool(&request.tool);
-        let Some((_, tool)) = found.filter(|_| context.allows_tool(&request.tool)) else {
+        let Some(KnownTool { tool, .. }) = found.filter(|_| context.allows_tool(&request.tool)) else {
             return failed(format!("there is no tool called {:?}", request.tool));
         };
         let caller = ToolCaller { user_id: context.user_id(), thread_id: context.thread_id() };
-        match timeout(CALL_TIMEOUT, AssertUnwindSafe(tool.call(caller, arguments)).catch_unwind()).await {
+        let work = AssertUnwindSafe(tool.work(caller, arguments, &notes)).catch_unwind();
+        let done = if tool.keeps_time() { Ok(work.await) } else { timeout(CALL_TIMEOUT, work).await };
+        match done {
             Ok(Ok(Ok(result))) => ToolOutcome { status: ToolStatus::Ok, result: bounded(result) },
-            Ok(Ok(Err(error))) => failed(error.0),
+            Ok(Ok(Err(ToolFailure::Failed(result)))) => {
+                ToolOutcome { status: ToolStatus::Error, result: bounded(result) }
+            }
+            Ok(Ok(Err(ToolFailure::Interrupted(why)))) => {
+                ToolOutcome { status: ToolStatus::Interrupted, result: json!({ "error": why }) }
+            }
             Ok(Err(_)) => failed("the tool stopped on a fault of its own".to_owned()),
             Err(_) => failed(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
         }

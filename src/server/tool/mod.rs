@@ -4,7 +4,10 @@ pub mod builtin;
 mod engine;
 #[cfg(debug_assertions)]
 pub(crate) mod for_tests;
+pub mod names;
+mod notes;
 pub mod policy;
+mod source;
 
 use std::sync::Arc;
 
@@ -14,7 +17,9 @@ use serde_json::Value;
 
 pub(crate) use engine::bounded;
 pub use engine::{ToolEngine, ToolOutcome, ToolRequest, ToolStop};
+pub use notes::{Note, Notes};
 pub use policy::{Rule, Rules, ToolPolicy};
+pub use source::{KnownTool, ToolSource};
 
 /// What a model is told about a tool.
 #[derive(Clone, Debug)]
@@ -34,6 +39,21 @@ pub struct ToolSpec {
 #[error("{0}")]
 pub struct ToolError(pub String);
 
+/// How a call that gave no result ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolFailure {
+    /// The tool failed; in the words of this value.
+    Failed(Value),
+    /// It is not known whether the tool had its effect.
+    Interrupted(String),
+}
+
+impl From<ToolError> for ToolFailure {
+    fn from(error: ToolError) -> Self {
+        Self::Failed(serde_json::json!({ "error": error.0 }))
+    }
+}
+
 /// On whose behalf a tool works.
 #[derive(Clone, Copy, Debug)]
 pub struct ToolCaller {
@@ -51,6 +71,16 @@ pub trait Tool: Send + Sync + 'static {
 
     /// Does it. Dropping the future cancels it.
     async fn call(&self, caller: ToolCaller, arguments: &Object) -> Result<Value, ToolError>;
+
+    /// The same with a way to say how far it is, for tools that take their time: the engine calls this.
+    async fn work(&self, caller: ToolCaller, arguments: &Object, _notes: &Arc<Notes>) -> Result<Value, ToolFailure> {
+        Ok(self.call(caller, arguments).await?)
+    }
+
+    /// Whether it ends each call in time by itself; that of any other ends after a minute.
+    fn keeps_time(&self) -> bool {
+        false
+    }
 }
 
 /// A tool behind a pointer.

@@ -106,7 +106,8 @@ fn after_client(last: Option<&C>, full: bool) -> Option<C> {
         Some(C::UserMessage(_)) => {
             C::StartAgent(p::StartAgent { agent: text(full), content, title: text(full), attachments: attached(full) })
         }
-        Some(C::StartAgent(_)) => C::StopAgent(p::StopAgent { run_id: RunId::new() }),
+        Some(C::StartAgent(_)) => C::Regenerate(p::Regenerate { message_id: MessageId::new(), agent: text(full) }),
+        Some(C::Regenerate(_)) => C::StopAgent(p::StopAgent { run_id: RunId::new() }),
         Some(C::StopAgent(_)) => C::ToolApproval(p::ToolApproval {
             tool_call_id: "call".into(),
             decision: if full { p::Decision::Approve } else { p::Decision::Deny },

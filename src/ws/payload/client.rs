@@ -42,6 +42,17 @@ pub struct StartAgent {
     pub attachments: Vec<AttachmentRef>,
 }
 
+/// Asks for one more answer to a person's message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Regenerate {
+    /// Which message.
+    pub message_id: MessageId,
+    /// Who should answer; who answered first when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+}
+
 /// Stops a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -98,6 +98,8 @@ fn rows() -> Vec<Row> {
         Row("GET", "/api/attachments/{id}", "", [401, 404, 404, 404, 404, 404, 404]),
         Row("DELETE", "/api/attachments/{id}", "", [401, 404, 404, 404, 404, 403, 404]),
         Row("POST", "/api/unread", r#"{"code":"unknown_type","frames":1}"#, [401, 204, 204, 204, 204, 403, 204]),
+        // A program that does not say that it takes events is told so.
+        Row("POST", "/mcp", r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, [401, 401, 401, 401, 401, 403, 406]),
         Row("GET", "/api/account", "", person),
         Row("GET", "/api/account/export", "", person),
         Row("POST", "/api/account/close", r#"{"password":"wrong words"}"#, [401, 403, 403, 403, 403, 403, 403]),

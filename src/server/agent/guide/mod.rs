@@ -4,6 +4,8 @@
 mod intent;
 mod sentences;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use netra_ws::model::Object;
 use serde_json::{Value, json};
@@ -84,7 +86,7 @@ fn same_call(made: &ToolRequest, wanted: &ToolRequest) -> bool {
 }
 
 /// The plan's calls to tools that are switched on.
-fn requests(plan: &Plan, tools: &[&ToolSpec]) -> impl Iterator<Item = ToolRequest> {
+fn requests(plan: &Plan, tools: &[Arc<ToolSpec>]) -> impl Iterator<Item = ToolRequest> {
     plan.calls
         .iter()
         .enumerate()

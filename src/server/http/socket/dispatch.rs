@@ -7,16 +7,14 @@ use netra_ws::{
     connection::Peer,
     frame::Frame,
     message::{ClientMessage, ServerMessage},
-    model::Object,
     payload as p,
 };
-use serde_json::{Value, json};
 
 use super::{presence, reply::refuse};
-use crate::server::{error::ApiError, metrics::metrics, state::AppState};
+use crate::server::{error::ApiError, mcp::server::socket::JsonRpc, metrics::metrics, state::AppState};
 
 /// Acts on a frame and answers it.
-pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFrame) {
+pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, rpc: &mut JsonRpc, frame: ClientFrame) {
     let ClientFrame { id, thread_id, message, reply_to, .. } = frame;
     let user = peer.user.id;
     let outcome = match message {
@@ -26,6 +24,9 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
         },
         ClientMessage::StartAgent(start) => {
             state.bridge.start_agent(user, id, thread_id, start).await.map(acknowledged).map(Some)
+        }
+        ClientMessage::Regenerate(again) => {
+            state.bridge.regenerate(user, id, thread_id, again).await.map(acknowledged).map(Some)
         }
         ClientMessage::StopAgent(stop) => {
             state.bridge.stop_agent(user, id, stop.run_id).await.map(acknowledged).map(Some)
@@ -53,8 +54,11 @@ pub(super) async fn dispatch(state: &AppState, peer: &Arc<Peer>, frame: ClientFr
         ClientMessage::JoinRoom(room) => presence::join(state, peer, id, &room.room).await.map(Some),
         ClientMessage::LeaveRoom(room) => presence::leave_named(state, peer, id, &room.room).await.map(Some),
         ClientMessage::RoomMessage(say) => presence::say(state, peer, &say.room, say.body).await.map(|()| None),
-        ClientMessage::JsonrpcRequest(request) => Ok(Some(jsonrpc(&request))),
-        ClientMessage::JsonrpcNotification(_) => Ok(None),
+        ClientMessage::JsonrpcRequest(request) => Ok(rpc.request(id, request)),
+        ClientMessage::JsonrpcNotification(notification) => {
+            rpc.notification(notification);
+            Ok(None)
+        }
     };
     respond(peer, id, outcome);
 }
@@ -101,23 +105,4 @@ async fn authenticate(state: &AppState, peer: &Peer, token: &str) -> Result<Opti
     }
     peer.renew_token(expires_at);
     Ok(Some(Frame::new(ServerMessage::Authenticated(p::Authenticated { token_expires_at: expires_at }))))
-}
-
-/// JSON-RPC 2.0 over the socket: `ping` (as in MCP) is the one method so far.
-fn jsonrpc(request: &Object) -> netra_ws::ServerFrame {
-    let id = request.get("id").cloned().unwrap_or(Value::Null);
-    let failed =
-        |code: i32, message: &str| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
-    let method = request.get("method").and_then(Value::as_str);
-    let response = match method {
-        _ if request.get("jsonrpc").and_then(Value::as_str) != Some("2.0") => failed(-32600, "Invalid Request"),
-        None => failed(-32600, "Invalid Request"),
-        Some("ping") => json!({ "jsonrpc": "2.0", "id": id, "result": {} }),
-        Some(_) => failed(-32601, "Method not found"),
-    };
-    let response = match response {
-        Value::Object(response) => response,
-        _ => Object::new(),
-    };
-    Frame::new(ServerMessage::JsonrpcResponse(response))
 }

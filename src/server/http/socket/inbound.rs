@@ -21,7 +21,7 @@ use netra_ws::{
 use tokio::time::timeout;
 
 use super::{dispatch, reply::refuse};
-use crate::server::{auth::KeyedLimit, metrics::metrics, state::AppState};
+use crate::server::{auth::KeyedLimit, mcp::server::socket::JsonRpc, metrics::metrics, state::AppState};
 
 /// Frames up to this size are read whole, so that one over the limit can be answered before the close.
 const READ_LIMIT: usize = 1 << 20;
@@ -45,6 +45,7 @@ pub(super) fn read_limit(state: &AppState) -> usize {
 /// Reads until the socket ends. Once the connection is to close, nothing more is read: the writer ends it.
 pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitStream<WebSocket>) {
     let mut inbound = Inbound::new(state, peer);
+    let mut rpc = JsonRpc::new(state, peer);
     while let Some(message) = stream.next().await {
         if peer.outbound.is_closing() {
             return std::future::pending().await;
@@ -96,7 +97,7 @@ pub(super) async fn read(state: &AppState, peer: &Arc<Peer>, stream: &mut SplitS
                 metrics().received(frame.message.info().name, text.len());
                 if inbound.admit(&frame) {
                     // Boxed: what the largest command needs would else be held by every connection that waits for one.
-                    peer.carry_out(Box::pin(dispatch::dispatch(state, peer, frame))).await;
+                    peer.carry_out(Box::pin(dispatch::dispatch(state, peer, &mut rpc, frame))).await;
                 }
             }
             Err(error) => inbound.bad_frame(&error),

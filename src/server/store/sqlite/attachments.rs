@@ -1,18 +1,14 @@
 //! Files that go with messages: their rows.
 
 use async_trait::async_trait;
-use netra_ws::{
-    AttachmentId, MessageId, ThreadId, Timestamp, UserId,
-    log::LogError,
-    model::{Attachment, AttachmentRef},
-};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, query, query_as, query_scalar, sqlite::SqliteRow};
+use netra_ws::{AttachmentId, MessageId, ThreadId, Timestamp, UserId, model::Attachment};
+use sqlx::{Arguments as _, AssertSqlSafe, Row, SqliteConnection, query, query_as, query_scalar, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
     super::{AttachmentStore, KeptAttachment, NewAttachment, NoRoom, Room, StoreError},
     SqliteStore,
-    failure::store,
+    bulk::Bulk,
     millis, now,
     rows::READABLE,
     seq, to_i64,
@@ -194,43 +190,30 @@ impl AttachmentStore for SqliteStore {
     }
 }
 
-/// Whether all files of a message are there to be sent by this user.
-pub(super) async fn check(tx: &mut SqliteConnection, user: UserId, attached: &[AttachmentRef]) -> Result<(), LogError> {
-    for attachment in attached {
-        let there: bool = query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM attachments WHERE id = ? AND user_id = ? AND state = ? AND thread_id IS NULL)",
-        )
-        .bind(attachment.id().map(AttachmentId::uuid))
-        .bind(user.uuid())
-        .bind(KEPT)
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(store)?;
-        if !there {
-            return Err(LogError::AttachmentGone);
-        }
-    }
-    Ok(())
-}
+/// Which of these files are there to be sent by these users: kept, theirs, and not sent yet.
+pub(super) const UNSENT: Bulk<(AttachmentId, UserId)> = Bulk {
+    before: "WITH wanted (id, user_id) AS (",
+    after: ") SELECT a.id FROM wanted AS w JOIN attachments AS a ON a.id = w.id AND a.user_id = w.user_id
+        WHERE a.state = 1 AND a.thread_id IS NULL",
+    columns: 2,
+    bind: |values, (id, user)| {
+        values.add(id.uuid())?;
+        values.add(user.uuid())
+    },
+};
 
-/// Keeps that files, which were checked in this transaction, were sent.
-pub(super) async fn send(
-    tx: &mut SqliteConnection,
-    attached: &[AttachmentRef],
-    thread: ThreadId,
-    message: MessageId,
-) -> Result<(), LogError> {
-    for id in attached.iter().filter_map(AttachmentRef::id) {
-        query("UPDATE attachments SET thread_id = ?, message_id = ? WHERE id = ?")
-            .bind(thread.uuid())
-            .bind(message.uuid())
-            .bind(id.uuid())
-            .execute(&mut *tx)
-            .await
-            .map_err(store)?;
-    }
-    Ok(())
-}
+/// Keeps that files were sent, with which message of which thread.
+pub(super) const SENT: Bulk<(AttachmentId, ThreadId, MessageId)> = Bulk {
+    before: "WITH given (id, thread_id, message_id) AS (",
+    after: ") UPDATE attachments SET thread_id = given.thread_id, message_id = given.message_id
+        FROM given WHERE attachments.id = given.id",
+    columns: 3,
+    bind: |values, (id, thread, message)| {
+        values.add(id.uuid())?;
+        values.add(thread.uuid())?;
+        values.add(message.uuid())
+    },
+};
 
 /// Marks a thread's files for removal.
 pub(super) async fn condemn(tx: &mut SqliteConnection, thread: ThreadId) -> Result<(), StoreError> {

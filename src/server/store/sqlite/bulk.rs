@@ -1,5 +1,7 @@
 //! Statements for many rows: each goes to the database's thread and back, which costs more than most rows do.
 
+use std::fmt::Display;
+
 use sqlx::{AssertSqlSafe, SqliteConnection, query_with, sqlite::SqliteArguments};
 
 /// Rows of one statement at the most.
@@ -9,15 +11,15 @@ const MOST: usize = 64;
 type Bind<T> = fn(&mut SqliteArguments, &T) -> Result<(), sqlx::error::BoxDynError>;
 
 /// A statement with a list of rows in it: `before VALUES (?, …), … after`.
-pub(super) struct Bulk<T> {
+pub(super) struct Bulk<T, After = &'static str> {
     pub(super) before: &'static str,
-    pub(super) after: &'static str,
+    pub(super) after: After,
     /// Values of a row.
     pub(super) columns: usize,
     pub(super) bind: Bind<T>,
 }
 
-impl<T> Bulk<T> {
+impl<T, After: Display> Bulk<T, After> {
     /// Runs it for every row, once. Only powers of two of rows, so that few different statements are prepared.
     pub(super) async fn each(&self, tx: &mut SqliteConnection, rows: &[T]) -> Result<(), sqlx::Error> {
         let mut rest = rows;

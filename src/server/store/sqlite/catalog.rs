@@ -105,17 +105,19 @@ impl ThreadCatalog for SqliteStore {
     }
 }
 
-/// Makes a thread, and gives its epoch.
-pub(super) async fn insert_thread<'e>(
-    executor: impl Executor<'e, Database = Sqlite>,
+/// An epoch for a new log: tells it from one that another database had under the same id.
+pub(super) fn new_epoch() -> String {
+    format!("{:08x}", fastrand::u32(..))
+}
+
+async fn insert_thread(
+    executor: impl Executor<'_, Database = Sqlite>,
     id: ThreadId,
     user: UserId,
     title: &str,
     agent: &str,
     at: i64,
-) -> Result<String, StoreError> {
-    // The epoch tells this log from one that another database had under the same id.
-    let epoch = format!("{:08x}", fastrand::u32(..));
+) -> Result<(), StoreError> {
     query(
         "INSERT INTO threads (id, user_id, title, agent, epoch, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
@@ -123,12 +125,12 @@ pub(super) async fn insert_thread<'e>(
     .bind(user.uuid())
     .bind(title)
     .bind(agent)
-    .bind(&epoch)
+    .bind(new_epoch())
     .bind(at)
     .bind(at)
     .execute(executor)
     .await?;
-    Ok(epoch)
+    Ok(())
 }
 
 pub(super) async fn select_thread<'e>(

@@ -9,18 +9,17 @@ use netra_ws::{
     log::{Accepted, Admission, Append, Entry, Fence, LogError, NewEvent, Stored, Wait},
     payload::Ack,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, Row, SqliteConnection, query, query_as, query_scalar};
+use sqlx::{Arguments as _, Row, SqliteConnection, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{
-    super::Recorded,
-    SqliteStore, attachments,
+    SqliteStore,
+    admissions::{Admissions, Admitted, told},
     bulk::Bulk,
-    catalog, commands,
     failure::store,
     millis,
     projection::Projections,
-    rows::{EventRow, READABLE},
+    rows::EventRow,
     seq, to_i64, waiting,
 };
 
@@ -74,6 +73,7 @@ impl SqliteStore {
         repeated: bool,
     ) -> Result<Vec<Result<Stored, LogError>>, LogError> {
         let mut tx = self.write().await.map_err(store)?;
+        let of_rooms = self.room_commands.write(&mut tx).await.map_err(store)?;
         let mut batch = Batch::look_up(&mut tx, entries).await?;
         let mut outcomes = Vec::with_capacity(entries.len());
         for (number, entry) in entries.iter().enumerate() {
@@ -91,15 +91,18 @@ impl SqliteStore {
         }
         let fresh = batch.fresh.iter().filter_map(|number| outcomes[*number].as_ref().ok());
         let stored: Vec<&StoredEvent> = fresh.flat_map(Stored::events).collect();
+        batch.admissions.write(&mut tx).await.map_err(store)?;
         events().each(&mut tx, &stored).await.map_err(store)?;
         batch.write(&mut tx).await?;
-        for (number, user, thread_id, made) in batch.told {
-            let thread = catalog::select_thread(&mut *tx, user, thread_id).await.map_err(store)?;
-            if let Ok(Stored::Accepted(accepted)) = &mut outcomes[number] {
-                accepted.thread = thread.map(|thread| (thread, made));
+        for (number, thread) in told(&mut tx, &batch.told).await.map_err(store)? {
+            if let (Entry::Accept(admission), Ok(Stored::Accepted(accepted))) =
+                (&entries[number], &mut outcomes[number])
+            {
+                accepted.thread = Some((thread, admission.command.thread_id.is_none()));
             }
         }
         tx.commit().await.map_err(store)?;
+        self.room_commands.written(&of_rooms);
         if batch.projections.has_messages() {
             self.indexed.send_replace(());
         }
@@ -109,16 +112,17 @@ impl SqliteStore {
 
 /// What a transaction has found and is to write.
 #[derive(Default)]
-struct Batch {
+struct Batch<'e> {
     logs: HashMap<ThreadId, Log>,
     owners: HashMap<(ThreadId, RunId), Owner>,
     /// Entries whose events are to be written.
     fresh: Vec<usize>,
-    /// Entries whose answer tells of the thread as it is then: number, user, thread, and whether the entry made it.
-    told: Vec<(usize, UserId, ThreadId, bool)>,
+    /// Entries whose answer tells of the thread as it is then: number, user, thread.
+    told: Vec<(usize, UserId, ThreadId)>,
     projections: Projections,
     /// Runs that wait from now on, and the newest event of their threads.
     waits: Vec<(RunId, Wait, u64)>,
+    admissions: Admissions<'e>,
 }
 
 /// Where a thread's log ends.
@@ -146,8 +150,8 @@ struct Owner {
     running: bool,
 }
 
-impl Batch {
-    async fn look_up(tx: &mut SqliteConnection, entries: &[Entry]) -> Result<Self, LogError> {
+impl<'e> Batch<'e> {
+    async fn look_up(tx: &mut SqliteConnection, entries: &'e [Entry]) -> Result<Self, LogError> {
         let wanted: Vec<(ThreadId, RunId)> = entries
             .iter()
             .filter_map(|entry| match entry {
@@ -159,6 +163,11 @@ impl Batch {
         for row in OWNERS.find(tx, &wanted).await.map_err(store)? {
             batch.found(&row).map_err(store)?;
         }
+        let admissions = entries.iter().filter_map(|entry| match entry {
+            Entry::Append(_) => None,
+            Entry::Accept(admission) => Some(&**admission),
+        });
+        batch.admissions = Admissions::look_up(tx, admissions).await.map_err(store)?;
         Ok(batch)
     }
 
@@ -218,104 +227,31 @@ impl Batch {
         &mut self,
         tx: &mut SqliteConnection,
         number: usize,
-        admission: &Admission,
+        admission: &'e Admission,
     ) -> Result<Accepted, LogError> {
-        let (command, thread_id) = (&admission.command, admission.thread_id());
-        let (user_id, command_id, made) = (command.user_id, command.command_id, command.thread_id.is_none());
-        if let Some(ack) = commands::earlier(tx, user_id, command_id, &command.digest).await? {
+        let (user_id, thread_id) = (admission.command.user_id, admission.thread_id());
+        let told = (number, user_id, thread_id);
+        if let Some(ack) = self.admissions.earlier(admission)? {
             if ack.run_id != Some(admission.run_id) {
                 return Ok(Accepted { ack, thread: None, events: Vec::new() });
             }
             // This very attempt was committed, though that was not known.
-            self.told.push((number, user_id, thread_id, made));
+            self.told.push(told);
             return accepted_before(tx, thread_id, Ack { duplicate: false, ..ack }).await;
         }
-        let attached = &command.message.attachments;
-        attachments::check(tx, user_id, attached).await?;
-        let untitled = self.open(tx, admission).await?;
-        // The message takes the command's id, which another message of the thread may have: one that is written with this
-        // transaction, too, and the answer of each run, which has its run's id and is shown before it is a message.
-        let (taken, author): (bool, Option<String>) = query_as(
-            "SELECT EXISTS (SELECT 1 FROM messages WHERE thread_id = ?1 AND id = ?2)
-                OR EXISTS (SELECT 1 FROM runs WHERE thread_id = ?1 AND message_id = ?2)
-                OR EXISTS (SELECT 1 FROM runs WHERE thread_id = ?1 AND id = ?2),
-                (SELECT name FROM users WHERE id = ?3)",
-        )
-        .bind(thread_id.uuid())
-        .bind(command_id.uuid())
-        .bind(user_id.uuid())
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(store)?;
-        if taken {
-            return Err(LogError::IdConflict);
-        }
-        attachments::send(tx, attached, thread_id, command_id.into()).await?;
-        query(
-            "INSERT INTO runs (id, thread_id, number, message_id, agent, status, created_at, asked_by)
-             VALUES (?1, ?2, 1 + COALESCE((SELECT MAX(number) FROM runs WHERE thread_id = ?2), 0), ?3, ?4, 'queued', ?5, ?6)",
-        )
-        .bind(admission.run_id.uuid())
-        .bind(thread_id.uuid())
-        .bind(command_id.uuid())
-        .bind(&command.agent)
-        .bind(millis(admission.ts))
-        .bind(user_id.uuid())
-        .execute(&mut *tx)
-        .await
-        .map_err(store)?;
-        if untitled {
-            // A message in an untitled thread gives it its title.
-            query("UPDATE threads SET title = ? WHERE id = ?")
-                .bind(&command.title)
-                .bind(thread_id.uuid())
-                .execute(&mut *tx)
-                .await
-                .map_err(store)?;
-        }
-        let log = self.logs.get_mut(&thread_id).ok_or(LogError::NotFound)?;
-        let author = author.map(|name| netra_ws::model::Author { id: user_id, name });
+        let Admitted { epoch, head, author } = self.admissions.admit(admission)?;
+        // What this transaction has added already is not in the table yet.
+        let log = self.logs.entry(thread_id).or_insert(Log { epoch, head, grown: false });
         let message =
             NewEvent::at(admission.event_id, admission.ts, admission.message(author)).map_err(LogError::store)?;
         let seq = log.next();
         let event = message.stored(thread_id, None, &log.epoch, seq);
         self.projections.add_message(&event, &message.event)?;
         let ack = admission.ack(event.seq);
-        commands::insert(tx, Recorded { user_id, command_id, digest: &command.digest, thread_id, ack: &ack }).await?;
+        self.admissions.answer(admission, &ack)?;
         self.fresh.push(number);
-        self.told.push((number, user_id, thread_id, made));
+        self.told.push(told);
         Ok(Accepted { ack, thread: None, events: vec![event] })
-    }
-
-    /// Finds the thread that a message goes to, or makes it; whether it waits for a title.
-    async fn open(&mut self, tx: &mut SqliteConnection, admission: &Admission) -> Result<bool, LogError> {
-        let (command, id) = (&admission.command, admission.thread_id());
-        if command.thread_id.is_none() {
-            let epoch = catalog::insert_thread(
-                &mut *tx,
-                id,
-                command.user_id,
-                &command.title,
-                &command.agent,
-                millis(admission.ts),
-            )
-            .await
-            .map_err(store)?;
-            self.logs.insert(id, Log { epoch, head: 0, grown: false });
-            return Ok(false);
-        }
-        let sql = format!("SELECT t.epoch, t.head_seq, t.title FROM threads AS t WHERE t.id = ?2 AND {READABLE}");
-        let row = query(AssertSqlSafe(sql))
-            .bind(command.user_id.uuid())
-            .bind(id.uuid())
-            .fetch_optional(tx)
-            .await
-            .map_err(store)?
-            .ok_or(LogError::NotFound)?;
-        let log = Log::read(&row).map_err(store)?;
-        // What this transaction has added already is not in the table yet.
-        self.logs.entry(id).or_insert(log);
-        Ok(row.try_get::<&str, _>("title").map_err(store)?.is_empty())
     }
 
     async fn write(&self, tx: &mut SqliteConnection) -> Result<(), LogError> {

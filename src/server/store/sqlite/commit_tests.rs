@@ -3,14 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use netra_ws::{
-    CommandId, MessageId,
+    AttachmentId, CommandId, MessageId,
     bus::LocalBus,
     emitter::EmitterPool,
     log::{Accept, EventLog, PageLimit},
+    model::{Attachment, AttachmentRef},
     payload as p,
 };
 
-use super::{super::super::RunQueue as _, *};
+use super::{
+    super::super::{AttachmentStore as _, KeptAttachment, NewAttachment, Room, RunQueue as _, ThreadCatalog as _},
+    *,
+};
 use crate::server::store::sqlite::cleaning::trim_tests::{entry, open, whole_run};
 
 const LANES: usize = 200;
@@ -57,6 +61,55 @@ async fn two_hundred_runs_in_one_transaction() {
         assert!(snapshot.runs.iter().all(|run| run.status.is_terminal() && run.run_id == fence.run_id));
     }
     assert_eq!(store.threads_with_work(Duration::from_mins(1)).await.expect("asked"), []);
+}
+
+/// Each finds what those before it made, though nothing of that is in a table yet.
+#[tokio::test]
+async fn a_hundred_messages_to_one_thread_in_one_transaction() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, user) = open(dir.path()).await;
+    let thread = store.add_thread(user, "", "guide").await.expect("added").id;
+    let file = kept_file(&store, user).await;
+    let to_thread = |title: &str, attached: &[AttachmentRef]| {
+        let Entry::Accept(mut admission) = command(user) else { unreachable!("a command is a message") };
+        let given = &mut admission.command;
+        (given.thread_id, given.title) = (Some(thread), title.to_owned());
+        given.message.attachments = attached.to_vec();
+        Entry::Accept(admission)
+    };
+    let mut entries: Vec<Entry> = (0..100).map(|number| to_thread(&format!("Title {number}"), &[])).collect();
+    // One file goes with one message.
+    entries.extend([to_thread("", std::slice::from_ref(&file)), to_thread("", std::slice::from_ref(&file))]);
+    let outcomes = store.commit(&entries, false).await.expect("committed");
+    assert!(matches!(outcomes[101], Err(LogError::AttachmentGone)), "{:?}", outcomes[101]);
+    for (outcome, seq) in outcomes[..101].iter().zip(1..) {
+        let Ok(Stored::Accepted(accepted)) = outcome else { panic!("accepted: {outcome:?}") };
+        assert_eq!(accepted.ack.seq, Some(seq));
+        let (thread, made) = accepted.thread.as_ref().expect("the thread is told");
+        assert_eq!((thread.title.as_str(), thread.head_seq, thread.running, *made), ("Title 0", 101, true, false));
+    }
+    let numbers: Vec<i64> =
+        query_scalar("SELECT r.number FROM runs AS r JOIN messages AS m ON m.id = r.message_id ORDER BY m.seq")
+            .fetch_all(&store.readers)
+            .await
+            .expect("read");
+    assert_eq!(numbers, (1..=101).collect::<Vec<i64>>(), "runs work in the order of their messages");
+    let late = store.commit(&[to_thread("", &[file])], false).await.expect("committed");
+    assert!(matches!(late[0], Err(LogError::AttachmentGone)), "what was sent is sent");
+    assert_eq!(store.head(user, thread).await.expect("the user's own").head_seq, 101);
+}
+
+/// A file that is there to be sent.
+async fn kept_file(store: &SqliteStore, user: UserId) -> AttachmentRef {
+    let (id, room) = (AttachmentId::new(), Room { bytes: 100, unsent: 10 });
+    let name = "a.txt".to_owned();
+    let new = NewAttachment { id, user_id: user, name: name.clone(), bytes: 1 };
+    store.begin_attachment(&new, room).await.expect("begun").expect("there is room");
+    let told =
+        Attachment { id: Some(id), name, media_type: "text/plain".to_owned(), bytes: Some(1), url: String::new() };
+    let kept = KeptAttachment { told: told.clone(), digest: vec![1] };
+    store.finish_attachment(user, &kept, room).await.expect("kept").expect("there is room");
+    AttachmentRef::Told(told)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

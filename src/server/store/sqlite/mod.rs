@@ -1,6 +1,7 @@
 //! SQLite: one file, one writer, many readers (WAL).
 
 mod addresses;
+mod admissions;
 mod api_tokens;
 mod attachments;
 mod audit;
@@ -31,6 +32,7 @@ mod oversight;
 mod projection;
 mod questions;
 mod readers;
+mod room_commands;
 mod rows;
 mod second_factor;
 mod section_index;
@@ -86,6 +88,8 @@ pub struct SqliteStore {
     searchers: SqlitePool,
     /// Uses of sign-ins and tokens that are being noted.
     noting: noting::Noting,
+    /// Commands of rooms that are not written yet.
+    room_commands: room_commands::RoomCommands,
     /// Told when messages came or went: their indexes are to be merged.
     indexed: watch::Sender<()>,
 }
@@ -119,11 +123,15 @@ impl SqliteStore {
         let pool = |connections| pool_of(connections).min_connections(1).connect_with(reading.clone());
         let (readers, checkers, searchers) = tokio::try_join!(pool(READERS), pool(CHECKERS), pool(SEARCHERS))?;
         let indexed = merging::begin(writer.clone());
-        Ok(Self { writer, readers, checkers, searchers, noting: noting::Noting::default(), indexed })
+        let (noting, room_commands) = Default::default();
+        Ok(Self { writer, readers, checkers, searchers, noting, room_commands, indexed })
     }
 
     /// Closes the pools after what is under way.
     pub async fn close(&self) {
+        if let Err(error) = self.write_room_commands().await {
+            tracing::warn!(%error, "who was in rooms lately is forgotten");
+        }
         tokio::join!(self.searchers.close(), self.checkers.close(), self.readers.close());
         self.writer.close().await;
     }

@@ -1,0 +1,235 @@
+//! Pages whose program comes when somebody goes there: the first visit does not load what it does not show.
+//!
+//! `tools/bindgen` cuts the program at the two functions below: what only they lead to becomes a file of its own. The server has
+//! all of it, and draws at once.
+
+// A part that does not come is an error that its loader gives, not its function.
+#![allow(clippy::unnecessary_wraps)]
+
+use leptos::prelude::*;
+
+use super::{
+    address::{Address, Page},
+    pages::{AccountPage, AdminPage, SettingsPage, ThreadPage, UnknownPage},
+    view::{Erase, view},
+};
+
+/// A part of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Conversations: messages, answers, Markdown, and who takes part.
+    Conversation,
+    /// Pages of forms: the account, settings, administration.
+    Forms,
+}
+
+impl Part {
+    /// What a page needs beside the part that is always there.
+    pub(crate) fn of(page: Page) -> Option<Self> {
+        match page {
+            Page::Thread => Some(Self::Conversation),
+            Page::Account | Page::Settings | Page::Admin => Some(Self::Forms),
+            Page::Login | Page::Home | Page::Unknown => None,
+        }
+    }
+}
+
+/// Has the browser load what the document's page needs beside the program itself, at the same time.
+pub(super) fn files(folder: &str) -> Option<Vec<AnyView>> {
+    let part = match Part::of(Address::current().page())? {
+        Part::Conversation => "split_conversation",
+        Part::Forms => "split_forms",
+    };
+    let file = |name: &str| {
+        let address = format!("/{folder}/{name}.wasm");
+        leptos::view! { <link rel="preload" href=address r#as="fetch" r#type="application/wasm" crossorigin="anonymous" /> }
+            .into_any()
+    };
+    // What both need is a file as well.
+    Some(vec![file(part), file("split_both")])
+}
+
+/// Draws a page.
+type Draw = fn(Page) -> AnyView;
+
+/// The part did not come. The server has all of them.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+pub(crate) struct Missing;
+
+#[cfg(feature = "hydrate")]
+impl From<leptos::wasm_split::SplitLoaderError> for Missing {
+    fn from(_: leptos::wasm_split::SplitLoaderError) -> Self {
+        Self
+    }
+}
+
+// Each returns the address of a function: what calls that is known not to run before the part is there.
+#[cfg_attr(feature = "hydrate", leptos::wasm_split::wasm_split(conversation, wasm_split_path = ::leptos::wasm_split, fallible))]
+fn conversation() -> Result<Draw, Missing> {
+    Ok(|_| view! { <ThreadPage /> }.erase())
+}
+
+#[cfg_attr(feature = "hydrate", leptos::wasm_split::wasm_split(forms, wasm_split_path = ::leptos::wasm_split, fallible))]
+fn forms() -> Result<Draw, Missing> {
+    Ok(|page| match page {
+        Page::Account => view! { <AccountPage /> }.erase(),
+        Page::Settings => view! { <SettingsPage /> }.erase(),
+        Page::Admin => view! { <AdminPage /> }.erase(),
+        Page::Login | Page::Home | Page::Thread | Page::Unknown => view! { <UnknownPage /> }.erase(),
+    })
+}
+
+pub(crate) use side::*;
+
+#[cfg(not(feature = "hydrate"))]
+mod side {
+    use super::{AnyView, Erase, Page, Part, conversation, forms};
+    use crate::app::store::AppStore;
+
+    pub(crate) fn provide_parts(_: &AppStore) {}
+
+    /// The page, which the part draws.
+    pub(crate) fn draw(part: Part, page: Page) -> AnyView {
+        let drawn = match part {
+            Part::Conversation => conversation(),
+            Part::Forms => forms(),
+        };
+        drawn.map_or_else(|_| ().erase(), |draw| draw(page))
+    }
+}
+
+#[cfg(feature = "hydrate")]
+mod side {
+    use std::cell::RefCell;
+
+    use leptos::{ev, prelude::*, task::spawn_local};
+    use netra_ws::session::Link;
+
+    use super::{Draw, Missing, Page, Part, conversation, forms};
+    use crate::app::{
+        address::use_address,
+        store::AppStore,
+        view::{Erase, effect, view},
+    };
+
+    /// How far a part is.
+    #[derive(Clone, Copy)]
+    enum State {
+        Away,
+        Coming,
+        Here(Draw),
+        Failed,
+    }
+
+    /// The parts, for whoever is drawn inside the application.
+    #[derive(Clone, Copy)]
+    struct Parts {
+        conversation: RwSignal<State>,
+        forms: RwSignal<State>,
+    }
+
+    thread_local! {
+        /// What came before the application was alive.
+        static FIRST: RefCell<Option<(Part, Draw)>> = const { RefCell::new(None) };
+    }
+
+    async fn load(part: Part) -> Result<Draw, Missing> {
+        match part {
+            Part::Conversation => conversation().await,
+            Part::Forms => forms().await,
+        }
+    }
+
+    /// Loads what the document's own page needs: it is there when the application takes over what the server has drawn.
+    pub(crate) async fn load_first() -> Result<(), Missing> {
+        let path = window().location().pathname().unwrap_or_default();
+        if let Some(part) = Part::of(Page::of(&path)) {
+            let draw = load(part).await?;
+            FIRST.set(Some((part, draw)));
+        }
+        Ok(())
+    }
+
+    /// Holds what is here. Conversations are fetched once somebody begins to use the page, so that the first one opens at once.
+    pub(crate) fn provide_parts(store: &AppStore) {
+        let parts = Parts { conversation: RwSignal::new(State::Away), forms: RwSignal::new(State::Away) };
+        if let Some((part, draw)) = FIRST.take() {
+            parts.state(part).set(State::Here(draw));
+        }
+        provide_context(parts);
+        let (link, now) = (store.link.clone(), store.link.clone());
+        effect(move || {
+            // What did not come while the server was away is asked for again.
+            if matches!(link.get(), Link::Live) {
+                for state in [parts.conversation, parts.forms] {
+                    if matches!(state.get_untracked(), State::Failed) {
+                        state.set(State::Away);
+                    }
+                }
+            }
+        });
+        // Whoever signs in goes on with a document of its own.
+        if untrack(|| use_address().page()) == Page::Login {
+            return;
+        }
+        let begun = StoredValue::new(move || {
+            if matches!(now.get_untracked(), Link::Live) {
+                parts.fetch(Part::Conversation);
+            }
+        });
+        let press = window_event_listener(ev::pointerdown, move |_| begun.with_value(|begun| begun()));
+        let key = window_event_listener(ev::keydown, move |_| begun.with_value(|begun| begun()));
+        on_cleanup(move || {
+            press.remove();
+            key.remove();
+        });
+    }
+
+    impl Parts {
+        fn state(self, part: Part) -> RwSignal<State> {
+            match part {
+                Part::Conversation => self.conversation,
+                Part::Forms => self.forms,
+            }
+        }
+
+        /// Has a part come, unless it is here or on its way.
+        fn fetch(self, part: Part) {
+            let state = self.state(part);
+            if !matches!(state.get_untracked(), State::Away) {
+                return;
+            }
+            state.set(State::Coming);
+            spawn_local(async move {
+                let _ = state.try_set(load(part).await.map_or(State::Failed, State::Here));
+            });
+        }
+    }
+
+    /// The page, once the part is here that draws it.
+    pub(crate) fn draw(part: Part, page: Page) -> AnyView {
+        let parts = expect_context::<Parts>();
+        let state = parts.state(part);
+        match state.get() {
+            State::Here(draw) => draw(page),
+            State::Away | State::Coming => {
+                parts.fetch(part);
+                view! { <p class="apart" role="status">"Loading…"</p> }.erase()
+            }
+            State::Failed => view! {
+                <p class="apart" role="alert">
+                    "This page did not come. The connection may be gone, or the server was replaced. "
+                    <button type="button" class="button" on:click=move |_| state.set(State::Away)>
+                        "Try again"
+                    </button>
+                    " or "
+                    <a class="button" href="" rel="external">
+                        "Reload"
+                    </a>
+                </p>
+            }
+            .erase(),
+        }
+    }
+}

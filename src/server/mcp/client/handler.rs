@@ -1,0 +1,147 @@
+//! What a server asks of us and tells us. It is given as little as can be: no roots, no sampling, no files.
+
+// Logging and sampling leave the protocol with 2026-07-28; servers in the field still use them.
+#![allow(deprecated)]
+
+use std::{
+    collections::HashMap,
+    future::{Future, ready},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rmcp::{
+    ClientHandler, ErrorData,
+    model::{
+        ClientCapabilities, ClientConfig, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
+        ElicitResult, ElicitationAction, ErrorCode, Implementation, LoggingLevel, LoggingMessageNotificationParam,
+        ProgressNotificationParam, ProgressToken,
+    },
+    service::{NotificationContext, RequestContext, RoleClient},
+};
+use tokio::sync::Notify;
+
+use crate::server::{
+    VERSION,
+    tool::{Note, Notes},
+};
+
+/// The longest line that a server logs through us, in bytes.
+const LONGEST_LINE: usize = 2_000;
+
+/// Hears a server.
+#[derive(Clone)]
+pub(super) struct Handler {
+    server: Arc<str>,
+    heard: Arc<Heard>,
+}
+
+/// What was heard, for those who wait for it.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// What it has changed.
+    pub(super) changed: Notify,
+    /// Who wants to know how far a call is.
+    calls: Mutex<HashMap<ProgressToken, Arc<Notes>>>,
+}
+
+impl Heard {
+    fn calls(&self) -> MutexGuard<'_, HashMap<ProgressToken, Arc<Notes>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells `notes` how far the call with this token is, until [`forget`](Self::forget).
+    pub(super) fn follow(&self, token: ProgressToken, notes: Arc<Notes>) {
+        self.calls().insert(token, notes);
+    }
+
+    /// The call has ended.
+    pub(super) fn forget(&self, token: &ProgressToken) {
+        self.calls().remove(token);
+    }
+}
+
+impl Handler {
+    pub(super) fn new(server: &str, heard: Arc<Heard>) -> Self {
+        Self { server: server.into(), heard }
+    }
+
+    fn changed(&self, what: &'static str) -> impl Future<Output = ()> + Send + use<> {
+        tracing::info!(server = &*self.server, what, "an MCP server has something else now");
+        self.heard.changed.notify_one();
+        ready(())
+    }
+}
+
+impl ClientHandler for Handler {
+    /// Sampling costs tokens and money that nobody here has granted the server.
+    fn create_message(
+        &self,
+        _params: CreateMessageRequestParams,
+        _context: RequestContext<RoleClient>,
+    ) -> impl Future<Output = Result<CreateMessageResult, ErrorData>> + Send + '_ {
+        tracing::warn!(server = &*self.server, "an MCP server asked for sampling, which is refused");
+        let message = "sampling is refused: this client lends its models to no server";
+        ready(Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None)))
+    }
+
+    /// The one place where a server's question to a person arrives. As long as a run cannot ask from within a call, it is declined.
+    fn create_elicitation(
+        &self,
+        _request: ElicitRequestParams,
+        _context: RequestContext<RoleClient>,
+    ) -> impl Future<Output = Result<ElicitResult, ErrorData>> + Send + '_ {
+        tracing::warn!(server = &*self.server, "an MCP server asked a person something, which is declined");
+        ready(Ok(ElicitResult::new(ElicitationAction::Decline)))
+    }
+
+    fn on_progress(
+        &self,
+        params: ProgressNotificationParam,
+        _context: NotificationContext<RoleClient>,
+    ) -> impl Future<Output = ()> + Send + '_ {
+        let notes = self.heard.calls().get(&params.progress_token).cloned();
+        if let Some(notes) = notes {
+            let total = params.total.filter(|total| *total > 0.0);
+            let fraction = total.map(|total| params.progress / total);
+            let message = params.message.filter(|message| !message.trim().is_empty()).unwrap_or_else(|| match total {
+                Some(total) => format!("{} of {total}", params.progress),
+                None => format!("step {}", params.progress),
+            });
+            notes.say(Note { message, fraction });
+        }
+        ready(())
+    }
+
+    fn on_logging_message(
+        &self,
+        params: LoggingMessageNotificationParam,
+        _context: NotificationContext<RoleClient>,
+    ) -> impl Future<Output = ()> + Send + '_ {
+        let mut text = params.data.as_str().map_or_else(|| params.data.to_string(), str::to_owned);
+        text.truncate(text.floor_char_boundary(LONGEST_LINE));
+        let (server, logger) = (&*self.server, params.logger);
+        match params.level {
+            LoggingLevel::Debug => tracing::debug!(server, logger, text, "an MCP server logs"),
+            LoggingLevel::Info | LoggingLevel::Notice => tracing::info!(server, logger, text, "an MCP server logs"),
+            _ => tracing::warn!(server, logger, text, "an MCP server logs"),
+        }
+        ready(())
+    }
+
+    fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) -> impl Future<Output = ()> + Send + '_ {
+        self.changed("tools")
+    }
+
+    fn on_prompt_list_changed(&self, _: NotificationContext<RoleClient>) -> impl Future<Output = ()> + Send + '_ {
+        self.changed("prompts")
+    }
+
+    fn on_resource_list_changed(&self, _: NotificationContext<RoleClient>) -> impl Future<Output = ()> + Send + '_ {
+        // What there is, is asked for when it is read.
+        ready(())
+    }
+
+    fn get_info(&self) -> ClientConfig {
+        ClientConfig::new(ClientCapabilities::default(), Implementation::new("netra", VERSION).with_title("Netra"))
+    }
+}
