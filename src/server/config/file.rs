@@ -227,7 +227,8 @@ fn from_entry(entry: AgentEntry, stall: Duration, mcp: &[McpConfig]) -> Result<A
         ("silence_s", entry.silence_s.is_some()),
         ("idempotent_tools", entry.idempotent_tools.is_some()),
     ];
-    if let Some((name, _)) = of_remotes.iter().find(|(_, is_given)| *is_given && remote.is_none()) {
+    let is_of_ours = entry.kind == "guide" || Protocol::of_kind(&entry.kind).is_some();
+    if let Some((name, _)) = of_remotes.iter().find(|(_, is_given)| *is_given && is_of_ours) {
         let hint = if *name == "url" { "; did you mean base_url?" } else { "" };
         return Err(wrong(format!("{name} is for agents that others run, kinds ag-ui and langchain{hint}")));
     }

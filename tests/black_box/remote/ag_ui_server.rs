@@ -65,7 +65,9 @@ async fn the_official_client_talks_to_an_agent() {
     let messages = heard["messages"].as_array().expect("messages");
     let said: Vec<String> = messages
         .iter()
-        .filter(|message| message["role"] != "reasoning" && message["content"] != "")
+        .filter(|message| {
+            message["role"] != "reasoning" && message["content"].as_str().is_some_and(|words| !words.is_empty())
+        })
         .map(|message| {
             format!(
                 "{}: {}",
@@ -232,7 +234,7 @@ async fn requests_that_cannot_be_answered_are_refused() {
         assert_eq!((answer.status, &error["code"]), (status, &json!(code)), "{}", answer.body);
         assert!(error["message"].as_str().is_some_and(|message| message.contains(words)), "{error}");
     };
-    check(&ask("nobody", body(hello.clone()), "").await, 404, "agent_unknown", "nobody");
+    check(&ask("nobody", body(hello.clone()), "").await, 400, "agent_unknown", "nobody");
     check(&ask("guide", body(json!([])), "").await, 400, "invalid_payload", "is empty");
     let own = json!([{ "id": "a", "role": "assistant", "content": "I" }]);
     check(&ask("guide", body(own), "").await, 400, "invalid_payload", "not a person's");

@@ -15,8 +15,8 @@ use crate::support::{
 };
 
 fn sse(events: &[Value]) -> Vec<Step> {
-    let body: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
-    vec![Step::Bytes(body.into_bytes())]
+    let body: Vec<String> = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    vec![Step::Bytes(body.concat().into_bytes())]
 }
 
 fn stream(steps: Vec<Step>) -> Reply {

@@ -9,6 +9,7 @@ use super::{Software, entry};
 use crate::support::{
     frame::on,
     rules::{Run, answer_of, check_run, ended_within, event, payloads, start_run},
+    script::numbered,
     server::{Server, Setup},
     user::User,
 };
@@ -38,7 +39,7 @@ async fn words_that_were_cut_off_are_said_anew() {
         user = user.moved(&server);
         let log = log(&server, &user, &run).await;
         let told = answer_of(&log, &run);
-        let story: String = (0..120).map(|k| format!("w{k} ")).collect();
+        let story = numbered(120, "w{k} ");
         assert_eq!((told.whole.as_str(), told.folded.as_str()), (story.as_str(), story.as_str()), "{name}");
         let again = payloads(&log, &run, "agent_started");
         assert_eq!(again.len(), 2, "{name}: another process took the run up");

@@ -45,7 +45,7 @@ async fn words_thoughts_and_calls_come_from_all_of_them() {
         let frames = socket.frames();
         check_critical(&check_run(&frames, &run));
         check_dense(&frames, &run.thread, 1);
-        check_answer(&frames, &run, &format!("The tool said: {}", r#"{"expression": "6*7", "value": 42}"#));
+        check_answer(&frames, &run, r#"The tool said: {"expression": "6*7", "value": 42}"#);
         assert!(
             thoughts(&frames, &run).contains("A product; the tool knows."),
             "{name}: {:?}",

@@ -7,26 +7,25 @@ use super::{Fault, Outcome, Reader, Said, ag_ui::AgUi, frames::Frames, langchain
 
 /// What is told, on one line: `|` begins a message, `(…)` is thought, `[…]` called and `=…` its end, `<…>` noted, `#` counts.
 fn line(said: &[Said]) -> String {
-    let mut told = String::new();
-    for said in said {
-        let word = match said {
-            Said::Thought(text) => format!("({text})"),
-            Said::Message => "|".to_owned(),
-            Said::Text(text) => text.clone(),
-            Said::Note { message, fraction } => {
-                format!("<{message}{}>", fraction.map(|part| format!(" {part}")).unwrap_or_default())
-            }
-            Said::Begun(call) => match &call.arguments {
-                Ok(fields) => format!("[{} {}]", call.tool, Value::Object(fields.clone())),
-                Err(text) => format!("[{} ?{text}]", call.tool),
-            },
-            Said::Ended { outcome: Outcome::Ok(result), .. } => format!("={result};"),
-            Said::Ended { outcome: Outcome::Failed(result), .. } => format!("!{result};"),
-            Said::Used(tokens) => format!("#{}+{}", tokens.input, tokens.output),
-        };
-        told.push_str(&word);
+    said.iter().map(word).collect::<Vec<_>>().concat()
+}
+
+fn word(said: &Said) -> String {
+    match said {
+        Said::Thought(text) => format!("({text})"),
+        Said::Message => "|".to_owned(),
+        Said::Text(text) => text.clone(),
+        Said::Note { message, fraction } => {
+            format!("<{message}{}>", fraction.map(|part| format!(" {part}")).unwrap_or_default())
+        }
+        Said::Begun(call) => match &call.arguments {
+            Ok(fields) => format!("[{} {}]", call.tool, Value::Object(fields.clone())),
+            Err(text) => format!("[{} ?{text}]", call.tool),
+        },
+        Said::Ended { outcome: Outcome::Ok(result), .. } => format!("={result};"),
+        Said::Ended { outcome: Outcome::Failed(result), .. } => format!("!{result};"),
+        Said::Used(tokens) => format!("#{}+{}", tokens.input, tokens.output),
     }
-    told
 }
 
 /// All that a reader tells of a body.
@@ -298,8 +297,9 @@ fn chain(events: &[Value]) -> String {
     let start = event("on_chain_start", "root", json!({ "input": {} }));
     let end = event("on_chain_end", "root", json!({ "output": { "messages": [chunk("at the end")] } }));
     let events = [&[start], events, &[end]].concat();
-    let lines: String = events.iter().map(|event| format!("{event}\n")).collect::<Vec<_>>().concat();
-    let streamed: String = events.iter().map(|event| format!("event: data\r\ndata: {event}\r\n\r\n")).collect::<Vec<_>>().concat();
+    let lines = events.iter().map(|event| format!("{event}\n")).collect::<Vec<_>>().concat();
+    let streamed =
+        events.iter().map(|event| format!("event: data\r\ndata: {event}\r\n\r\n")).collect::<Vec<_>>().concat();
     let whole = read(LangChain::default(), [&lines]);
     assert_eq!(read(LangChain::default(), lines.as_bytes().chunks(1)), whole, "a byte at a time");
     assert_eq!(read(LangChain::default(), [streamed + "event: end\r\n\r\n"]), whole, "as a stream");
@@ -474,7 +474,7 @@ fn langgraph_pairs_are_read() {
         piece("b", json!({ "content": "ty-two" })),
         json!([{ "type": "ai", "id": "b", "content": "Forty-two" }, {}]),
     ];
-    let body: String = pairs.iter().map(|pair| format!("event: messages\ndata: {pair}\n\n")).collect::<Vec<_>>().concat();
+    let body = pairs.iter().map(|pair| format!("event: messages\ndata: {pair}\n\n")).collect::<Vec<_>>().concat();
     let said = read(LangChain::default(), [body]).map(|said| line(&said));
     assert_eq!(said, Ok("[abacus {\"x\":1}]=\"42\";|Forty-two".to_owned()));
 }
