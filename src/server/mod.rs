@@ -9,6 +9,8 @@ pub mod command;
 pub mod config;
 mod disk;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod mail;
 mod membership;
