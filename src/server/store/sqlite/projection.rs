@@ -181,6 +181,11 @@ impl Projections {
         !self.messages.is_empty()
     }
 
+    /// Whether there is nothing to be written.
+    pub(super) fn are_none(&self) -> bool {
+        self.messages.is_empty() && self.starts.is_empty() && self.usages.is_empty() && self.ends.is_empty()
+    }
+
     /// Writes what was gathered.
     pub(super) async fn write(&self, tx: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         MESSAGES.each(tx, &self.messages).await?;
