@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for a while: `tools/fuzz.sh [seconds]`, a minute each by default. The targets' bodies are property-tested by
-# `cargo test` as well (src/server/agent/model/fuzz.rs), on any Rust; this needs nightly.
+# `cargo test` as well (src/server/fuzz.rs, src/server/agent/model/fuzz.rs), on any Rust; this needs nightly.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-60}

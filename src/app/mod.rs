@@ -16,7 +16,7 @@ mod fetch;
 #[cfg(feature = "hydrate")]
 mod kept;
 mod keyboard;
-mod markdown;
+pub(crate) mod markdown;
 pub(crate) mod next;
 mod pages;
 mod remembered;

@@ -11,6 +11,8 @@ mod disk;
 pub mod error;
 pub mod followers;
 mod form;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod mail;
 pub mod mcp;

@@ -92,6 +92,18 @@ codes! {
     Internal = "internal", 500, true;
 }
 
+/// The longest message about what somebody sent, in characters: it may quote that, and that may be long.
+const LONGEST: usize = 400;
+
+/// The message, of bounded length.
+pub fn clipped(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(LONGEST) {
+        message.truncate(end);
+        message.push_str("...");
+    }
+    message
+}
+
 /// Why a frame could not be decoded, and the id to answer to when that much could be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -106,7 +118,7 @@ pub struct FrameError {
 
 impl FrameError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), reply_to: None }
+        Self { code, message: clipped(message.into()), reply_to: None }
     }
 
     pub(crate) fn answering(mut self, id: Option<FrameId>) -> Self {

@@ -7,12 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
     PATIENCE,
-    rules::{check_answer, check_critical, check_dense, check_run, ended, payloads, start_run},
+    answer::{Answer, http},
+    frame::{frame, on},
+    rules::{Run, acked, check_answer, check_critical, check_dense, check_run, ended, payloads, start_run},
     server::Setup,
     user::User,
 };
@@ -146,3 +148,93 @@ async fn refusals_are_told_whatever_the_protocol() {
         check_run(&socket.frames(), &run);
     }
 }
+
+/// What ends an answer in the middle of the stream, in each protocol's own words.
+#[tokio::test]
+async fn an_answer_that_ends_early_is_told_as_such() {
+    for (kind, reason, told) in [
+        ("openai", "length", "limit of tokens"),
+        ("openai", "content_filter", "content filter"),
+        ("responses", "length", "limit of tokens"),
+        ("messages", "length", "limit of tokens"),
+    ] {
+        let fixtures = json!({ "fixtures": [{
+            "match": { "userMessage": "anything" },
+            "response": { "content": "It begins, and", "finishReason": reason },
+        }] });
+        let end = end_of(kind, &fixtures, "Say anything.").await;
+        assert_eq!(end["type"], "agent_error", "{kind}, {reason}: {end}");
+        assert!(end["payload"]["message"].to_string().contains(told), "{kind}, {reason}: {end}");
+    }
+    // What was said before a refusal is the answer.
+    let fixtures = json!({ "fixtures": [{
+        "match": { "userMessage": "anything" },
+        "response": { "content": "I would rather not.", "finishReason": "refusal" },
+    }] });
+    let end = end_of("messages", &fixtures, "Say anything.").await;
+    assert_eq!(end["payload"]["status"], "completed", "{end}");
+    // A response that failed comes with the words before it.
+    let fixtures = json!({ "fixtures": [{
+        "match": { "userMessage": "anything" },
+        "response": { "content": "It begins, and", "finishReason": "content_filter" },
+    }] });
+    let end = end_of("responses", &fixtures, "Say anything.").await;
+    assert_eq!(end["type"], "agent_error", "{end}");
+}
+
+/// The end of a run whose agent of this kind has such a model.
+async fn end_of(kind: &str, fixtures: &Value, question: &str) -> Value {
+    let aimock = Aimock::start(fixtures).await;
+    let agent =
+        format!("[[agents]]\nname = \"other\"\nkind = \"{kind}\"\nbase_url = \"{}\"\nmodel = \"m\"\n", aimock.base);
+    let server = Setup::new().toml(&agent).start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let run = start_run(&socket, "other", question).await;
+    let end = ended(&socket, &run).await;
+    check_run(&socket.frames(), &run);
+    end
+}
+
+/// All three take a picture; what came is recorded of chat completions alone.
+#[tokio::test]
+async fn a_picture_goes_to_each() {
+    let fixtures = json!({ "fixtures": [{
+        "match": { "userMessage": "picture" },
+        "response": { "content": "A dot." },
+    }] });
+    for kind in ["openai", "responses", "messages"] {
+        let aimock = Aimock::start(&fixtures).await;
+        let agent = format!(
+            "[[agents]]\nname = \"other\"\nkind = \"{kind}\"\nbase_url = \"{}\"\nmodel = \"m\"\ntakes = [\"text\", \"image\"]\n",
+            aimock.base
+        );
+        let server = Setup::new().toml(&agent).start().await;
+        let user = User::dev(&server).await;
+        let request = http()
+            .post(format!("{}/api/attachments?name=dot.gif", user.base()))
+            .header("cookie", user.cookies())
+            .header("content-type", "image/gif")
+            .body(DOT);
+        let kept = Answer::of(request).await;
+        assert_eq!(kept.status, 201, "{}", kept.body);
+        let socket = user.connect().await;
+        let message = json!({ "agent": "other", "content": "What is in the picture?", "attachments": [kept.json()["attachment"]["id"]] });
+        let ack = socket.call(frame("start_agent", message)).await;
+        let run = Run { thread: acked(&ack, "thread_id"), id: acked(&ack, "run_id") };
+        socket.call(on(&run.thread, "subscribe", json!({ "after_seq": 0 }))).await;
+        ended(&socket, &run).await;
+        check_answer(&socket.frames(), &run, "A dot.");
+        let came = Answer::of(http().get(format!("{}/_requests", aimock.base))).await.json();
+        let came = came.as_array().expect("requests");
+        assert_eq!(came.len(), 1, "{kind}: it was not asked again without the picture: {came:?}");
+        if kind == "openai" {
+            let asked =
+                came[0]["body"]["messages"].as_array().and_then(|messages| messages.last()).expect("a question");
+            let picture = &asked["content"][1]["image_url"]["url"];
+            assert!(picture.as_str().is_some_and(|url| url.starts_with("data:image/gif;base64,R0lGODlh")), "{picture}");
+        }
+    }
+}
+
+/// A picture of one dot.
+const DOT: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";

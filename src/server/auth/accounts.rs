@@ -12,7 +12,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{GuessPlace, Identity, SecurityService, SessionSecret, Visitor, guess_line, password, secret, too_many};
+use super::{
+    Identity, SecurityService, SessionSecret, Visitor, password, secret, too_many,
+    with_password::{GuessPlace, guess_line},
+};
 use crate::server::{
     error::ApiError,
     mail::Letter,

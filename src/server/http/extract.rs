@@ -14,7 +14,7 @@ use axum_extra::extract::{
     CookieJar,
     cookie::{Cookie, SameSite},
 };
-use netra_ws::ErrorCode;
+use netra_ws::{ErrorCode, error::clipped};
 use serde::de::DeserializeOwned;
 
 use crate::server::{
@@ -80,7 +80,7 @@ impl From<JsonRejection> for ApiError {
             JsonRejection::BytesRejection(_) => ErrorCode::FrameTooLarge,
             _ => ErrorCode::InvalidPayload,
         };
-        Self::new(code, rejection.body_text())
+        Self::new(code, clipped(rejection.body_text()))
     }
 }
 
@@ -92,7 +92,7 @@ impl From<PathRejection> for ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::new(ErrorCode::InvalidPayload, rejection.body_text())
+        Self::new(ErrorCode::InvalidPayload, clipped(rejection.body_text()))
     }
 }
 

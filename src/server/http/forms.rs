@@ -48,7 +48,7 @@ async fn unreadable(response: Response) -> Response {
 }
 
 /// The page to go back to: its path when it is one of ours, the first page otherwise.
-fn way_back(to: &str, origins: &[String], refused: Option<StatusCode>) -> String {
+pub(crate) fn way_back(to: &str, origins: &[String], refused: Option<StatusCode>) -> String {
     let own = url::Url::parse(to).ok().filter(|url| origins.contains(&url.origin().ascii_serialization()));
     let own = own.or_else(|| is_path(to).then(|| url::Url::parse("http://own").ok()?.join(to).ok()).flatten());
     let Some(mut url) = own else { return "/".to_owned() };

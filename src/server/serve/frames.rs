@@ -19,11 +19,11 @@ const BYTES_RATE: f64 = 2.0 * 1_048_576.0;
 
 /// A client that sends more than a connection may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flood;
+pub(in crate::server) struct Flood;
 
 /// Counts the frames of one connection.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(in crate::server) struct Frames {
     header: Header,
     /// Bytes of the frame under way that are to come.
     left: u64,
@@ -73,12 +73,12 @@ impl Header {
 }
 
 impl Frames {
-    pub(super) fn new() -> Self {
+    pub(in crate::server) fn new() -> Self {
         Self { header: Header::default(), left: 0, frames: BURST, bytes: BYTES_BURST, at: Instant::now() }
     }
 
     /// Counts what came.
-    pub(super) fn count(&mut self, mut bytes: &[u8]) -> Result<(), Flood> {
+    pub(in crate::server) fn count(&mut self, mut bytes: &[u8]) -> Result<(), Flood> {
         let now = Instant::now();
         let passed = now.duration_since(self.at).as_secs_f64();
         self.at = now;
@@ -103,6 +103,14 @@ impl Frames {
             }
         }
         if self.frames < 0.0 || self.bytes < 0.0 { Err(Flood) } else { Ok(()) }
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl PartialEq for Frames {
+    /// Whether both stand at the same place of what came.
+    fn eq(&self, other: &Self) -> bool {
+        (self.left, self.header.len, self.header.bytes) == (other.left, other.header.len, other.header.bytes)
     }
 }
 

@@ -21,6 +21,8 @@ use tower::Service as _;
 
 use super::turns::TurnPermit;
 use body::{AnswerBody, Request};
+#[cfg(any(test, fuzzing))]
+pub(super) use frames::Frames;
 pub(crate) use http_connection::HttpConnection;
 pub(crate) use http_connections::{ConnectionLimits, HttpConnections};
 use stream::Stream;

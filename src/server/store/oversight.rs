@@ -98,7 +98,7 @@ pub struct Use {
 ///
 /// # Guarantees
 /// A read sees what was committed before it began, and may miss what comes beside it; a link that was removed is good for nobody
-/// after the call returned. Whether a link, a sign-in or a day is over is told by the store's clock.
+/// after the call returned. Whether a link or a sign-in is over is told by the store's clock; `since` is the caller's.
 #[async_trait]
 pub trait Oversight: Send + Sync {
     /// Sign-ins, those that were used last first, of people whose name, address or network address holds the text.

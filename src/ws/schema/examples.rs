@@ -33,7 +33,9 @@ pub fn example(direction: Direction, name: &str) -> Value {
 
 fn client_envelope(name: &str) -> Value {
     match name {
-        "user_message" | "subscribe" | "unsubscribe" | "stop_agent" | "tool_approval" => json!({ "thread_id": THREAD }),
+        "user_message" | "subscribe" | "unsubscribe" | "regenerate" | "stop_agent" | "tool_approval" => {
+            json!({ "thread_id": THREAD })
+        }
         "heartbeat_ack" => json!({ "reply_to": COMMAND }),
         _ => json!({}),
     }
@@ -44,6 +46,7 @@ fn client(name: &str) -> Value {
         "user_message" => json!({ "content": "How much is 17.5 % of 2,480?" }),
         "start_agent" => json!({ "agent": "guide", "content": "How many days until 24 December?" }),
         "stop_agent" => json!({ "run_id": RUN }),
+        "regenerate" => json!({ "message_id": COMMAND }),
         "tool_approval" => json!({ "tool_call_id": "call_1", "decision": "approve" }),
         "subscribe" => json!({ "after_seq": 17, "epoch": EPOCH }),
         "authenticate" => json!({ "token": "eyJhbGciOi…" }),

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use super::{
-    Piece, TurnEnd,
+    Piece,
     body::Framing,
-    chat, messages, responses,
-    stream::{Assemble, Reader},
+    chat::Chat,
+    messages::Messages,
+    responses::Responses,
+    stream::{Assemble as _, Reader, Wire},
     words,
 };
 
@@ -16,9 +18,9 @@ use super::{
 /// When they do not.
 pub fn answer(protocol: u8, piece: usize, bytes: &[u8]) {
     match protocol % 3 {
-        0 => hold(piece, bytes, chat::reader, |reader| reader.finish(None, &HashSet::new()).ok()),
-        1 => hold(piece, bytes, responses::reader, |reader| reader.finish(None, &HashSet::new()).ok()),
-        _ => hold(piece, bytes, messages::reader, |reader| reader.finish(None, &HashSet::new()).ok()),
+        0 => hold::<Chat>(piece, bytes),
+        1 => hold::<Responses>(piece, bytes),
+        _ => hold::<Messages>(piece, bytes),
     }
 }
 
@@ -30,10 +32,11 @@ pub fn refusal(bytes: &[u8]) {
     assert!(words::of_body(bytes).is_none_or(|words| words.chars().count() < 500));
 }
 
-fn hold<R: Reader>(piece: usize, bytes: &[u8], reader: fn() -> R, finish: impl Fn(R) -> Option<TurnEnd>) {
-    let (whole, cut) = (read(&mut [bytes].into_iter(), reader()), read(&mut bytes.chunks(piece), reader()));
+fn hold<W: Wire>(piece: usize, bytes: &[u8]) {
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| read(pieces, W::Answer::default());
+    let (whole, cut) = (read(&mut [bytes].into_iter()), read(&mut bytes.chunks(piece)));
     assert_eq!(whole.0, cut.0, "the cuts change what is read");
-    let calls = |reader| finish(reader).map(|end| end.calls.len());
+    let calls = |reader: W::Answer| reader.finish(None, &HashSet::new()).ok().map(|end| end.calls.len());
     assert_eq!(calls(whole.1), calls(cut.1), "the cuts change how it ends");
 }
 

@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use async_trait::async_trait;
 use netra_ws::model::Usage;
 use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd, Written,
+    ChatMessage, Ending, GivenFile, ModelError, Piece, Server, Settings, Turn, TurnEnd, Written,
     calls::{CallDelta, Calls},
     clean, extend, failed,
     json::count,
@@ -17,7 +16,7 @@ use super::{
     parts::Part,
     said,
     sse::Event,
-    stream::{Asked, Assemble, Reader, named},
+    stream::{Assemble, Reader, Wire, named},
     tool_name,
 };
 
@@ -27,62 +26,51 @@ pub const VERSION: &str = "2023-06-01";
 /// Tokens that an answer may have where the agent's `options` say nothing; the interface wants a number.
 const MAX_TOKENS: u32 = 8_192;
 
-/// A model behind the Messages API.
-pub struct Messages(Asked);
+/// The Messages API.
+pub struct Messages;
 
-impl Messages {
-    /// The path below an address that ends in `/v1`.
-    pub const PATH: &str = "messages";
+impl Wire for Messages {
+    const PATH: &str = "messages";
+    type Answer = Assembly;
 
-    /// The model of these settings on this server.
-    pub fn new(server: Server, settings: Settings) -> Self {
-        Self(Asked::new(server.header(HeaderName::from_static("anthropic-version"), VERSION, ""), settings))
-    }
-}
-
-#[async_trait]
-impl Model for Messages {
-    fn name(&self) -> Option<&str> {
-        Some(&self.0.settings.model)
-    }
-
-    fn source(&self) -> &Source {
-        self.0.source()
-    }
-
-    async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError> {
-        self.0.turn::<Assembly>(turn, sink, request).await
-    }
-}
-
-fn request(settings: &Settings, turn: &Turn<'_>, left_out: &BTreeSet<Part>) -> Value {
-    let mut messages: Vec<Value> = Vec::with_capacity(turn.messages.len());
-    for message in turn.messages {
-        let (role, blocks) = blocks(message, left_out);
-        match messages.last_mut() {
-            // Results of calls are the person's part of the conversation here, all of one turn in one message.
-            Some(last) if last["role"] == role => {
-                if let Value::Array(content) = &mut last["content"] {
-                    content.extend(blocks);
-                }
-            }
-            _ => messages.push(json!({ "role": role, "content": blocks })),
+    fn headed(server: Server, key: Option<&str>) -> Server {
+        let server = server.header(HeaderName::from_static("anthropic-version"), VERSION, "");
+        match key {
+            Some(key) => server.header(HeaderName::from_static("x-api-key"), key, key),
+            None => server,
         }
     }
-    let mut body = json!({ "model": settings.model, "max_tokens": MAX_TOKENS, "messages": messages, "stream": true });
-    if let Some(system) = &settings.system {
-        body["system"] = json!(system);
+
+    fn request(settings: &Settings, turn: &Turn<'_>, left_out: &BTreeSet<Part>) -> Value {
+        let mut messages: Vec<Value> = Vec::with_capacity(turn.messages.len());
+        for message in turn.messages {
+            let (role, blocks) = blocks(message, left_out);
+            match messages.last_mut() {
+                // Results of calls are the person's part of the conversation here, all of one turn in one message.
+                Some(last) if last["role"] == role => {
+                    if let Value::Array(content) = &mut last["content"] {
+                        content.extend(blocks);
+                    }
+                }
+                _ => messages.push(json!({ "role": role, "content": blocks })),
+            }
+        }
+        let mut body =
+            json!({ "model": settings.model, "max_tokens": MAX_TOKENS, "messages": messages, "stream": true });
+        if let Some(system) = &settings.system {
+            body["system"] = json!(system);
+        }
+        let tools: Vec<Value> = turn
+            .tools
+            .iter()
+            .map(|tool| json!({ "name": tool.name, "description": tool.description, "input_schema": tool.parameters }))
+            .collect();
+        if !tools.is_empty() && !left_out.contains(&Part::Tools) {
+            body["tools"] = tools.into();
+        }
+        extend(&mut body, Some(&settings.options));
+        body
     }
-    let tools: Vec<Value> = turn
-        .tools
-        .iter()
-        .map(|tool| json!({ "name": tool.name, "description": tool.description, "input_schema": tool.parameters }))
-        .collect();
-    if !tools.is_empty() && !left_out.contains(&Part::Tools) {
-        body["tools"] = tools.into();
-    }
-    extend(&mut body, Some(&settings.options));
-    body
 }
 
 fn file_block(file: &GivenFile) -> Value {
@@ -298,12 +286,6 @@ impl Assemble for Assembly {
         let replay = self.order.finish(&finished);
         Ok(TurnEnd { ending, calls: finished.calls, usage, replay, ..TurnEnd::default() })
     }
-}
-
-/// What puts an answer together, for the fuzz targets.
-#[cfg(any(test, fuzzing))]
-pub(super) fn reader() -> Assembly {
-    Assembly::default()
 }
 
 #[cfg(test)]

@@ -168,7 +168,7 @@ fn what_is_sent() {
         options: json!({ "max_tokens": 100 }),
         ..Settings::default()
     };
-    let body = request(&settings, &Turn { messages: &messages, tools: &[] }, &BTreeSet::new());
+    let body = Messages::request(&settings, &Turn { messages: &messages, tools: &[] }, &BTreeSet::new());
     let results = |id: &str| json!({ "type": "tool_result", "tool_use_id": id, "content": "42" });
     let uses = |id: &str| json!({ "type": "tool_use", "id": id, "name": "calculate", "input": {} });
     assert_eq!(

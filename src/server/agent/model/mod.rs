@@ -38,7 +38,6 @@ use std::{
 
 use async_trait::async_trait;
 use netra_ws::model::Usage;
-use reqwest::header::{AUTHORIZATION, HeaderName};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::{Position, Url};
@@ -54,6 +53,7 @@ pub use http::{Server, client};
 use messages::Messages;
 use parts::Part;
 use responses::Responses;
+use stream::{Asked, Wire};
 
 /// A message of the conversation as a model sees it.
 #[derive(Clone, Debug)]
@@ -324,28 +324,17 @@ pub trait Model: Send + Sync + 'static {
 
 /// The model of a configuration.
 pub fn build(config: &ModelConfig, http: &reqwest::Client) -> Box<dyn Model> {
-    let server = |path| {
-        let server = Server::new(http.clone(), &config.base_url, path, config.stall);
-        config.headers.iter().fold(server, |server, (name, value)| server.header(name.clone(), value, value))
-    };
-    let key = config.api_key.as_deref();
-    let bearer = |server: Server| match key {
-        Some(key) => server.header(AUTHORIZATION, &format!("Bearer {key}"), key),
-        None => server,
-    };
-    let settings = config.settings.clone();
     match config.protocol {
-        Protocol::Chat => Box::new(Chat::new(bearer(server(Chat::PATH)), settings)),
-        Protocol::Responses => Box::new(Responses::new(bearer(server(Responses::PATH)), settings)),
-        Protocol::Messages => {
-            let server = server(Messages::PATH);
-            let server = match key {
-                Some(key) => server.header(HeaderName::from_static("x-api-key"), key, key),
-                None => server,
-            };
-            Box::new(Messages::new(server, settings))
-        }
+        Protocol::Chat => asked::<Chat>(config, http),
+        Protocol::Responses => asked::<Responses>(config, http),
+        Protocol::Messages => asked::<Messages>(config, http),
     }
+}
+
+fn asked<W: Wire>(config: &ModelConfig, http: &reqwest::Client) -> Box<dyn Model> {
+    let server = Server::new(http.clone(), &config.base_url, W::PATH, config.stall);
+    let server = config.headers.iter().fold(server, |server, (name, value)| server.header(name.clone(), value, value));
+    Box::new(Asked::<W>::new(W::headed(server, config.api_key.as_deref()), config.settings.clone()))
 }
 
 #[cfg(test)]

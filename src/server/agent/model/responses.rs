@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use async_trait::async_trait;
 use netra_ws::model::Usage;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatMessage, Ending, GivenFile, Model, ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd, Written,
+    ChatMessage, Ending, GivenFile, ModelError, Piece, Settings, Turn, TurnEnd, Written,
     calls::{CallDelta, Calls},
     clean, extend, failed,
     json::count,
@@ -16,59 +15,39 @@ use super::{
     parts::Part,
     said,
     sse::Event,
-    stream::{Asked, Assemble, Reader, named},
+    stream::{Assemble, Reader, Wire, named},
     tool_name,
 };
 
-/// A model behind the Responses API.
-pub struct Responses(Asked);
+/// The Responses API.
+pub struct Responses;
 
-impl Responses {
-    /// The path below an address that ends in `/v1`.
-    pub const PATH: &str = "responses";
+impl Wire for Responses {
+    const PATH: &str = "responses";
+    type Answer = Assembly;
 
-    /// The model of these settings on this server.
-    pub fn new(server: Server, settings: Settings) -> Self {
-        Self(Asked::new(server, settings))
+    fn request(settings: &Settings, turn: &Turn<'_>, left_out: &BTreeSet<Part>) -> Value {
+        let input: Vec<Value> = turn.messages.iter().flat_map(|message| items(message, left_out)).collect();
+        let mut body = json!({ "model": settings.model, "input": input, "stream": true, "store": false });
+        if let Some(system) = &settings.system {
+            body["instructions"] = json!(system);
+        }
+        if !left_out.contains(&Part::Include) {
+            body["include"] = json!(["reasoning.encrypted_content"]);
+        }
+        let tool = |tool: &&super::ToolSpec| {
+            json!({
+                "type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters,
+                "strict": false,
+            })
+        };
+        let tools: Vec<Value> = turn.tools.iter().map(tool).collect();
+        if !tools.is_empty() && !left_out.contains(&Part::Tools) {
+            body["tools"] = tools.into();
+        }
+        extend(&mut body, Some(&settings.options));
+        body
     }
-}
-
-#[async_trait]
-impl Model for Responses {
-    fn name(&self) -> Option<&str> {
-        Some(&self.0.settings.model)
-    }
-
-    fn source(&self) -> &Source {
-        self.0.source()
-    }
-
-    async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError> {
-        self.0.turn::<Assembly>(turn, sink, request).await
-    }
-}
-
-fn request(settings: &Settings, turn: &Turn<'_>, left_out: &BTreeSet<Part>) -> Value {
-    let input: Vec<Value> = turn.messages.iter().flat_map(|message| items(message, left_out)).collect();
-    let mut body = json!({ "model": settings.model, "input": input, "stream": true, "store": false });
-    if let Some(system) = &settings.system {
-        body["instructions"] = json!(system);
-    }
-    if !left_out.contains(&Part::Include) {
-        body["include"] = json!(["reasoning.encrypted_content"]);
-    }
-    let tool = |tool: &&super::ToolSpec| {
-        json!({
-            "type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters,
-            "strict": false,
-        })
-    };
-    let tools: Vec<Value> = turn.tools.iter().map(tool).collect();
-    if !tools.is_empty() && !left_out.contains(&Part::Tools) {
-        body["tools"] = tools.into();
-    }
-    extend(&mut body, Some(&settings.options));
-    body
 }
 
 fn file_part(file: &GivenFile) -> Value {
@@ -86,13 +65,14 @@ fn items(message: &ChatMessage, left_out: &BTreeSet<Part>) -> Vec<Value> {
             let (text, files) = said(text, files, left_out);
             let words = (!text.is_empty() || files.is_empty()).then(|| json!({ "type": "input_text", "text": text }));
             let content: Vec<Value> = words.into_iter().chain(files.iter().map(file_part)).collect();
-            vec![json!({ "role": "user", "content": content })]
+            vec![json!({ "type": "message", "role": "user", "content": content })]
         }
         ChatMessage::Assistant { text, calls, replay } => {
             let item = |part| match part {
                 order::Part::Sealed(reasoning) => (!left_out.contains(&Part::Include)).then(|| reasoning.clone()),
                 order::Part::Said(text) => {
-                    Some(json!({ "role": "assistant", "content": [{ "type": "output_text", "text": text }] }))
+                    let content = json!([{ "type": "output_text", "text": text }]);
+                    Some(json!({ "type": "message", "role": "assistant", "content": content }))
                 }
                 order::Part::Called(at) => calls.get(at).map(|call| {
                     let arguments = call.arguments.as_ref().cloned().unwrap_or_else(|_| Map::new());
@@ -165,7 +145,11 @@ impl Assembly {
                 self.calls.push(delta)?;
             }
             "response.output_item.done" => self.end_item(place, &value["item"], pieces)?,
-            "response.completed" | "response.done" => self.end(&value["response"], Ending::Done, pieces)?,
+            // Some servers end with this whatever happened, and say in it what did.
+            "response.completed" | "response.done" => {
+                let ending = whole_ending(&value["response"])?;
+                self.end(&value["response"], ending, pieces)?;
+            }
             "response.incomplete" => {
                 let reason = value["response"]["incomplete_details"]["reason"].as_str().unwrap_or("incomplete");
                 let ending = match reason {
@@ -308,12 +292,6 @@ fn whole_ending(response: &Value) -> Result<Ending, ModelError> {
         }),
         _ => Ok(Ending::Done),
     }
-}
-
-/// What puts an answer together, for the fuzz targets.
-#[cfg(any(test, fuzzing))]
-pub(super) fn reader() -> Assembly {
-    Assembly::default()
 }
 
 #[cfg(test)]

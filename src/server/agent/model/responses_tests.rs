@@ -118,7 +118,7 @@ fn reasoning_goes_back_in_front_of_what_it_led_to() {
             super::items(&said, &BTreeSet::new()),
             [
                 reasoning("rs_1"),
-                json!({ "role": "assistant", "content": [{ "type": "output_text", "text": "Let me see." }] }),
+                json!({ "type": "message", "role": "assistant", "content": [{ "type": "output_text", "text": "Let me see." }] }),
                 reasoning("rs_2"),
                 items[3].clone(),
             ]
@@ -174,13 +174,13 @@ fn what_is_sent() {
         ..Settings::default()
     };
     let turn = Turn { messages: &messages, tools: &[] };
-    let body = request(&settings, &turn, &BTreeSet::new());
+    let body = Responses::request(&settings, &turn, &BTreeSet::new());
     assert_eq!(
         body["input"],
         json!([
-            { "role": "user", "content": [{ "type": "input_text", "text": "How many?" }] },
+            { "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "How many?" }] },
             reasoning[0],
-            { "role": "assistant", "content": [{ "type": "output_text", "text": "Let me see." }] },
+            { "type": "message", "role": "assistant", "content": [{ "type": "output_text", "text": "Let me see." }] },
             { "type": "function_call", "call_id": "a", "name": "calculate", "arguments": "{}" },
             { "type": "function_call_output", "call_id": "a", "output": "42" },
         ])
@@ -189,7 +189,7 @@ fn what_is_sent() {
         (&body["instructions"], &body["store"], &body["reasoning"]["effort"]),
         (&json!("Be kind."), &json!(false), &json!("low"))
     );
-    let without = request(&settings, &turn, &BTreeSet::from([Part::Include]));
+    let without = Responses::request(&settings, &turn, &BTreeSet::from([Part::Include]));
     assert!(without["include"].is_null() && without["input"][1]["role"] == "assistant", "{without}");
 }
 

@@ -1,12 +1,17 @@
 //! Reading a streamed answer to its end, whatever its protocol.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    marker::PhantomData,
+};
 
+use async_trait::async_trait;
+use reqwest::header::AUTHORIZATION;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Ending, ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd,
+    Ending, Model, ModelError, Piece, Server, Settings, Sink, Source, Turn, TurnEnd,
     body::{Body, Broken, is_done},
     exchange,
     http::AFTER_END,
@@ -44,45 +49,59 @@ pub(super) trait Assemble: Reader + Default {
     fn finish(self, broken: Option<ModelError>, taken: &HashSet<&str>) -> Result<TurnEnd, ModelError>;
 }
 
-/// A model behind one protocol of its server.
-pub(super) struct Asked {
-    pub(super) server: Server,
-    pub(super) settings: Settings,
-    parts: Parts,
-    source: Source,
-}
+/// How one protocol asks, and what reads its answers.
+pub(super) trait Wire: Send + Sync + 'static {
+    /// The path below an address that ends in `/v1`.
+    const PATH: &str;
 
-impl Asked {
-    pub(super) fn new(server: Server, settings: Settings) -> Self {
-        let parts = Parts::new(settings.tool_use);
-        let source = Source::new(server.url(), &settings.model);
-        Self { server, settings, parts, source }
+    /// What puts an answer together.
+    type Answer: Assemble;
+
+    /// The server with what every request names, the key among it.
+    fn headed(server: Server, key: Option<&str>) -> Server {
+        match key {
+            Some(key) => server.header(AUTHORIZATION, &format!("Bearer {key}"), key),
+            None => server,
+        }
     }
 
-    pub(super) fn source(&self) -> &Source {
+    /// A turn's request, without the parts that are left out.
+    fn request(settings: &Settings, turn: &Turn<'_>, left_out: &BTreeSet<Part>) -> Value;
+}
+
+/// A model behind one protocol of its server.
+pub(super) struct Asked<W> {
+    server: Server,
+    settings: Settings,
+    parts: Parts,
+    source: Source,
+    wire: PhantomData<W>,
+}
+
+#[async_trait]
+impl<W: Wire> Model for Asked<W> {
+    fn name(&self) -> Option<&str> {
+        Some(&self.settings.model)
+    }
+
+    fn source(&self) -> &Source {
         &self.source
     }
 
-    /// Takes a turn: sends what `request` makes of it, and reads the answer to its end.
-    pub(super) async fn turn<A: Assemble>(
-        &self,
-        turn: Turn<'_>,
-        sink: &mut dyn Sink,
-        request: fn(&Settings, &Turn<'_>, &BTreeSet<Part>) -> Value,
-    ) -> Result<TurnEnd, ModelError> {
+    async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError> {
         let request = |left_out: &BTreeSet<Part>| {
             let changes = [Part::Tools, Part::EarlierCalls, Part::EarlierFiles];
             if !changes.iter().any(|part| left_out.contains(part)) {
-                return request(&self.settings, &turn, left_out);
+                return W::request(&self.settings, &turn, left_out);
             }
             let in_words = left_out.contains(&Part::Tools) || left_out.contains(&Part::EarlierCalls);
             let messages = if in_words { exchange::earlier_in_words(turn.messages) } else { turn.messages.to_vec() };
             let named = left_out.contains(&Part::EarlierFiles);
             let messages = if named { exchange::earlier_files_named(&messages) } else { messages };
-            request(&self.settings, &Turn { messages: &messages, ..turn }, left_out)
+            W::request(&self.settings, &Turn { messages: &messages, ..turn }, left_out)
         };
         let mut body = self.parts.open(&self.server, &self.settings.model, &turn, sink, request).await?;
-        let mut assembly = A::default();
+        let mut assembly = W::Answer::default();
         let mut heard = false;
         let ended = Reading::watch(async {
             let broken = read_through(&self.server, &mut body, &mut assembly, sink, &mut heard).await?;
@@ -97,6 +116,15 @@ impl Asked {
         }
         let end = ended?;
         Ok(TurnEnd { ending: self.reason(end.ending), whole: body.is_whole(), ..end })
+    }
+}
+
+impl<W: Wire> Asked<W> {
+    /// The model of these settings on this server.
+    pub(super) fn new(server: Server, settings: Settings) -> Self {
+        let parts = Parts::new(settings.tool_use);
+        let source = Source::new(server.url(), &settings.model);
+        Self { server, settings, parts, source, wire: PhantomData }
     }
 
     /// An ending with a reason that can be shown.

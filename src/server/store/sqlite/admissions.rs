@@ -234,6 +234,12 @@ impl<'e> Admissions<'e> {
         Ok(())
     }
 
+    /// Whether there is nothing to be written.
+    pub(super) fn are_none(&self) -> bool {
+        // Each message has a run.
+        self.runs.is_empty()
+    }
+
     /// Writes what the messages make, but for their events and what follows from these.
     pub(super) async fn write(&self, tx: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         threads().each(tx, &self.threads).await?;

@@ -1,11 +1,18 @@
-//! Statements for many rows: each goes to the database's thread and back, which costs more than most rows do.
+//! Statements for many rows, and several statements at a time: each call goes to the database's thread and back, which costs more
+//! than most rows do.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
-use sqlx::{AssertSqlSafe, SqliteConnection, query_with, sqlite::SqliteArguments};
+use sqlx::{
+    AssertSqlSafe, SqliteConnection, query_with,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 
 /// Rows of one statement at the most.
-const MOST: usize = 64;
+const MOST: usize = 256;
+
+/// Fewer rows than this go in one statement, of the next power of two.
+const PADDED: usize = 64;
 
 /// Adds a row's values to a statement's.
 type Bind<T> = fn(&mut SqliteArguments, &T) -> Result<(), sqlx::error::BoxDynError>;
@@ -25,8 +32,7 @@ impl<T, After: Display> Bulk<T, After> {
         let mut rest = rows;
         while let Some(most) = rest.len().checked_ilog2() {
             let (now, later) = rest.split_at(MOST.min(1 << most));
-            let (sql, values) = self.statement(now, now.len())?;
-            query_with(AssertSqlSafe(sql), values).execute(&mut *tx).await?;
+            Script::default().with(self, now, now.len())?.execute(tx).await?;
             rest = later;
         }
         Ok(())
@@ -34,36 +40,92 @@ impl<T, After: Display> Bulk<T, After> {
 
     /// Runs it for every row, some of them more than once, which must make no difference.
     pub(super) async fn all(&self, tx: &mut SqliteConnection, rows: &[T]) -> Result<(), sqlx::Error> {
-        for now in rows.chunks(MOST) {
-            let (sql, values) = self.statement(now, now.len().next_power_of_two())?;
-            query_with(AssertSqlSafe(sql), values).execute(&mut *tx).await?;
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(taken(rest.len()));
+            Script::default().with(self, now, now.len().next_power_of_two())?.execute(tx).await?;
+            rest = later;
         }
         Ok(())
     }
 
     /// What it finds for the rows, for some of them more than once.
-    pub(super) async fn find(
-        &self,
-        tx: &mut SqliteConnection,
-        rows: &[T],
-    ) -> Result<Vec<sqlx::sqlite::SqliteRow>, sqlx::Error> {
+    pub(super) async fn find(&self, tx: &mut SqliteConnection, rows: &[T]) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let mut found = Vec::with_capacity(rows.len());
-        for now in rows.chunks(MOST) {
-            let (sql, values) = self.statement(now, now.len().next_power_of_two())?;
-            found.extend(query_with(AssertSqlSafe(sql), values).fetch_all(&mut *tx).await?);
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(taken(rest.len()));
+            found.extend(Script::default().with(self, now, now.len().next_power_of_two())?.rows(tx).await?);
+            rest = later;
         }
         Ok(found)
     }
+}
 
-    /// The statement for `count` rows; the last of them stands for those that are missing.
-    fn statement(&self, rows: &[T], count: usize) -> Result<(String, SqliteArguments), sqlx::Error> {
-        let row = format!("({})", vec!["?"; self.columns].join(", "));
-        let sql = format!("{} VALUES {} {}", self.before, vec![row.as_str(); count].join(", "), self.after);
-        let mut values = SqliteArguments::default();
+/// Of so many rows, those that the next statement takes where some may come more than once.
+pub(super) fn taken(rows: usize) -> usize {
+    if rows < PADDED { rows } else { MOST.min(1 << rows.ilog2()) }
+}
+
+/// Statements that are run in one call, one after another. A script is prepared once for each text that it has: only few are to
+/// differ.
+#[derive(Default)]
+pub(super) struct Script {
+    sql: String,
+    values: SqliteArguments,
+}
+
+impl Script {
+    /// And then this statement, which has no values.
+    pub(super) fn then(mut self, statement: &str) -> Self {
+        self.sql.push_str(statement);
+        self.sql.push(';');
+        self
+    }
+
+    /// And then a statement for `count` rows: these, and the last again for each that is missing.
+    pub(super) fn with<T, After: Display>(
+        mut self,
+        bulk: &Bulk<T, After>,
+        rows: &[T],
+        count: usize,
+    ) -> Result<Self, sqlx::Error> {
+        let row = format!("({})", vec!["?"; bulk.columns].join(", "));
+        let values = vec![row.as_str(); count].join(", ");
+        // Writing to a text does not fail.
+        let _ = write!(self.sql, "{} VALUES {values} {};", bulk.before, bulk.after);
         let missing = count - rows.len();
         for row in rows.iter().chain(rows.last().into_iter().cycle().take(missing)) {
-            (self.bind)(&mut values, row).map_err(sqlx::Error::Encode)?;
+            (bulk.bind)(&mut self.values, row).map_err(sqlx::Error::Encode)?;
         }
-        Ok((sql, values))
+        Ok(self)
+    }
+
+    /// Runs all of them.
+    pub(super) async fn execute(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        query_with(AssertSqlSafe(self.sql), self.values).execute(connection).await.map(drop)
+    }
+
+    /// Runs all of them, and gives the rows that they find.
+    pub(super) async fn rows(self, connection: &mut SqliteConnection) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        query_with(AssertSqlSafe(self.sql), self.values).fetch_all(connection).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_take_all_rows_in_few_sizes() {
+        for rows in 1..2_000_usize {
+            let (mut left, mut statements) = (rows, 0);
+            while left > 0 {
+                let now = taken(left);
+                assert!(now.next_power_of_two() <= MOST && now.next_power_of_two() < 2 * now.max(1) + PADDED);
+                (left, statements) = (left - now, statements + 1);
+            }
+            assert!(statements <= rows / MOST + 3, "{rows}: {statements}");
+        }
     }
 }

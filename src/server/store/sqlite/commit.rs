@@ -15,12 +15,14 @@ use uuid::Uuid;
 use super::{
     SqliteStore,
     admissions::{Admissions, Admitted, told},
-    bulk::Bulk,
+    bulk::{Bulk, Script, taken},
     failure::store,
     millis,
     projection::Projections,
     rows::EventRow,
-    seq, to_i64, waiting,
+    seq, to_i64,
+    transaction::{BEGIN, COMMIT, Transaction},
+    waiting,
 };
 
 /// How far behind a thread's newest event an attempt whose outcome was not known can have come.
@@ -66,21 +68,44 @@ const fn events<'e>() -> Bulk<&'e StoredEvent> {
     }
 }
 
+/// Events of a commit that are written in one call with all that follows from them, which is what most commits have.
+const FEW: usize = 32;
+
 impl SqliteStore {
     pub(super) async fn commit_entries(
         &self,
         entries: &[Entry],
         repeated: bool,
     ) -> Result<Vec<Result<Stored, LogError>>, LogError> {
-        let mut tx = self.write().await.map_err(store)?;
-        let of_rooms = self.room_commands.write(&mut tx).await.map_err(store)?;
-        let mut batch = Batch::look_up(&mut tx, entries).await?;
+        let mut tx = Transaction::of(&self.writer).await.map_err(store)?;
+        match self.commit_in(tx.connection().map_err(store)?, entries, repeated).await {
+            Ok(outcomes) => {
+                tx.ended();
+                Ok(outcomes)
+            }
+            Err(error) => {
+                tx.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The whole transaction, from its beginning to its end.
+    async fn commit_in(
+        &self,
+        tx: &mut SqliteConnection,
+        entries: &[Entry],
+        repeated: bool,
+    ) -> Result<Vec<Result<Stored, LogError>>, LogError> {
+        let mut batch = Batch::begin(tx, entries).await?;
+        let of_rooms = self.room_commands.write(tx).await.map_err(store)?;
+        batch.look_up(tx, entries).await?;
         let mut outcomes = Vec::with_capacity(entries.len());
         for (number, entry) in entries.iter().enumerate() {
             let outcome = match entry {
-                Entry::Append(append) => batch.append(&mut tx, number, append, repeated).await.map(Stored::Events),
+                Entry::Append(append) => batch.append(tx, number, append, repeated).await.map(Stored::Events),
                 Entry::Accept(admission) => {
-                    let accepted = batch.accept(&mut tx, number, admission).await;
+                    let accepted = batch.accept(tx, number, admission).await;
                     accepted.map(|accepted| Stored::Accepted(Box::new(accepted)))
                 }
             };
@@ -91,17 +116,28 @@ impl SqliteStore {
         }
         let fresh = batch.fresh.iter().filter_map(|number| outcomes[*number].as_ref().ok());
         let stored: Vec<&StoredEvent> = fresh.flat_map(Stored::events).collect();
-        batch.admissions.write(&mut tx).await.map_err(store)?;
-        events().each(&mut tx, &stored).await.map_err(store)?;
-        batch.write(&mut tx).await?;
-        for (number, thread) in told(&mut tx, &batch.told).await.map_err(store)? {
-            if let (Entry::Accept(admission), Ok(Stored::Accepted(accepted))) =
-                (&entries[number], &mut outcomes[number])
-            {
-                accepted.thread = Some((thread, admission.command.thread_id.is_none()));
+        let heads = batch.heads();
+        if batch.is_of_pieces() && (1..=FEW).contains(&stored.len()) && heads.len() <= FEW {
+            let script = Script::default().with(&events(), &stored, stored.len());
+            let script = script.and_then(|script| script.with(&HEADS, &heads, heads.len().next_power_of_two()));
+            script.map_err(store)?.then(COMMIT).execute(tx).await.map_err(store)?;
+        } else {
+            batch.admissions.write(tx).await.map_err(store)?;
+            events().each(tx, &stored).await.map_err(store)?;
+            HEADS.all(tx, &heads).await.map_err(store)?;
+            batch.projections.write(tx).await.map_err(store)?;
+            for (run, wait, head) in &batch.waits {
+                waiting::begin(tx, *run, *wait, *head).await.map_err(store)?;
             }
+            for (number, thread) in told(tx, &batch.told).await.map_err(store)? {
+                if let (Entry::Accept(admission), Ok(Stored::Accepted(accepted))) =
+                    (&entries[number], &mut outcomes[number])
+                {
+                    accepted.thread = Some((thread, admission.command.thread_id.is_none()));
+                }
+            }
+            Script::default().then(COMMIT).execute(tx).await.map_err(store)?;
         }
-        tx.commit().await.map_err(store)?;
         self.room_commands.written(&of_rooms);
         if batch.projections.has_messages() {
             self.indexed.send_replace(());
@@ -151,7 +187,8 @@ struct Owner {
 }
 
 impl<'e> Batch<'e> {
-    async fn look_up(tx: &mut SqliteConnection, entries: &'e [Entry]) -> Result<Self, LogError> {
+    /// Begins the transaction, with a look at who owns the runs that are written to.
+    async fn begin(tx: &mut SqliteConnection, entries: &[Entry]) -> Result<Self, LogError> {
         let wanted: Vec<(ThreadId, RunId)> = entries
             .iter()
             .filter_map(|entry| match entry {
@@ -159,16 +196,38 @@ impl<'e> Batch<'e> {
                 Entry::Accept(_) => None,
             })
             .collect();
+        let (first, rest) = wanted.split_at(taken(wanted.len()));
+        let mut script = Script::default().then(BEGIN);
+        if !first.is_empty() {
+            script = script.with(&OWNERS, first, first.len().next_power_of_two()).map_err(store)?;
+        }
+        let mut rows = script.rows(tx).await.map_err(store)?;
+        rows.extend(OWNERS.find(tx, rest).await.map_err(store)?);
         let mut batch = Self::default();
-        for row in OWNERS.find(tx, &wanted).await.map_err(store)? {
+        for row in rows {
             batch.found(&row).map_err(store)?;
         }
+        Ok(batch)
+    }
+
+    /// Looks up what is to be known about messages.
+    async fn look_up(&mut self, tx: &mut SqliteConnection, entries: &'e [Entry]) -> Result<(), LogError> {
         let admissions = entries.iter().filter_map(|entry| match entry {
             Entry::Append(_) => None,
             Entry::Accept(admission) => Some(&**admission),
         });
-        batch.admissions = Admissions::look_up(tx, admissions).await.map_err(store)?;
-        Ok(batch)
+        self.admissions = Admissions::look_up(tx, admissions).await.map_err(store)?;
+        Ok(())
+    }
+
+    /// Whether there are pieces of answers and the like, and nothing that changes another table.
+    fn is_of_pieces(&self) -> bool {
+        self.told.is_empty() && self.waits.is_empty() && self.admissions.are_none() && self.projections.are_none()
+    }
+
+    /// Where logs end now.
+    fn heads(&self) -> Vec<(ThreadId, u64)> {
+        self.logs.iter().filter(|(_, log)| log.grown).map(|(thread, log)| (*thread, log.head)).collect()
     }
 
     fn found(&mut self, row: &sqlx::sqlite::SqliteRow) -> Result<(), sqlx::Error> {
@@ -252,17 +311,6 @@ impl<'e> Batch<'e> {
         self.fresh.push(number);
         self.told.push(told);
         Ok(Accepted { ack, thread: None, events: vec![event] })
-    }
-
-    async fn write(&self, tx: &mut SqliteConnection) -> Result<(), LogError> {
-        let grown = self.logs.iter().filter(|(_, log)| log.grown);
-        let heads: Vec<(ThreadId, u64)> = grown.map(|(thread, log)| (*thread, log.head)).collect();
-        HEADS.all(tx, &heads).await.map_err(store)?;
-        self.projections.write(tx).await.map_err(store)?;
-        for (run, wait, head) in &self.waits {
-            waiting::begin(tx, *run, *wait, *head).await.map_err(store)?;
-        }
-        Ok(())
     }
 }
 

@@ -41,6 +41,7 @@ mod stopping;
 mod taking_part;
 #[cfg(test)]
 mod torn_wal;
+mod transaction;
 mod users;
 mod waiting;
 
@@ -112,6 +113,8 @@ impl SqliteStore {
             .foreign_keys(true)
             .pragma("cache_size", "-2000")
             .pragma("journal_size_limit", "16777216")
+            // What a statement for many rows finds comes at once.
+            .row_buffer_size(512)
             // Statements for many rows come in several sizes.
             .statement_cache_capacity(200);
         private::keep(data_dir, options.get_filename()).map_err(failure::io)?;
@@ -143,7 +146,9 @@ impl SqliteStore {
 
 /// A pool of so many connections.
 fn pool_of(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
+    let options = SqlitePoolOptions::new().max_connections(connections);
+    // It is a thread of this process: asking whether it is there costs a statement's time.
+    options.test_before_acquire(false).before_acquire(|connection, _| {
         // When the disk fails SQLite rolls back by itself, and sqlx goes on counting a transaction that is gone. On such a
         // connection nothing more could be written, and whoever reads would see one old state for ever.
         let clean = !connection.is_in_transaction();

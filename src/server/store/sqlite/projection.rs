@@ -216,6 +216,14 @@ impl Projections {
         !self.messages.is_empty()
     }
 
+    /// Whether there is nothing to be written.
+    pub(super) fn are_none(&self) -> bool {
+        let (messages, questions, children) = (&self.messages, &self.questions, &self.children);
+        let none_of_people = messages.is_empty() && questions.is_empty() && children.is_empty();
+        let calls = self.begun.is_empty() && self.joined.is_empty();
+        none_of_people && calls && self.starts.is_empty() && self.usages.is_empty() && self.ends.is_empty()
+    }
+
     /// Writes what was gathered.
     pub(super) async fn write(&self, tx: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         MESSAGES.each(tx, &self.messages).await?;

@@ -3,41 +3,21 @@
 mod chunk;
 mod request;
 
-use async_trait::async_trait;
+use std::collections::BTreeSet;
 
-use super::{Model, ModelError, Server, Settings, Sink, Source, Turn, TurnEnd, stream::Asked};
+use serde_json::Value;
+
+use super::{Settings, Turn, parts::Part, stream::Wire};
 use chunk::Assembly;
 
-/// A model behind an OpenAI-compatible endpoint.
-pub struct Chat(Asked);
+/// What every OpenAI-compatible endpoint speaks.
+pub struct Chat;
 
-impl Chat {
-    /// The path below an address that ends in `/v1`.
-    pub const PATH: &str = "chat/completions";
+impl Wire for Chat {
+    const PATH: &str = "chat/completions";
+    type Answer = Assembly;
 
-    /// The model of these settings on this server.
-    pub fn new(server: Server, settings: Settings) -> Self {
-        Self(Asked::new(server, settings))
+    fn request(settings: &Settings, turn: &Turn<'_>, left_out: &BTreeSet<Part>) -> Value {
+        request::body(settings, turn, left_out)
     }
-}
-
-#[async_trait]
-impl Model for Chat {
-    fn name(&self) -> Option<&str> {
-        Some(&self.0.settings.model)
-    }
-
-    fn source(&self) -> &Source {
-        self.0.source()
-    }
-
-    async fn turn(&self, turn: Turn<'_>, sink: &mut dyn Sink) -> Result<TurnEnd, ModelError> {
-        self.0.turn::<Assembly>(turn, sink, request::body).await
-    }
-}
-
-/// What puts an answer together, for the fuzz targets.
-#[cfg(any(test, fuzzing))]
-pub(super) fn reader() -> Assembly {
-    Assembly::default()
 }
