@@ -40,6 +40,8 @@ pub(crate) enum Step {
     Unlink { path: PathBuf },
     /// A folder was made.
     MakeFolder { path: PathBuf },
+    /// A call that a kill cut off: nobody saw whether it was done all the same.
+    Perhaps(Box<Step>),
     /// A file is changed in a way that is not recorded here.
     Unseen { path: PathBuf, how: String },
 }
@@ -105,7 +107,12 @@ fn parse(text: &[u8]) -> Vec<Step> {
         if rest.starts_with("+++") || rest.starts_with("---") {
             // Calls of a thread that is gone: what they may have done, they may have done.
             if let Some(begun) = open.remove(pid) {
-                end(&mut steps, &begun, None, "");
+                let mut cut_off = Vec::new();
+                match begun.step {
+                    Some(_) => end(&mut steps, &begun, None, ""),
+                    None => end(&mut cut_off, &begun, None, ""),
+                }
+                steps.extend(cut_off.into_iter().map(|step| Step::Perhaps(Box::new(step))));
             }
         } else if let Some(resumed) = rest.strip_prefix("<... ") {
             let mut begun = open.remove(pid).unwrap_or_else(|| panic!("nothing to go on with: {rest}"));
