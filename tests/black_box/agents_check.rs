@@ -72,7 +72,7 @@ async fn each_model_gets_a_line() {
     ] {
         assert!(line(name).contains(words), "{name}: {said}");
     }
-    assert!(said.contains("2 of 4 models did not answer"), "{said}");
+    assert!(said.contains("2 of 4 agents did not answer"), "{said}");
     let (code, said) = check(&agents.concat(), Some("works")).await;
     assert_eq!((code, said.lines().count()), (0, 1), "{said}");
 }
@@ -111,7 +111,7 @@ async fn each_line_says_what_was_seen() {
         let line = said.lines().find(|line| line.starts_with(&format!("{name}: "))).unwrap_or_default();
         assert!(line.contains(words), "{name}: {said}");
     }
-    assert!(code == 1 && said.contains("3 of 6 models did not answer"), "{said}");
+    assert!(code == 1 && said.contains("3 of 6 agents did not answer"), "{said}");
 }
 
 #[tokio::test]

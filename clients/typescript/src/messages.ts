@@ -70,6 +70,8 @@ export interface AgentStarted {
   model?: string;
   /** The run that started it, for a sub-agent. */
   parent_run_id?: RunId;
+  /** The call of that run that this one is. */
+  tool_call_id?: string;
 }
 
 /** The agent thought a little further. */
@@ -121,10 +123,24 @@ export interface Author {
   name: string;
 }
 
+/** Something that can be chosen where a person is asked. */
+export interface Choice {
+  /** What choosing it means. */
+  kind: ChoiceKind;
+  /** Which. */
+  id: string;
+  /** The words on it. */
+  label: string;
+}
+
+/** What choosing an option means. */
+export type ChoiceKind = "allow_once" | "allow_always" | "reject_once" | "reject_always" | (string & {});
+
 /** What a client may send. */
 export type ClientFrame =
   | ClientUserMessage
   | ClientStartAgent
+  | ClientRegenerate
   | ClientStopAgent
   | ClientToolApproval
   | ClientSubscribe
@@ -283,6 +299,24 @@ export interface Ping {
   nonce?: string;
 }
 
+/** What a person is asked, beside whether a tool may be called. */
+export interface Question {
+  /** What is to be filled in: the JSON Schema of a flat object. */
+  form?: Record<string, unknown>;
+  /** The question in words. */
+  message?: string;
+  /** What can be chosen. */
+  options?: Choice[];
+}
+
+/** Asks for one more answer to a person's message. */
+export interface Regenerate {
+  /** Who should answer; who answered first when absent. */
+  agent?: string;
+  /** Which message. */
+  message_id: MessageId;
+}
+
 /** What a user may do. */
 export type Role = "user" | "admin" | "guest" | (string & {});
 
@@ -326,6 +360,8 @@ export interface Run {
   message_id?: MessageId;
   /** With which model. */
   model?: string;
+  /** The call of that run that this one is. */
+  parent_call_id?: string;
   /** The run that started it, for a sub-agent. */
   parent_run_id?: RunId;
   /** When it started; absent while it waits. */
@@ -354,7 +390,7 @@ export interface RunError {
 export type RunId = string;
 
 /** How far a run is. */
-export type RunStatus = "queued" | "running" | "completed" | "stopped" | "failed" | (string & {});
+export type RunStatus = "queued" | "running" | "waiting" | "completed" | "stopped" | "failed" | (string & {});
 
 /** What the server may send. */
 export type ServerFrame =
@@ -484,6 +520,8 @@ export interface Thread {
   /** Grows with every change of what this says: of two, the one with the larger version is newer. 0 from a server that does
 not count. */
   version?: number;
+  /** Whether a run waits for a person to decide; left out when none does. */
+  waiting?: boolean;
 }
 
 /** A thread that is gone. */
@@ -534,8 +572,12 @@ export type Timestamp = string;
 
 /** A decision on a tool call that waits for one. */
 export interface ToolApproval {
+  /** What was filled in, when a form was asked for. */
+  answer?: Record<string, unknown>;
   /** Yes or no. */
   decision: Decision;
+  /** Which of the offered options, by its id. */
+  option?: string;
   /** Why, for the model. */
   reason?: string;
   /** Which call. */
@@ -544,11 +586,19 @@ export interface ToolApproval {
 
 /** A tool call waits for a person. */
 export interface ToolApprovalRequired {
+  /** Who asks. */
+  agent: string;
   /** What it would be given. */
   arguments: Record<string, unknown>;
   /** Until when a person may decide. */
   expires_at: Timestamp;
-  /** Which tool. */
+  /** What is to be filled in: the JSON Schema of a flat object. */
+  form?: Record<string, unknown>;
+  /** The question in words. */
+  message?: string;
+  /** What can be chosen. */
+  options?: Choice[];
+  /** Which tool; for a question of the agent's own, what it calls that. */
   tool: string;
   /** Which call. */
   tool_call_id: string;
@@ -561,8 +611,12 @@ export interface ToolCall {
   approval_expires_at?: Timestamp;
   /** What it was given. */
   arguments: Record<string, unknown>;
+  /** Who decided, when somebody was asked. */
+  decided_by?: Author;
   /** How long it took, in milliseconds. */
   duration_ms?: number;
+  /** What is asked, while the call waits for approval. */
+  question?: Question;
   /** What it returned. */
   result?: unknown;
   /** How it ended; absent while it works. */
@@ -575,6 +629,8 @@ export interface ToolCall {
 
 /** A tool ended. */
 export interface ToolCompleted {
+  /** Who refused it, or answered, when somebody was asked. */
+  decided_by?: Author;
   /** How long it took, in milliseconds. */
   duration_ms: number;
   /** What it returned; `{ "error": "…" }` when it failed. */
@@ -593,6 +649,8 @@ export interface ToolExecuting {
   agent: string;
   /** What it was given. */
   arguments: Record<string, unknown>;
+  /** Who allowed it, when somebody was asked. */
+  decided_by?: Author;
   /** Which tool. */
   tool: string;
   /** Which call. */
@@ -725,6 +783,18 @@ export interface ClientPing {
   /** The thread. */
   thread_id?: string;
   payload: Ping;
+}
+
+/** Has a person's message answered once more. */
+export interface ClientRegenerate {
+  /** The protocol's version. */
+  v: 1;
+  type: "regenerate";
+  /** This frame. A client makes it (UUID v7); for a command it is the idempotency key. */
+  id: string;
+  /** The thread. */
+  thread_id?: string;
+  payload: Regenerate;
 }
 
 /** Says something to everyone in a room. */

@@ -114,7 +114,7 @@ fn server(name: &str) -> Value {
             "tool_call_id": "call_1", "tool": "calculate", "agent": "guide", "arguments": { "expression": "17.5% of 2480" },
         }),
         "tool_approval_required" => json!({
-            "tool_call_id": "call_1", "tool": "mcp:files/write", "arguments": { "path": "notes.txt" },
+            "tool_call_id": "call_1", "tool": "mcp:files/write", "agent": "assistant", "arguments": { "path": "notes.txt" },
             "expires_at": "2026-11-20T10:10:00.000Z",
         }),
         "tool_completed" => json!({

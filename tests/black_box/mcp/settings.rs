@@ -99,7 +99,7 @@ async fn the_command_line_checks_servers() {
     ] {
         assert!(line(name).contains(words), "{name}: {said}");
     }
-    assert!(said.contains("2 of 3 models and MCP servers did not answer"), "{said}");
+    assert!(said.contains("2 of 3 agents and MCP servers did not answer"), "{said}");
     let (code, said) = check(&toml, None, Some("mcp:everything")).await;
     assert!(code == 0 && said.starts_with("mcp:everything ") && !said.contains("mcp:silent"), "{said}");
     // As other programs' files have it.
