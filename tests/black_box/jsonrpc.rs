@@ -120,10 +120,16 @@ async fn ids_are_the_connections_own_and_open_requests_have_a_limit() {
 
     // Cancelled, the run stops, and the call has its end.
     let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } });
-    let threads = user.get("/api/threads").await.ok();
-    let thread = threads["threads"][0]["id"].as_str().expect("a conversation").to_owned();
-    one.send(&frame("jsonrpc_notification", cancel)).await;
     let end = std::time::Instant::now() + crate::support::PATIENCE;
+    let thread = loop {
+        let threads = user.get("/api/threads").await.ok();
+        if let Some(thread) = threads["threads"][0]["id"].as_str() {
+            break thread.to_owned();
+        }
+        assert!(std::time::Instant::now() < end, "the call makes a conversation");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    one.send(&frame("jsonrpc_notification", cancel)).await;
     loop {
         let events = user.get(&format!("/api/threads/{thread}/events")).await.ok();
         let stopped = |event: &Value| event["type"] == "agent_completed" && event["payload"]["status"] == "stopped";
