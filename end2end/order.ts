@@ -6,7 +6,14 @@ interface Heard {
   run_id?: string;
   epoch?: string;
   seq?: number;
-  payload: { epoch?: string; as_of_seq?: number; id?: string; tool_call_id?: string; iteration?: number };
+  payload: {
+    epoch?: string;
+    as_of_seq?: number;
+    id?: string;
+    tool_call_id?: string;
+    status?: string;
+    iteration?: number;
+  };
 }
 
 interface Run {
@@ -16,6 +23,8 @@ interface Run {
   over: boolean;
   /** Calls that did not complete yet. */
   calls: Set<string>;
+  /** Calls that wait for a person. */
+  asked: Set<string>;
 }
 
 interface Watched {
@@ -62,7 +71,13 @@ export class Order {
     place.whole ||= seq === 1;
     place.last = seq;
     if (frame.run_id === undefined || frame.type === "thread_message") return undefined;
-    const run = place.runs.get(frame.run_id) ?? { started: false, whole: false, over: false, calls: new Set<string>() };
+    const run = place.runs.get(frame.run_id) ?? {
+      started: false,
+      whole: false,
+      over: false,
+      calls: new Set<string>(),
+      asked: new Set<string>(),
+    };
     place.runs.set(frame.run_id, run);
     return step(run, place.whole, frame);
   }
@@ -78,17 +93,24 @@ function step(run: Run, whole: boolean, frame: Heard): string | undefined {
       run.whole ||= (frame.payload.iteration ?? 1) < 2;
       run.started = true;
       return undefined;
+    case "tool_approval_required":
+      if (run.calls.has(call) || run.asked.has(call)) return "a call that is asked about twice, or too late";
+      run.asked.add(call);
+      return undefined;
     case "tool_executing":
+      run.asked.delete(call);
       if (run.calls.has(call)) return "a call that begins twice";
       run.calls.add(call);
       return undefined;
     case "tool_completed":
+      // What nobody allowed never begins.
+      if (run.asked.delete(call) && frame.payload.status === "denied") return undefined;
       if (!run.calls.delete(call) && run.whole) return "a call that completes without having begun, or twice";
       return undefined;
     case "agent_completed":
     case "agent_error":
       run.over = true;
-      return run.calls.size > 0 ? "the run ends and a call never completed" : undefined;
+      return run.calls.size + run.asked.size > 0 ? "the run ends and a call never completed" : undefined;
     default:
       return undefined;
   }

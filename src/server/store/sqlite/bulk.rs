@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 /// Rows of one statement at the most.
-const MOST: usize = 256;
+const MOST: usize = 128;
 
 /// Fewer rows than this go in one statement, of the next power of two.
 const PADDED: usize = 64;
