@@ -140,17 +140,18 @@ fn in_turn(
         messages[..upto.map_or(messages.len(), |at| at + 1)].iter().filter(is_question).collect();
     let Some((asked, before)) = questions.split_last() else { return Vec::new() };
     let answer_to = |question: &Message| {
-        let answers: Vec<&str> = messages
-            .iter()
-            .filter(|message| {
+        let answered = || {
+            messages.iter().filter(|message| {
                 message.role == MessageRole::Assistant
                     && message.run_id.and_then(|run| answers.get(&run)) == Some(&question.message_id)
+                    && !message.content.trim().is_empty()
             })
-            .map(|message| message.content.as_str())
-            .filter(|content| !content.trim().is_empty())
-            .collect();
-        // The newest of several is what a reader is shown.
-        answers.last().map_or_else(|| UNANSWERED.to_owned(), |answer| (*answer).to_owned())
+        };
+        // The newest of several is what a reader is shown; it may have been written in parts.
+        let newest = answered().next_back().and_then(|message| message.run_id);
+        let parts: Vec<&str> =
+            answered().filter(|message| message.run_id == newest).map(|message| message.content.as_str()).collect();
+        if parts.is_empty() { UNANSWERED.to_owned() } else { parts.join("\n\n") }
     };
     let question = |message: &Message| {
         let given = files.get(&message.message_id).cloned().unwrap_or_default();
@@ -190,9 +191,11 @@ mod tests {
         }
     }
 
-    /// A thread written as `u1 u2 a1`: questions, and answers to them; `answered` is the number of the question to answer.
+    /// A thread written as `u1 u2 a1 v1`: questions, answers to them, and other answers; `asked` is the number of the question to
+    /// answer.
     fn check(thread: &str, asked: &str, wanted: &str) {
         let mut questions: HashMap<&str, (MessageId, RunId)> = HashMap::new();
+        let mut variants: HashMap<RunId, MessageId> = HashMap::new();
         let mut messages = Vec::new();
         for word in thread.split_whitespace() {
             let number = &word[1..];
@@ -200,11 +203,16 @@ mod tests {
                 let question = message(MessageRole::User, word, None);
                 questions.insert(number, (question.message_id, RunId::new()));
                 messages.push(question);
-            } else {
+            } else if word.starts_with('a') {
                 messages.push(message(MessageRole::Assistant, word, Some(questions[number].1)));
+            } else {
+                let run = RunId::new();
+                variants.insert(run, questions[number].0);
+                messages.push(message(MessageRole::Assistant, word, Some(run)));
             }
         }
-        let answers = questions.values().map(|(message, run)| (*run, *message)).collect();
+        let first = questions.values().map(|(message, run)| (*run, *message));
+        let answers = first.chain(variants).collect();
         let turns = in_turn(&messages, Some(questions[asked].0), &answers, &HashMap::new(), &HashMap::new());
         let words: Vec<&str> = turns
             .iter()
@@ -231,6 +239,9 @@ mod tests {
         check("u1 u2 u3 a2", "3", "u1 - u2 a2 u3");
         // An answer written in two parts.
         check("u1 a1 a1 u2", "2", "u1 a1\n\na1 u2");
+        // Two answers, of which the newest counts, whenever it was written.
+        check("u1 a1 v1 u2", "2", "u1 v1 u2");
+        check("u1 a1 u2 v1 a2 u3", "3", "u1 v1 u2 a2 u3");
     }
 
     #[test]
