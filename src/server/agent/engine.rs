@@ -1,4 +1,5 @@
-//! The execution engine: claims runs, works on them one after another per thread, and ends each with one terminal event.
+//! The execution engine: claims runs, works on those for people one after another per thread and on those for runs at once, and ends
+//! each with one terminal event.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
