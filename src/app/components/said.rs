@@ -101,7 +101,7 @@ fn Editor(
     };
     let pressed = send.clone();
     let keys = move |event: KeyboardEvent| {
-        if keyboard::escapes(&event) {
+        if event.key() == "Escape" && !keyboard::composes(&event) {
             event.prevent_default();
             event.stop_propagation();
             done.run(false);
