@@ -133,7 +133,7 @@ fn pager(
 ) -> AnyView {
     let at_first = move || place().is_none_or(|(at, _)| at == 0);
     let at_last = move || place().is_none_or(|(at, count)| at + 1 == count);
-    let told = move || place().map(|(at, count)| format!("{}/{count}", at + 1)).unwrap_or_default();
+    let told = move || place().map_or_else(|| "1/1".to_owned(), |(at, count)| format!("{}/{count}", at + 1));
     let alone = move || place().is_none_or(|(_, count)| count < 2);
     view! {
         <span class="variants" role="group" aria-label=label hidden=live(alone)>
