@@ -68,9 +68,12 @@ impl Way {
         self.choices.update(|choices| _ = choices.answers.remove(&message));
     }
 
-    /// The newest of what follows is shown again.
-    pub(super) fn forget_branch(&self, follows: MessageId) {
-        self.choices.update(|choices| _ = choices.branches.remove(&follows));
+    /// The newest of those that could stand in this message's place is shown again.
+    pub(super) fn forget_branch(&self, message: MessageId) {
+        let place = |path: &Vec<Turn>| path.iter().find(|turn| turn.message == message).map(|turn| turn.follows);
+        if let Some(follows) = self.path.with_untracked(place) {
+            self.choices.update(|choices| _ = choices.branches.remove(&follows));
+        }
     }
 }
 
