@@ -14,6 +14,7 @@ pub(crate) mod form;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
+mod import;
 pub mod mail;
 pub mod mcp;
 mod membership;
@@ -24,6 +25,7 @@ mod reference;
 mod router;
 mod searches;
 mod serve;
+mod shared_page;
 pub mod site;
 pub mod specification;
 mod state;

@@ -18,10 +18,10 @@ use tower_http::compression::CompressionLayer;
 use super::{
     error::ApiError,
     http::{
-        account, admin, ag_ui, attachments, auth, commands, discovery, drain, export, guard, health, invitations,
-        members, metrics, oidc, page, socket, thread_export, threads, tokens, unread,
+        account, admin, ag_ui, attachments, auth, commands, discovery, drain, export, guard, health, import,
+        invitations, members, metrics, oidc, page, read_only_links, socket, thread_export, threads, tokens, unread,
     },
-    mcp, reference,
+    mcp, reference, shared_page,
     site::Site,
     specification,
     state::AppState,
@@ -66,11 +66,14 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/tokens", get(tokens::list).post(tokens::create))
         .route("/api/tokens/{id}", delete(tokens::revoke))
         .route("/api/threads", get(threads::list).post(threads::create))
+        .route("/api/threads/import", post(import::import).layer(DefaultBodyLimit::max(import::MAX_FILE)))
         .route("/api/threads/{id}", get(threads::get).patch(threads::change).delete(threads::delete))
         .route("/api/threads/{id}/events", get(threads::events))
         .route("/api/threads/{id}/messages", get(threads::messages))
         .route("/api/threads/{id}/export", get(thread_export::export))
         .route("/api/threads/{id}/runs/{run_id}", get(threads::run))
+        .route("/api/threads/{id}/links", get(read_only_links::list).post(read_only_links::make))
+        .route("/api/threads/{id}/links/{link}", delete(read_only_links::remove))
         .route(
             "/api/threads/{id}/members",
             get(members::list).post(members::add).patch(members::change).delete(members::remove),
@@ -136,6 +139,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .fallback_service(site)
         .route("/ws", get(socket::upgrade))
         .route("/docs", get(reference::serve))
+        .route(&format!("{}{{secret}}", shared_page::PATH), get(shared_page::serve))
         .route("/asyncapi.json", get(specification::serve_asyncapi))
         .route("/openapi.json", get(specification::serve_openapi))
         .route("/metrics", get(metrics::guarded))

@@ -15,7 +15,7 @@ use super::{
     error::ApiError,
     quotas::Admissions,
     searches::Searches,
-    store::{History, SharedStore, ThreadChange, ThreadQuery},
+    store::{History, SharedStore, ThreadChange, ThreadQuery, importing::Imported},
 };
 
 /// A cheap handle on the service.
@@ -102,6 +102,18 @@ impl ThreadService {
         let agent = self.agent(agent)?;
         self.admissions.may_begin(user).await?;
         let thread = self.store.add_thread(user, &title, &agent).await?;
+        self.announcer.thread(thread.clone(), true).await;
+        Ok(thread)
+    }
+
+    /// Whether the user may begin conversations.
+    pub async fn may_begin(&self, user: UserId) -> Result<(), ApiError> {
+        self.admissions.may_begin(user).await
+    }
+
+    /// Takes a conversation in that was had elsewhere.
+    pub async fn import(&self, user: UserId, imported: &Imported) -> Result<Thread, ApiError> {
+        let thread = self.store.import(user, imported).await?;
         self.announcer.thread(thread.clone(), true).await;
         Ok(thread)
     }

@@ -17,6 +17,7 @@ mod message_list;
 mod notices;
 #[cfg(feature = "hydrate")]
 mod patch;
+mod read_only_links;
 mod reader;
 mod reading;
 mod said;

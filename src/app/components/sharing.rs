@@ -6,7 +6,7 @@ use netra_ws::{
     model::{Member, MemberRole, Thread},
 };
 
-use super::Icon;
+use super::{Icon, read_only_links::ReadOnlyLinks};
 use crate::app::{
     api,
     room_view::enumerated,
@@ -196,6 +196,7 @@ fn Panel(thread: ThreadId, own: Memo<bool>, open: RwSignal<bool>) -> impl IntoVi
         }
         .erase()
     };
+    let links = move || view! { <ReadOnlyLinks thread /> }.erase();
     view! {
         <section class="members">
             <header class="members-head">
@@ -214,6 +215,7 @@ fn Panel(thread: ThreadId, own: Memo<bool>, open: RwSignal<bool>) -> impl IntoVi
             </p>
             {when(move || own.get(), form)}
             <p class="members-note">"Whoever you add is invited: they can read the whole conversation, and take part once they accept."</p>
+            {when(move || own.get(), links)}
         </section>
     }
     .erase()

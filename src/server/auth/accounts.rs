@@ -62,7 +62,7 @@ fn handle(digest: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&digest[..digest.len().min(HANDLE)])
 }
 
-pub(super) fn digest(secret: &str) -> Vec<u8> {
+pub(crate) fn digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 

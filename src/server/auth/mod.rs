@@ -33,6 +33,7 @@ use super::{
     mail::Mailer,
     store::AccountStore,
 };
+pub(crate) use accounts::digest as link_digest;
 pub use accounts::{OneTimeLink, SignInInfo};
 pub use api_token::{NewApiToken, WantedToken};
 pub use confirmation::Shown;
@@ -46,6 +47,7 @@ pub use oidc::ProviderAnswer;
 use sealing::Sealer;
 use second_factor::GUESSES_PER_HOUR;
 pub use second_factor::{NewSecondFactor, RecoveryCodes};
+pub(crate) use secret::random_text as link_secret;
 pub use socket_tokens::WsToken;
 use throttle::{Pace, Throttle};
 pub use token::TokenClaims;

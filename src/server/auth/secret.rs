@@ -7,7 +7,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use crate::server::{disk, private};
 
 /// 32 random bytes as URL-safe text.
-pub(super) fn random_text() -> io::Result<String> {
+pub(crate) fn random_text() -> io::Result<String> {
     Ok(BASE64_URL_SAFE_NO_PAD.encode(random()?))
 }
 

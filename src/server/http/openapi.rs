@@ -18,7 +18,9 @@ use netra_ws::{
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::{admin, ag_ui, attachments, invitations, members, thread_export, threads, tokens, unread};
+use super::{
+    admin, ag_ui, attachments, import, invitations, members, read_only_links, thread_export, threads, tokens, unread,
+};
 use crate::server::{auth::NewApiToken, error::ErrorBody, state::VERSION};
 use accounts::{account, before_sign_in, own_account};
 use administration::administration;
@@ -30,6 +32,7 @@ fn operations(types: &mut Types) -> Vec<Operation> {
     all.extend(own_account(types));
     all.extend(for_programs(types));
     all.extend(conversations(types));
+    all.extend(read_only(types));
     all.extend(files(types));
     all.extend(taking_part(types));
     all.extend(invited(types));
@@ -103,6 +106,32 @@ fn conversations(types: &mut Types) -> Vec<Operation> {
         on(Method::GET, "/api/threads/{id}/runs/{run_id}", "run", "A run, its tools' arguments and results whole")
             .answers(200, "The run", types.written::<Run>())
             .fails(&[NotFound]),
+    ]
+}
+
+fn read_only(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};
+    let on = |method, path, id, summary| Operation::new(method, path, id, "threads", summary).signed_in();
+    vec![
+        on(Method::GET, "/api/threads/{id}/links", "listReadOnlyLinks", "Links by which anybody reads the thread")
+            .answers(200, "The newest first", types.written::<read_only_links::ReadOnlyLinkList>())
+            .fails(&[NotFound, Forbidden]),
+        on(Method::POST, "/api/threads/{id}/links", "makeReadOnlyLink", "Makes one to what stands in the thread now")
+            .body(types.read::<read_only_links::WantedLink>())
+            .answers(201, "The link; its address is shown this once", types.written::<read_only_links::MadeLink>())
+            .fails(&[NotFound, Forbidden, Conflict, OriginNotAllowed]),
+        on(
+            Method::POST,
+            "/api/threads/import",
+            "importThreads",
+            "Conversations from a file of Netra, ChatGPT or Open WebUI",
+        )
+        .body(serde_json::from_value(json!({ "description": "The file as it is." })).unwrap_or_default())
+        .answers(200, "What is here now, and what was left out", types.written::<import::Report>())
+        .fails(&[Forbidden, ErrorCode::FrameTooLarge, ErrorCode::RateLimited, OriginNotAllowed]),
+        on(Method::DELETE, "/api/threads/{id}/links/{link}", "removeReadOnlyLink", "Takes one back")
+            .done("Taken back")
+            .fails(&[NotFound, Forbidden, OriginNotAllowed]),
     ]
 }
 

@@ -11,12 +11,14 @@ mod error;
 mod finder;
 mod history_store;
 pub mod identities;
+pub mod importing;
 mod link_store;
 mod member_store;
 pub mod model_turns;
 pub mod oversight;
 mod place;
 pub mod questions;
+pub mod read_only_links;
 mod run_queue;
 pub mod second_factor;
 mod sign_in_store;
@@ -87,6 +89,8 @@ pub trait Store:
     + taking_part::TakingPart
     + RunQueue
     + questions::Questions
+    + read_only_links::ReadOnlyLinks
+    + importing::Importing
     + stopping::Stopping
     + HistoryStore
     + AttachmentStore
@@ -106,6 +110,8 @@ impl<T> Store for T where
         + taking_part::TakingPart
         + RunQueue
         + questions::Questions
+        + read_only_links::ReadOnlyLinks
+        + importing::Importing
         + stopping::Stopping
         + HistoryStore
         + AttachmentStore

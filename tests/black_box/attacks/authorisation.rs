@@ -79,6 +79,10 @@ fn all_but_administration() -> Vec<Row> {
         Row("GET", "/api/threads/{id}/events", "", reader),
         Row("GET", "/api/threads/{id}/messages", "", reader),
         Row("GET", "/api/threads/{id}/export", "", reader),
+        Row("POST", "/api/threads/import", "[]", [401, 400, 400, 400, 400, 403, 400, 400, 403]),
+        Row("GET", "/api/threads/{id}/links", "", [401, 404, 403, 200, 404, 200, 200, 403, 404]),
+        Row("POST", "/api/threads/{id}/links", "{}", [401, 404, 403, 201, 404, 403, 201, 403, 404]),
+        Row("DELETE", "/api/threads/{id}/links/{link}", "", [401, 404, 403, 404, 404, 403, 404, 403, 404]),
         Row("GET", "/api/threads/{id}/runs/{run_id}", "", [401, 404, 404, 404, 404, 404, 404, 404, 404]),
         Row("GET", "/api/threads/{id}/members", "", reader),
         Row("POST", "/api/threads", r#"{"title":"new"}"#, [401, 201, 201, 201, 201, 403, 201, 201, 403]),
@@ -293,6 +297,7 @@ async fn every_route_lets_in_whom_it_should() {
             let address = path
                 .replace("{id}", &id)
                 .replace("{run_id}", NO_ID)
+                .replace("{link}", NO_ID)
                 .replace("{agent}", "guide")
                 .replace("{name}", "server:prompt");
             let body = body.replace("{stranger}", &world.stranger.email).replace("{member}", &world.member.email);

@@ -55,6 +55,14 @@ impl Operation {
                 "schema": { "type": "string" },
             }]);
         }
+        if self.path.contains("{link}")
+            && let Some(parameters) = self.value["parameters"].as_array_mut()
+        {
+            parameters.push(json!({
+                "name": "link", "in": "path", "required": true, "description": "The link.",
+                "schema": { "type": "string", "format": "uuid" },
+            }));
+        }
         if self.path.contains("{run_id}")
             && let Some(parameters) = self.value["parameters"].as_array_mut()
         {

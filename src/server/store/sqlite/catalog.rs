@@ -110,7 +110,7 @@ pub(super) fn new_epoch() -> String {
     format!("{:08x}", fastrand::u32(..))
 }
 
-async fn insert_thread(
+pub(super) async fn insert_thread(
     executor: impl Executor<'_, Database = Sqlite>,
     id: ThreadId,
     user: UserId,

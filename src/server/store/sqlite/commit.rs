@@ -51,7 +51,7 @@ const HEADS: Bulk<(ThreadId, u64)> = Bulk {
     },
 };
 
-const fn events<'e>() -> Bulk<&'e StoredEvent> {
+pub(super) const fn events<'e>() -> Bulk<&'e StoredEvent> {
     Bulk {
         before: "INSERT INTO events (thread_id, seq, id, ts, run_id, type, payload)",
         after: "",
