@@ -6,7 +6,6 @@
 //! - `tool`: one of their tools as one of ours; `content`: their results.
 
 mod away;
-mod child;
 mod content;
 mod handler;
 mod link;
