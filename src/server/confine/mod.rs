@@ -60,6 +60,7 @@ const BEFORE: Duration = Duration::from_secs(10);
 const OPEN_FILES: u64 = 65_536;
 
 /// Threads of this user that there may be beside those that are there at the start; the system counts them for all processes.
+#[cfg(target_os = "linux")]
 const THREADS: u64 = 4_096;
 
 /// What is run, and how.

@@ -15,7 +15,9 @@ use crate::support::{
 
 /// How often each is killed in each place: in words, in a tool, at a question.
 fn kills() -> usize {
-    if std::env::var_os("NETRA_TEST_LONG").is_some() { 34 } else { 4 }
+    let kills = if std::env::var_os("NETRA_TEST_LONG").is_some() { 34 } else { 4 };
+    println!("{kills} kills in each place");
+    kills
 }
 
 /// A server whose run in the old process is cut off, and a socket that sees it go on.

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{approve, asked, decide, end, folder, running, scripted, until};
+use super::{approve, asked, decide, end, entry, folder, running, scripted, until};
 use crate::support::{
     frame::on,
+    provider::Provider,
     rules::{answer_of, check_run, event, payloads, say, start_run},
-    script::numbered,
+    script::{Reply, Stream, numbered},
+    server::Setup,
     user::User,
 };
 
@@ -167,4 +169,45 @@ async fn a_question_outlives_its_program() {
     assert_eq!(payloads(&frames, &run, "tool_approval_required").len(), 1, "nobody is asked twice");
     let edits = std::fs::read_to_string(folder(&server, "coder", &run.thread).join("home/edits"));
     assert_eq!(edits.expect("a file"), "x", "it was done once");
+}
+
+#[tokio::test]
+async fn a_stop_while_a_person_is_asked_ends_the_turn() {
+    let server = scripted("").start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let run = start_run(&socket, "coder", "Please edit the notes.").await;
+    asked(&socket, &run).await;
+    socket.call(on(&run.thread, "stop_agent", json!({ "run_id": run.id }))).await;
+    assert_eq!(end(&socket, &run).await["payload"]["status"], "stopped");
+    check_run(&socket.frames(), &run);
+    let next = say(&socket, &run.thread, "Are you there?").await;
+    assert_eq!(end(&socket, &next).await["payload"]["status"], "completed");
+    assert_eq!(answer_of(&socket.frames(), &next).whole, "You said: Are you there?");
+    assert!(!folder(&server, "coder", &run.thread).join("home/edits").exists(), "nobody allowed it");
+}
+
+#[tokio::test]
+async fn another_agent_hands_it_work() {
+    let provider = Provider::start(|request| {
+        if request.tool_results().is_empty() {
+            let task = |word: &str| json!({ "task": word }).to_string();
+            let both = Stream::new().tool(0, "call_0", "coder", &task("one")).tool(1, "call_1", "coder", &task("two"));
+            return both.end("tool_calls");
+        }
+        Reply::text("Both are done.")
+    })
+    .await;
+    let lead = format!(
+        "[[agents]]\nname = \"lead\"\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\nsub_agents = [\"coder\"]\n",
+        provider.base
+    );
+    let server = Setup::new().toml(&(lead + &entry("coder", "acp_agent.mjs", &[], ""))).start().await;
+    let socket = User::dev(&server).await.connect().await;
+    let run = start_run(&socket, "lead", "Have it done twice.").await;
+    assert_eq!(end(&socket, &run).await["payload"]["status"], "completed");
+    check_run(&socket.frames(), &run);
+    let done = payloads(&socket.frames(), &run, "tool_completed");
+    let mut answers: Vec<&str> = done.iter().filter_map(|done| done["result"]["answer"].as_str()).collect();
+    answers.sort_unstable();
+    assert_eq!(answers, ["You said: one", "You said: two"], "{done:?}");
 }
