@@ -13,6 +13,7 @@ use netra::server::{
     auth::WantedToken,
     command,
     config::{Config, Flags},
+    confine,
     site::Page,
     specification,
     store::Scope,
@@ -88,6 +89,9 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Run an agent's program behind a wall; the server starts itself so.
+    #[command(hide = true)]
+    Confine(confine::Order),
     /// Write the protocol's specification: AsyncAPI, JSON Schema and OpenAPI.
     Schema {
         /// The folder to write to.
@@ -229,6 +233,7 @@ fn main() -> ExitCode {
     let flags = match cli.command {
         Some(Command::Serve { flags }) => flags.or(cli.flags),
         Some(Command::Schema { folder }) => return schema(&folder),
+        Some(Command::Confine(order)) => return confine::run(&order),
         Some(Command::Token { command: TokenCommand::Create { name, email, scope, days, flags } }) => {
             let wanted = WantedToken { name: &name, scope: scope.into(), days };
             return create_token(&flags.or(cli.flags), wanted, email.as_deref());

@@ -1,8 +1,23 @@
 #!/usr/bin/env bash
-# Makes sure that the tests of remote agents have agents that others wrote: PyPI's pydantic-ai, ag-ui-langgraph and LangGraph, in a
-# folder of its own. Without them those tests say that they did not run.
+# Makes sure that the tests of remote agents have agents that others wrote: PyPI's pydantic-ai, ag-ui-langgraph and LangGraph, and
+# npm's opencode, in folders of their own. Without them those tests say that they did not run.
 set -eu
 cd "$(dirname "$0")/.."
+
+coder=target/acp-agents
+coder_version=1
+if [ "$(cat $coder/version 2>/dev/null)" != "$coder_version" ]; then
+  rm -rf $coder
+  mkdir -p $coder
+  if echo "netra: installing opencode, an agent for tests" \
+    && npm install --silent --no-audit --no-fund --prefix $coder opencode-ai@1.18.33 >/dev/null \
+    && $coder/node_modules/.bin/opencode --version >/dev/null; then
+    echo $coder_version >$coder/version
+  else
+    rm -rf $coder
+    echo "netra: opencode is missing, so its test will not run" >&2
+  fi
+fi
 
 folder=target/remote-agents
 version=1

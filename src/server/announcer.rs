@@ -94,6 +94,11 @@ impl Announcer {
         self.readers(id).await.unwrap_or_default()
     }
 
+    /// Whether the thread is no more; not while that cannot be known.
+    pub async fn is_gone(&self, id: ThreadId) -> bool {
+        self.readers(id).await.is_some_and(|readers| readers.is_empty())
+    }
+
     async fn readers(&self, id: ThreadId) -> Option<Vec<UserId>> {
         let readers = self.readers.audience(id).await;
         readers.inspect_err(|error| tracing::warn!(%error, "the thread's readers could not be read")).ok()

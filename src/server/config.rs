@@ -1,5 +1,6 @@
 //! Settings: flags beat `NETRA_*` beats `netra.toml` beats defaults. Every mistake is one line that names the setting.
 
+mod acp;
 mod attachments;
 mod audience;
 mod file;
@@ -24,6 +25,7 @@ use netra_ws::payload::Limits;
 
 use super::{store::Durability, tool::ToolPolicy};
 
+pub use acp::AcpConfig;
 pub use attachments::{AttachmentsConfig, AttachmentsPlace};
 pub use audience::Audience;
 pub use file::{AgentConfig, AgentKind, ModelConfig, Protocol};

@@ -7,6 +7,7 @@ pub mod auth;
 mod closer;
 pub mod command;
 pub mod config;
+pub mod confine;
 mod disk;
 pub mod error;
 pub mod followers;
@@ -20,6 +21,7 @@ pub mod mcp;
 mod membership;
 pub mod metrics;
 mod private;
+mod program;
 pub mod quotas;
 mod reference;
 mod router;
@@ -97,6 +99,9 @@ const FEWEST_FILES: u64 = 256;
 /// Sockets that are asked to leave at a time while draining, and the pause between.
 const DRAIN_BATCH: usize = 200;
 const DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often agents are asked whether they have something of deleted threads.
+const FORGETTING: Duration = Duration::from_hours(1);
 
 /// How long open requests may take once the sockets are gone.
 const LAST_REQUESTS: Duration = Duration::from_secs(3);
@@ -223,6 +228,7 @@ pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
     tokio::spawn(async move { files.try_place().await });
     let sweeping = tokio::spawn(state.attachments.clone().sweep());
     let closing = tokio::spawn(closer::run(state.clone()));
+    let forgetting = tokio::spawn(forget_deleted(state.clone()));
 
     let stop = CancellationToken::new();
     let limits = ConnectionLimits::of_open_files(open_files.unwrap_or(FEWEST_FILES), MAX_CONNECTIONS);
@@ -242,9 +248,10 @@ pub async fn run(config: Config, page: Page) -> Result<(), ServerError> {
     told_to_stop().await;
     trimming.abort();
     closing.abort();
+    forgetting.abort();
     sweeping.abort();
     drain(&state, &engine).await;
-    state.mcp.stop().await;
+    tokio::join!(state.mcp.stop(), state.registry.close());
     stop.cancel();
     let _ = tokio::time::timeout(LAST_REQUESTS, serving).await;
     if let Err(error) = database.put_down(&data_dir).await {
@@ -364,6 +371,23 @@ fn build(
         registry,
     });
     (state, engine)
+}
+
+/// Has agents forget threads that went without them: with an account, or while the server was down.
+async fn forget_deleted(state: AppState) {
+    let mut ticks = tokio::time::interval(FORGETTING);
+    loop {
+        ticks.tick().await;
+        let registry = state.registry.clone();
+        // It looks through folders.
+        let threads = tokio::task::spawn_blocking(move || registry.threads()).await.unwrap_or_default();
+        for thread in threads {
+            if state.announcer.is_gone(thread).await {
+                tracing::info!(thread_id = %thread, "agents forget a thread that was deleted");
+                state.registry.forget(thread);
+            }
+        }
+    }
 }
 
 /// The tools that agents may use.

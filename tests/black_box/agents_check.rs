@@ -2,12 +2,15 @@
 
 use std::process::Command;
 
-use crate::support::{
-    answer::{Answer, http},
-    provider::{API_KEY, Provider, always, nowhere},
-    script::{Reply, Stream},
-    server::Setup,
-    user::User,
+use crate::{
+    acp::entry,
+    support::{
+        answer::{Answer, http},
+        provider::{API_KEY, Provider, always, nowhere},
+        script::{Reply, Stream},
+        server::Setup,
+        user::User,
+    },
 };
 
 /// Runs the command over these agents; its exit code, and all that it said.
@@ -157,4 +160,16 @@ async fn the_settings_page_shows_what_the_check_finds() {
         assert_eq!(call(&user, name, form).await.status, 403, "{name}");
         assert_eq!(call(&User::visitor(&server), name, form).await.status, 401, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_program_of_this_machine_gets_a_line() {
+    let agents = entry("coder", "acp_agent.mjs", &[], "") + &entry("gone", "acp_hostile.mjs", &["leave"], "");
+    let (code, said) = check(&agents, None).await;
+    assert_eq!(code, 1, "{said}");
+    let line = |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    let works = line("coder: ");
+    assert!(works.starts_with("coder: acp, node: scripted 1.0.0, first word after "), "{said}");
+    assert!(works.contains("takes up sessions yes") && works.contains("kept to its folder"), "{said}");
+    assert_eq!(line("gone: "), "gone: acp, node: FAILED: the agent's program ended: exit status: 3", "{said}");
 }

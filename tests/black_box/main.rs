@@ -11,6 +11,7 @@ mod support;
 
 mod accounts;
 mod accounts_closed;
+mod acp;
 mod administration;
 mod agents_check;
 mod aimock;

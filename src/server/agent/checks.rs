@@ -9,7 +9,7 @@ use std::{
 use netra_ws::{ErrorCode, Timestamp};
 use tokio::sync::Semaphore;
 
-use super::{check, remote};
+use super::{acp, check, remote};
 use crate::{
     app::api::AgentState,
     server::{
@@ -28,6 +28,7 @@ pub async fn check_kind(name: &str, kind: &AgentKind, http: &reqwest::Client) ->
             let report = check::check(name, model, http).await;
             (report.line(), report.is_fine())
         }
+        AgentKind::Acp(config) => acp::check::check(name, config).await,
         AgentKind::Remote(remote) => {
             let report = remote::check::check(name, remote, http).await;
             (report.line(), report.is_fine())

@@ -273,8 +273,12 @@ impl Engine {
 
     /// The thread was deleted: what works in it ends at once, and asks its model nothing more.
     pub fn forget(&self, thread: ThreadId) {
-        let stops = self.shared.stops();
-        stops.working.values().filter(|working| working.thread == thread).for_each(|working| working.halt(Halt::Lost));
+        {
+            let stops = self.shared.stops();
+            let of_thread = stops.working.values().filter(|working| working.thread == thread);
+            of_thread.for_each(|working| working.halt(Halt::Lost));
+        }
+        self.shared.registry.forget(thread);
     }
 
     /// Takes on no more runs, and waits for those under way, at most `patience`. Runs that take longer are given back to be

@@ -5,7 +5,7 @@ mod observe;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use netra_ws::{ErrorCode, emitter::EmitError, model::Usage};
+use netra_ws::{ErrorCode, ThreadId, emitter::EmitError, model::Usage};
 
 use super::{
     Halt, RunContext,
@@ -13,6 +13,7 @@ use super::{
     kept,
     model::{ChatMessage, Replay, Source, Takes},
     recovery::Progress,
+    remote::read::acp::Offers,
 };
 use crate::server::{
     store::SharedStore,
@@ -41,6 +42,22 @@ pub trait Agent: Send + Sync + 'static {
     fn calls_by_itself(&self) -> bool {
         false
     }
+
+    /// What it offers beside its answers, as far as it has said: commands and modes.
+    fn offers(&self) -> Offers {
+        Offers::default()
+    }
+
+    /// The thread is no more: what the agent has of it goes.
+    fn forget(&self, _thread: ThreadId) {}
+
+    /// Threads of which the agent has something.
+    fn threads(&self) -> Vec<ThreadId> {
+        Vec::new()
+    }
+
+    /// Ends what the agent has running: the server ends.
+    async fn close(&self) {}
 
     /// Works on a run until its answer is complete. A run that another process began is worked on from where it stands.
     async fn run(&self, run: &mut RunHandle<'_>) -> Result<(), Leave>;

@@ -5,8 +5,10 @@
 //! - `calling`: tools that may have to be allowed, other agents, and questions to people;
 //! - `tool_loop`: an agent over any [`model::Model`]; `guide`: the one without a model;
 //! - [`remote`]: agents that others run, spoken to by AG-UI or LangChain's events;
+//! - [`acp`]: agents that are programs of this machine, spoken to by the Agent Client Protocol;
 //! - [`check`]: what works at a model's server; `answer`, `recovery`: what was said, and what an earlier process left.
 
+pub mod acp;
 mod answer;
 mod bridge;
 mod calling;
@@ -36,4 +38,5 @@ pub use context::{Halt, RunContext};
 pub use engine::{Engine, EngineParts};
 pub use handle::{Agent, Leave, Observed, RunHandle};
 pub use registry::{Listed, Registry};
+pub use remote::read::acp::{AgentCommand, AgentMode, Offers};
 pub use tool_loop::Price;

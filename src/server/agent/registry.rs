@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use netra_ws::{
-    ErrorCode,
+    ErrorCode, ThreadId,
     discovery::AgentInfo,
     model::{Role, User},
 };
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{
     Agent,
+    acp::Acp,
     guide::Guide,
     model,
     remote::Remote,
@@ -66,6 +67,21 @@ impl Registry {
             Some(name) => self.agents.iter().find(|agent| agent.name == name).cloned(),
             None => self.agents.first().cloned(),
         }
+    }
+
+    /// A thread is no more: what agents have of it goes.
+    pub fn forget(&self, thread: ThreadId) {
+        self.agents.iter().for_each(|listed| listed.agent.forget(thread));
+    }
+
+    /// Threads of which agents have something, also of those that were deleted without their knowing.
+    pub fn threads(&self) -> Vec<ThreadId> {
+        self.agents.iter().flat_map(|listed| listed.agent.threads()).collect()
+    }
+
+    /// Ends what agents have running.
+    pub async fn close(&self) {
+        futures::future::join_all(self.agents.iter().map(|listed| listed.agent.close())).await;
     }
 
     /// Whether everybody may use every agent.
@@ -131,6 +147,7 @@ fn as_tool(config: &AgentConfig) -> ToolSpec {
 fn build(config: &AgentConfig, all: &[AgentConfig], http: &reqwest::Client) -> Listed {
     let agent: Box<dyn Agent> = match &config.kind {
         AgentKind::Guide => Box::new(Guide),
+        AgentKind::Acp(acp) => Box::new(Acp::new(acp)),
         AgentKind::Remote(remote) => Box::new(Remote::new(remote, http)),
         AgentKind::Model(model) => {
             let budget = Budget {

@@ -1,12 +1,18 @@
 //! `[[agents]]`: who answers.
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    acp::{AcpConfig, AcpFields},
     audience::Audience,
     mcp::McpConfig,
     policy,
@@ -55,6 +61,8 @@ pub enum AgentKind {
     Model(Box<ModelConfig>),
     /// An agent that others run.
     Remote(Box<RemoteConfig>),
+    /// A program of this machine, by the Agent Client Protocol.
+    Acp(Box<AcpConfig>),
 }
 
 impl AgentKind {
@@ -62,7 +70,7 @@ impl AgentKind {
     pub fn is_elsewhere(&self) -> bool {
         match self {
             Self::Guide => false,
-            Self::Model(_) | Self::Remote(_) => true,
+            Self::Model(_) | Self::Remote(_) | Self::Acp(_) => true,
         }
     }
 }
@@ -143,6 +151,15 @@ struct AgentEntry {
     idempotent_tools: Option<Vec<String>>,
     assistant: Option<String>,
     input_key: Option<String>,
+    command: Option<Vec<String>>,
+    env: Option<BTreeMap<String, String>>,
+    pass_env: Option<Vec<String>>,
+    workspace: Option<PathBuf>,
+    readable: Option<Vec<PathBuf>>,
+    disk_mb: Option<u64>,
+    max_processes: Option<usize>,
+    max_conversations: Option<usize>,
+    idle_s: Option<u64>,
     silence_s: Option<u64>,
     takes: Option<Vec<String>>,
     max_steps: Option<u32>,
@@ -161,9 +178,27 @@ struct AgentEntry {
     examples: Vec<String>,
 }
 
+impl AgentEntry {
+    /// What it has for a program of this machine.
+    fn acp(&self) -> AcpFields {
+        AcpFields {
+            command: self.command.clone(),
+            env: self.env.clone(),
+            pass_env: self.pass_env.clone(),
+            workspace: self.workspace.clone(),
+            readable: self.readable.clone(),
+            disk_mb: self.disk_mb,
+            max_processes: self.max_processes,
+            max_conversations: self.max_conversations,
+            idle_s: self.idle_s,
+        }
+    }
+}
+
 /// The agents of the file, then the one of `NETRA_LLM_*`, then the guide.
 pub(super) fn agents(source: &Source, mcp: &[McpConfig]) -> Result<Vec<AgentConfig>, ConfigError> {
     let stall = Duration::from_secs(source.between("llm_stall_s", 60, 1, 3_600)?);
+    let data_dir = PathBuf::from(source.text("data_dir").unwrap_or_else(|| "./data".to_owned()));
     let mut agents = Vec::new();
     if let Some(entries) = source.file.get("agents") {
         let entries = entries
@@ -171,7 +206,7 @@ pub(super) fn agents(source: &Source, mcp: &[McpConfig]) -> Result<Vec<AgentConf
             .try_into::<Vec<AgentEntry>>()
             .map_err(|error| ConfigError::new("agents", error.message().lines().next().unwrap_or_default()))?;
         for entry in entries {
-            agents.push(from_entry(entry, stall, mcp)?);
+            agents.push(from_entry(entry, stall, mcp, &data_dir)?);
         }
     }
     agents.extend(from_environment(source, stall)?);
@@ -204,7 +239,12 @@ pub(super) fn agents(source: &Source, mcp: &[McpConfig]) -> Result<Vec<AgentConf
     Ok(agents)
 }
 
-fn from_entry(entry: AgentEntry, stall: Duration, mcp: &[McpConfig]) -> Result<AgentConfig, ConfigError> {
+fn from_entry(
+    entry: AgentEntry,
+    stall: Duration,
+    mcp: &[McpConfig],
+    data_dir: &Path,
+) -> Result<AgentConfig, ConfigError> {
     let setting = format!("agents.{}", entry.name);
     let wrong = |problem: String| ConfigError::new(&setting, problem);
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
@@ -232,10 +272,15 @@ fn from_entry(entry: AgentEntry, stall: Duration, mcp: &[McpConfig]) -> Result<A
         let hint = if *name == "url" { "; did you mean base_url?" } else { "" };
         return Err(wrong(format!("{name} is for agents that others run, kinds ag-ui and langchain{hint}")));
     }
+    let acp = entry.acp();
+    if let Some(name) = acp.given().filter(|_| entry.kind != "acp") {
+        return Err(wrong(format!("{name} is for programs of this machine, kind acp")));
+    }
     let kind = match (entry.kind.as_str(), Protocol::of_kind(&entry.kind)) {
         (_, None) if remote.is_some() => {
             AgentKind::Remote(Box::new(remote_agent(&entry, remote.unwrap_or(RemoteProtocol::AgUi), stall, &setting)?))
         }
+        ("acp", _) => AgentKind::Acp(Box::new(acp_agent(&entry, data_dir, &setting)?)),
         ("guide", _) => {
             let model = [
                 ("base_url", entry.base_url.is_some()),
@@ -255,7 +300,7 @@ fn from_entry(entry: AgentEntry, stall: Duration, mcp: &[McpConfig]) -> Result<A
         (_, Some(protocol)) => AgentKind::Model(Box::new(model(&entry, protocol, stall, &setting)?)),
         (other, None) => {
             return Err(wrong(format!(
-                "kind {other:?} is none of openai, responses, messages, ag-ui, langchain and guide"
+                "kind {other:?} is none of openai, responses, messages, ag-ui, langchain, acp and guide"
             )));
         }
     };
@@ -332,6 +377,38 @@ fn options(entry: &AgentEntry, setting: &str) -> Result<Value, ConfigError> {
         }
         None => Ok(Value::Null),
     }
+}
+
+/// The part of an entry for a program of this machine.
+fn acp_agent(entry: &AgentEntry, data_dir: &Path, setting: &str) -> Result<AcpConfig, ConfigError> {
+    let wrong = |problem: String| ConfigError::new(setting, problem);
+    let of_others = [
+        ("url", entry.url.is_some()),
+        ("base_url", entry.base_url.is_some()),
+        ("api_key_env", entry.api_key_env.is_some()),
+        ("api_key_file", entry.api_key_file.is_some()),
+        ("headers_env", !entry.headers_env.is_empty()),
+        ("options", entry.options.is_some()),
+        ("model", entry.model.is_some()),
+        ("system", entry.system.is_some()),
+        ("tools", entry.tools.is_some()),
+        ("tool_use", entry.tool_use.is_some()),
+        ("idempotent_tools", entry.idempotent_tools.is_some()),
+        ("assistant", entry.assistant.is_some()),
+        ("input_key", entry.input_key.is_some()),
+        ("max_steps", entry.max_steps.is_some()),
+        ("max_run_tokens", entry.max_run_tokens.is_some()),
+        ("max_context_tokens", entry.max_context_tokens.is_some()),
+        ("price_per_mtok", entry.price_per_mtok.is_some()),
+        ("titles", entry.titles),
+        ("sub_agents", !entry.sub_agents.is_empty()),
+        ("policy", !entry.policy.is_empty()),
+    ];
+    if let Some((name, _)) = of_others.iter().find(|(_, is_given)| *is_given) {
+        let hint = if name.ends_with("url") { "; did you mean command?" } else { "" };
+        return Err(wrong(format!("{name} is nothing that Netra can tell a program of this machine{hint}")));
+    }
+    entry.acp().agent(&entry.name, data_dir, entry.silence_s, takes(entry, setting)?).map_err(wrong)
 }
 
 /// A remote agent's part of an entry.

@@ -174,6 +174,11 @@ impl Source {
         )
     }
 
+    /// The agent of this kind and name, which has no address.
+    pub(in crate::server::agent) fn named(kind: &str, name: &str) -> Self {
+        Self(Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize().into())
+    }
+
     /// The SHA-256 of it.
     pub(in crate::server) fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -46,7 +46,7 @@ pub(super) struct Remote {
 }
 
 /// The calls that are open, by the agent's ids.
-type OpenCalls = HashMap<String, Observed>;
+pub(super) type OpenCalls = HashMap<String, Observed>;
 
 impl Remote {
     /// The agent of a configuration.
@@ -83,7 +83,7 @@ impl Remote {
             *heard = exchange.has_spoken();
             let Some(said) = said? else { break };
             for said in said {
-                self.show(run, &mut open, said).await?;
+                show(run, Some(&self.source), &mut open, said).await?;
             }
         }
         let mut reader = exchange.into_reader();
@@ -127,40 +127,48 @@ impl Remote {
             run.pause(pause).await?;
         }
     }
+}
 
-    async fn show(&self, run: &mut RunHandle<'_>, open: &mut OpenCalls, said: Said) -> Result<(), Leave> {
-        match said {
-            Said::Thought(thought) => run.think(thought).await,
-            Said::Message => {
-                run.begin_paragraph();
-                Ok(())
-            }
-            Said::Text(text) => run.say(text).await,
-            Said::Note { message, fraction } => run.note(message, fraction).await,
-            Said::Begun(call) => {
+/// Shows what an agent says. `source` is who wants to see its messages again, if somebody does.
+pub(super) async fn show(
+    run: &mut RunHandle<'_>,
+    source: Option<&Source>,
+    open: &mut OpenCalls,
+    said: Said,
+) -> Result<(), Leave> {
+    match said {
+        Said::Thought(thought) => run.think(thought).await,
+        Said::Message => {
+            run.begin_paragraph();
+            Ok(())
+        }
+        Said::Text(text) => run.say(text).await,
+        Said::Note { message, fraction } => run.note(message, fraction).await,
+        Said::Begun(call) => {
+            let request = ToolRequest { id: call.id.clone(), tool: call.tool, arguments: call.arguments };
+            if let Some(source) = source {
                 let replay = Replay(serde_json::json!({ "message": call.message }));
-                let request = ToolRequest { id: call.id.clone(), tool: call.tool, arguments: call.arguments };
-                run.keep_turn(&self.source, std::slice::from_ref(&request), &replay).await;
-                open.insert(call.id, run.observe(request).await?);
-                Ok(())
+                run.keep_turn(source, std::slice::from_ref(&request), &replay).await;
             }
-            Said::Ended { id, outcome } => {
-                let Some(observed) = open.remove(&id) else { return Ok(()) };
-                let (status, result) = match outcome {
-                    Outcome::Ok(result) => (ToolStatus::Ok, result),
-                    Outcome::Failed(result) => (ToolStatus::Error, serde_json::json!({ "error": result })),
-                };
-                observed.complete(ToolOutcome { status, result }).await
-            }
-            Said::Used(tokens) => {
-                run.add_usage(Usage {
-                    prompt_tokens: tokens.input,
-                    completion_tokens: tokens.output,
-                    total_tokens: tokens.input.saturating_add(tokens.output),
-                    ..Usage::default()
-                });
-                Ok(())
-            }
+            open.insert(call.id, run.observe(request).await?);
+            Ok(())
+        }
+        Said::Ended { id, outcome } => {
+            let Some(observed) = open.remove(&id) else { return Ok(()) };
+            let (status, result) = match outcome {
+                Outcome::Ok(result) => (ToolStatus::Ok, result),
+                Outcome::Failed(result) => (ToolStatus::Error, serde_json::json!({ "error": result })),
+            };
+            observed.complete(ToolOutcome { status, result }).await
+        }
+        Said::Used(tokens) => {
+            run.add_usage(Usage {
+                prompt_tokens: tokens.input,
+                completion_tokens: tokens.output,
+                total_tokens: tokens.input.saturating_add(tokens.output),
+                ..Usage::default()
+            });
+            Ok(())
         }
     }
 }

@@ -1,6 +1,10 @@
 //! One connection to a server.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use rmcp::{
     Peer, RoleClient,
@@ -15,20 +19,29 @@ use rmcp::{
         streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError},
     },
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    process::{ChildStdin, ChildStdout},
+    task::JoinHandle,
+    time::timeout,
+};
 
 use super::{
     McpServer,
-    child::Program,
     handler::{Handler, Heard},
 };
-use crate::server::config::McpPlace;
+use crate::server::{
+    config::McpPlace,
+    program::{self, Owner, Program},
+};
 
 /// How long connecting may take: a program may have to be fetched first.
 const CONNECTING: Duration = Duration::from_mins(1);
 
 /// The longest message that is read, in bytes: a result may carry a picture.
 const LONGEST_MESSAGE: usize = 8 << 20;
+
+/// How long a program whose input was closed may take to end by itself.
+const GOING: Duration = Duration::from_secs(1);
 
 /// How long a connection may take to close.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -98,6 +111,18 @@ pub(super) async fn connect(server: &McpServer) -> Result<Link, String> {
     attempt.await.unwrap_or_else(|_| Err(format!("no answer within {} s", CONNECTING.as_secs())))
 }
 
+/// Starts a server that is a program.
+fn start(
+    server: &str,
+    command: &[String],
+    env: &BTreeMap<String, String>,
+) -> Result<(Program, ChildStdout, ChildStdin), String> {
+    let (name, arguments) = command.split_first().ok_or("no command")?;
+    let mut command = program::command(name, env);
+    command.args(arguments);
+    Program::start(Owner { kind: "an MCP server", name: server.to_owned(), is_keeper: false }, command, GOING)
+}
+
 /// Why a connection does not stand.
 enum Failed {
     /// It could not even be tried.
@@ -119,7 +144,7 @@ async fn connect_in(server: &McpServer, mode: ClientLifecycleMode) -> Result<Lin
     let handler = Handler::new(server.name(), heard.clone());
     match &server.config.place {
         McpPlace::Program { command, env } => {
-            let (mut program, stdout, stdin) = Program::start(server.name(), command, env).map_err(Failed::Unable)?;
+            let (mut program, stdout, stdin) = start(server.name(), command, env).map_err(Failed::Unable)?;
             let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(LONGEST_MESSAGE);
             match handler.serve_with_lifecycle(transport, mode).await {
                 Ok(running) => Ok(Link::new(running, heard, Some(program))),

@@ -6,7 +6,6 @@
 //! - `tool`: one of their tools as one of ours; `content`: their results; `elicitation`: what they ask people.
 
 mod away;
-mod child;
 mod content;
 mod elicitation;
 mod handler;

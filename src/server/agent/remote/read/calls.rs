@@ -136,6 +136,11 @@ impl Calls {
         self.coming.retain(|call| !ids.contains(&call.id));
     }
 
+    /// A call that was told to have begun has not.
+    pub(super) fn forget_open(&mut self, id: &str) {
+        self.open.retain(|open| open != id);
+    }
+
     /// Begins all calls whose arguments have come so far.
     pub(super) fn begin_all(&mut self) -> Vec<Said> {
         let ids: Vec<String> = self.coming.iter().map(|call| call.id.clone()).collect();

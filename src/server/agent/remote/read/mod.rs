@@ -1,6 +1,7 @@
 //! What remote agents say, read from their protocols: bytes to events, events to what a run can tell. Nothing here waits, and nothing
 //! knows of runs: a reader takes one event and gives what it says, held to limits.
 
+pub(in crate::server::agent) mod acp;
 pub(in crate::server::agent) mod ag_ui;
 mod calls;
 pub(in crate::server::agent) mod frames;

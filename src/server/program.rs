@@ -1,5 +1,5 @@
-//! A server that is a program: started with nothing of our environment but `PATH`, in a group of its own, and ended with all that
-//! it started.
+//! Programs of others that are spoken to over their standard input and output: started with nothing of our environment but what is
+//! named, in a group of their own, and ended with all that they started.
 
 use std::{
     collections::BTreeMap,
@@ -7,14 +7,13 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
-
-/// How long a program whose input was closed may take to end by itself.
-const GOING: Duration = Duration::from_secs(1);
 
 /// How long after its output was closed a program may be at its end.
 const LEAVING: Duration = Duration::from_millis(200);
@@ -25,50 +24,68 @@ const LONGEST_LINE: u64 = 2_000;
 /// Lines of its standard error that are logged, between two starts.
 const LINES: usize = 500;
 
+/// Whose program it is, as the log tells it.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct Owner {
+    /// `an MCP server` or `an agent`.
+    pub(in crate::server) kind: &'static str,
+    /// Its name.
+    pub(in crate::server) name: String,
+    /// It ends by itself, with all that it started, once its input was closed.
+    pub(in crate::server) is_keeper: bool,
+}
+
+/// A command with nothing of our environment but `PATH` and what is named.
+pub(in crate::server) fn command(program: &str, env: &BTreeMap<String, String>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).envs(env);
+    command
+}
+
 /// A running program.
-pub(super) struct Program {
+pub(in crate::server) struct Program {
     child: Child,
     /// Of the group that it leads.
     group: Option<u32>,
+    /// It ends by itself, with all that it started, once its input was closed.
+    is_keeper: bool,
+    /// How long it may take to end by itself once its input was closed.
+    going: Duration,
 }
 
 impl Program {
     /// Starts it.
-    pub(super) fn start(
-        server: &str,
-        command: &[String],
-        env: &BTreeMap<String, String>,
+    pub(in crate::server) fn start(
+        owner: Owner,
+        mut command: Command,
+        going: Duration,
     ) -> Result<(Self, ChildStdout, ChildStdin), String> {
-        let (program, arguments) = command.split_first().ok_or("no command")?;
-        let mut child = Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .envs(env)
+        let program = command.as_std().get_program().to_string_lossy().into_owned();
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
+            .kill_on_drop(!owner.is_keeper)
             .spawn()
             .map_err(|error| format!("{program} does not start: {error}"))?;
-        let group = child.id();
+        let (group, is_keeper) = (child.id(), owner.is_keeper);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(format!("{program} has no pipes"));
         };
-        tokio::spawn(log(server.to_owned(), stderr));
-        Ok((Self { child, group }, stdout, stdin))
+        tokio::spawn(log(owner, stderr));
+        Ok((Self { child, group, is_keeper, going }, stdout, stdin))
     }
 
     /// How it ended, if it did: it closes its output a moment before.
-    pub(super) async fn over(&mut self) -> Option<ExitStatus> {
+    pub(in crate::server) async fn over(&mut self) -> Option<ExitStatus> {
         timeout(LEAVING, self.child.wait()).await.ok().and_then(Result::ok)
     }
 
     /// Ends it, whose input was closed, and whatever it started.
-    pub(super) async fn end(mut self) {
-        let gone = timeout(GOING, self.child.wait()).await.is_ok();
+    pub(in crate::server) async fn end(mut self) {
+        let gone = timeout(self.going, self.child.wait()).await.is_ok();
         self.end_group();
         if !gone {
             let _ = self.child.wait().await;
@@ -77,31 +94,27 @@ impl Program {
 
     /// Kills all of its group: a program like `npx` starts others, which would outlive it.
     fn end_group(&mut self) {
-        let Some(group) = self.group.take() else { return };
-        let killed = std::process::Command::new("kill")
-            .args(["-KILL", "--", &format!("-{group}")])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if let Err(error) = killed {
-            tracing::warn!(%error, group, "what an MCP server started may still run: there is no `kill`");
-            // Itself, at least; it may be gone.
-            let _ = self.child.start_kill();
+        let group = self.group.take().and_then(|group| Pid::from_raw(i32::try_from(group).ok()?));
+        if let Some(group) = group {
+            // It may be gone.
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.end_group();
+        if !self.is_keeper {
+            self.end_group();
+        }
     }
 }
 
 /// Logs what a program says on its standard error, up to a number of lines, and reads on beyond: one that nobody reads would
 /// stand still.
-async fn log(server: String, stderr: ChildStderr) {
+async fn log(owner: Owner, stderr: ChildStderr) {
     let mut reader = BufReader::new(stderr);
+    let Owner { kind, name, .. } = owner;
     let mut lines = 0;
     loop {
         let mut line = Vec::new();
@@ -113,11 +126,11 @@ async fn log(server: String, stderr: ChildStderr) {
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end();
             if !text.is_empty() {
-                tracing::info!(server, text, "an MCP server says");
+                tracing::info!(name, text, "{kind} says");
                 lines += 1;
             }
             if lines == LINES {
-                tracing::warn!(server, lines, "what the MCP server says from now on is not logged");
+                tracing::warn!(name, lines, "what {kind} says from now on is not logged");
             }
         }
         // The rest of a line that is too long.
