@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     answer::Answer,
+    frame::on,
     rules::{ended, say, start_run},
     server::{Server, Setup},
     user::User,
@@ -78,7 +79,7 @@ async fn conversations_of_chatgpt_are_found_read_and_gone_on_with() {
     let other_tab = user.connect().await;
     let report = import(&user, &file.to_string()).await.ok();
     other_tab
-        .wait("every tab hears of it", |f| f["type"] == "thread_update" && f["payload"]["title"] == "Of old")
+        .wait("every tab hears of it", |f| f["type"] == "thread_created" && f.to_string().contains("Of old"))
         .await;
     let left_out: Vec<&str> =
         report["left_out"].as_array().expect("lines").iter().filter_map(|line| line["what"].as_str()).collect();
