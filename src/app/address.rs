@@ -109,7 +109,8 @@ mod browser {
     use wasm_bindgen::{JsCast, JsValue};
     use web_sys::{HtmlAnchorElement, MouseEvent, UrlSearchParams};
 
-    use super::Address;
+    use super::{Address, Page};
+    use crate::app::apart::when_here;
 
     pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
         UrlSearchParams::new_with_str(query).ok()?.get(name)
@@ -149,6 +150,12 @@ mod browser {
             if to == format!("{path}{query}") {
                 return;
             }
+            let page = Page::of(to.split_once('?').map_or(to, |(path, _)| path));
+            let to = to.to_owned();
+            when_here(page, move || self.push(&to));
+        }
+
+        fn push(self, to: &str) {
             let pushed =
                 window().history().and_then(|history| history.push_state_with_url(&JsValue::NULL, "", Some(to)));
             match pushed {

@@ -101,7 +101,10 @@ mod side {
 
 #[cfg(feature = "hydrate")]
 mod side {
-    use std::cell::RefCell;
+    use std::{
+        cell::{Cell, RefCell},
+        time::Duration,
+    };
 
     use leptos::{ev, prelude::*, task::spawn_local};
     use netra_ws::session::Link;
@@ -132,6 +135,34 @@ mod side {
     thread_local! {
         /// What came before the application was alive.
         static FIRST: RefCell<Option<(Part, Draw)>> = const { RefCell::new(None) };
+        /// The parts, for whoever goes somewhere from an event's handler.
+        static PARTS: Cell<Option<Parts>> = const { Cell::new(None) };
+        /// The step to a page whose part is on its way; whoever goes elsewhere meanwhile replaces it.
+        static NEXT: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    }
+
+    /// How long the page that is shown stays while the part of the next one comes; then the next one says that it loads.
+    const LONGEST_STAY: Duration = Duration::from_millis(500);
+
+    /// Goes to a page when its part is here, so that address and page change together.
+    pub(crate) fn when_here(page: Page, go: impl FnOnce() + 'static) {
+        NEXT.take();
+        let coming = Part::of(page).zip(PARTS.get()).filter(|(part, parts)| {
+            matches!(parts.state(*part).try_get_untracked(), Some(State::Away | State::Coming))
+        });
+        let Some((part, parts)) = coming else {
+            go();
+            return;
+        };
+        NEXT.set(Some(Box::new(go)));
+        parts.fetch(part);
+        set_timeout(go_on, LONGEST_STAY);
+    }
+
+    fn go_on() {
+        if let Some(go) = NEXT.take() {
+            go();
+        }
     }
 
     async fn load(part: Part) -> Result<Draw, Missing> {
@@ -158,6 +189,7 @@ mod side {
             parts.state(part).set(State::Here(draw));
         }
         provide_context(parts);
+        PARTS.set(Some(parts));
         let (link, now) = (store.link.clone(), store.link.clone());
         effect(move || {
             // What did not come while the server was away is asked for again.
@@ -203,6 +235,7 @@ mod side {
             state.set(State::Coming);
             spawn_local(async move {
                 let _ = state.try_set(load(part).await.map_or(State::Failed, State::Here));
+                go_on();
             });
         }
     }

@@ -262,10 +262,17 @@ impl Socket {
         self.drive(|session| session.say_once(now, Frame::new(message)));
     }
 
-    /// Sends a message to a thread.
-    pub(crate) fn say(&self, thread: ThreadId, content: String, files: Vec<Attachment>, agent: Option<String>) {
+    /// Sends a message to a thread, after this one of its messages, or after the newest.
+    pub(crate) fn say(
+        &self,
+        thread: ThreadId,
+        content: String,
+        files: Vec<Attachment>,
+        agent: Option<String>,
+        parent_id: Option<MessageId>,
+    ) {
         let attachments = files.into_iter().map(AttachmentRef::Told).collect();
-        let message = p::UserMessage { content, agent, attachments, ..p::UserMessage::default() };
+        let message = p::UserMessage { content, agent, attachments, parent_id };
         self.command(Frame::new(ClientMessage::UserMessage(message)).in_thread(thread), |_| {});
     }
 

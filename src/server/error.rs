@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use netra_ws::{ErrorCode, log::LogError, watch::WatchError};
+use netra_ws::{ErrorCode, branch::MAX_BRANCHES, log::LogError, watch::WatchError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -91,6 +91,16 @@ impl From<LogError> for ApiError {
             LogError::AttachmentGone => Self::new(
                 ErrorCode::InvalidPayload,
                 "a file of this message is not there: it was removed or sent before, or nobody uploaded it; attach it again",
+            ),
+            LogError::ParentGone => Self::new(
+                ErrorCode::InvalidPayload,
+                "`parent_id` names no message of this conversation: nothing was sent",
+            ),
+            LogError::TooManyBranches => Self::new(
+                ErrorCode::Conflict,
+                format!(
+                    "{MAX_BRANCHES} other ways go on from here already, which is the most; write a new message instead"
+                ),
             ),
             LogError::Refused(_) | LogError::Store(_) => Self::store(&error),
         }

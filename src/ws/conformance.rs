@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
+    branch::MAX_BRANCHES,
     frame::StoredEvent,
     id::{CommandId, MessageId, RunId, ThreadId, UserId},
     log::{
@@ -51,6 +52,7 @@ pub async fn check(subject: &dyn Subject) {
     who_waits_holds_nothing(subject).await;
     a_command_is_carried_out_once(subject).await;
     an_id_names_one_message(subject).await;
+    a_branch_follows_what_it_names(subject).await;
     a_repeated_commit_changes_nothing(subject).await;
     a_repeat_of_what_was_never_committed_is_committed(subject).await;
     a_snapshot_is_the_fold_of_the_events(subject).await;
@@ -262,6 +264,41 @@ async fn an_id_names_one_message(subject: &dyn Subject) {
     let entry = scene.append([progress]);
     assert!(scene.commit(&[entry], false).await[0].is_ok(), "the refusal left nothing behind");
     assert_eq!(scene.events().await.len(), 3);
+}
+
+async fn a_branch_follows_what_it_names(subject: &dyn Subject) {
+    let scene = Scene::new(subject).await;
+    let other = Scene::new(subject).await;
+    let first = scene.run.answers.expect("the run answers a message");
+    let say = |parent: MessageId| {
+        let plain = command(scene.user, Some(scene.thread));
+        let message = p::UserMessage { parent_id: Some(parent), ..plain.message.clone() };
+        Accept { message, ..plain }
+    };
+    let follower = say(first);
+    let entries = [
+        admission(&follower),
+        // What was added in the same commit can be followed, and nothing can be begun from what is not there.
+        admission(&say(follower.command_id.into())),
+        admission(&say(MessageId::beginning())),
+        admission(&say(MessageId::new())),
+        admission(&say(other.run.answers.expect("the run answers a message"))),
+    ];
+    let outcomes = scene.commit(&entries, false).await;
+    assert!(outcomes[..3].iter().all(Result::is_ok), "{outcomes:?}");
+    for outcome in &outcomes[3..] {
+        assert!(matches!(outcome, Err(LogError::ParentGone)), "{outcome:?}");
+    }
+    let snapshot = subject.log().snapshot(scene.user, scene.thread).await.expect("it is there");
+    let parents: Vec<_> = snapshot.messages.iter().map(|message| message.parent_id).collect();
+    let wanted = [None, Some(first), Some(follower.command_id.into()), Some(MessageId::beginning())];
+    assert_eq!(parents, wanted, "as they were sent");
+    let many: Vec<Entry> = (1..MAX_BRANCHES).map(|_| admission(&say(first))).collect();
+    let outcomes = scene.commit(&many, false).await;
+    assert!(outcomes.iter().all(Result::is_ok), "up to the limit");
+    let outcomes = scene.commit(&[admission(&say(first)), admission(&say(follower.command_id.into()))], false).await;
+    assert!(matches!(outcomes[0], Err(LogError::TooManyBranches)), "{:?}", outcomes[0]);
+    assert!(outcomes[1].is_ok(), "elsewhere there is room: {:?}", outcomes[1]);
 }
 
 async fn a_repeated_commit_changes_nothing(subject: &dyn Subject) {

@@ -17,6 +17,7 @@ fn message(seq: u64, run_id: Option<RunId>) -> Message {
         seq,
         created_at: Timestamp::from_millis(seq),
         author: None,
+        parent_id: None,
         attachments: Vec::new(),
     }
 }

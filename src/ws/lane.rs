@@ -241,7 +241,9 @@ impl From<&LogError> for EmitError {
         match error {
             LogError::Fenced => Self::Fenced,
             LogError::NotFound => Self::Gone,
-            LogError::IdConflict | LogError::Refused(_) => Self::Refused,
+            LogError::IdConflict | LogError::ParentGone | LogError::TooManyBranches | LogError::Refused(_) => {
+                Self::Refused
+            }
             LogError::AttachmentGone | LogError::Store(_) => Self::Store,
         }
     }

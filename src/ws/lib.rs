@@ -38,6 +38,7 @@
 //! The specification (feature `schema`): `schema`, made from the types.
 
 mod allowance;
+pub mod branch;
 pub mod close;
 pub mod cut;
 pub mod discovery;

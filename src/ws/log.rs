@@ -29,6 +29,12 @@ pub enum LogError {
     /// A file of the message is not there to be sent: removed, sent before, or someone else's.
     #[error("a file is not there")]
     AttachmentGone,
+    /// The message that this one is to follow is not in the thread.
+    #[error("the thread has no such message to follow")]
+    ParentGone,
+    /// As many as may be follow that message already, or answer it.
+    #[error("no more branches may begin there")]
+    TooManyBranches,
     /// The store works and takes none of it, however often it is tried: it does not go with what is kept.
     #[error("the store refused: {0}")]
     Refused(#[source] StoreFailure),
@@ -207,6 +213,7 @@ impl Admission {
             answered_by: Some(self.run_id),
             agent: Some(self.command.agent.clone()),
             author,
+            parent_id: self.command.message.parent_id,
             attachments: self.command.message.attachments.iter().filter_map(told).collect(),
         })
     }

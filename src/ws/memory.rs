@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
+    branch::MAX_BRANCHES,
     conformance::Subject,
     frame::{EventFrame, Frame, StoredEvent},
     id::{CommandId, FrameId, MessageId, RunId, ThreadId, UserId},
@@ -270,6 +271,14 @@ impl Tables {
         };
         let kept = self.threads.get_mut(&thread_id).ok_or(LogError::NotFound)?;
         let run_id = admission.run_id;
+        if let Some(parent) = command.message.parent_id {
+            if !parent.is_beginning() && !kept.message_ids.contains(&parent) {
+                return Err(LogError::ParentGone);
+            }
+            if kept.now.messages.iter().filter(|message| message.parent_id == Some(parent)).count() >= MAX_BRANCHES {
+                return Err(LogError::TooManyBranches);
+            }
+        }
         // An answer has its run's id, which is known before the answer is.
         let is_runs = kept.fences.keys().any(|run| run.uuid() == command.command_id.uuid());
         if is_runs || !kept.message_ids.insert(command.command_id.into()) {

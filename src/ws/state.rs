@@ -151,6 +151,7 @@ impl ThreadState {
                 seq: self.seq,
                 created_at: at,
                 author: added.author.clone(),
+                parent_id: added.parent_id,
                 attachments: added.attachments.clone(),
             });
             if let Some(run_id) = added.answered_by {
@@ -176,6 +177,7 @@ impl ThreadState {
                 seq: self.seq,
                 created_at: at,
                 author: None,
+                parent_id: None,
                 attachments: Vec::new(),
             });
         }

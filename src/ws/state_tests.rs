@@ -57,6 +57,7 @@ fn asked(content: &str, answered_by: Option<RunId>) -> Event {
         answered_by,
         agent: Some("guide".to_owned()),
         author: None,
+        parent_id: None,
         attachments: Vec::new(),
     })
 }

@@ -177,6 +177,10 @@ async fn administrators_see_what_goes_on_and_end_it() {
     let newest = admin.get("/api/admin/audit?newest=true&limit=2").await.ok();
     let actions: Vec<&Value> = newest["lines"].as_array().expect("lines").iter().map(|line| &line["action"]).collect();
     assert_eq!(actions, ["sign_in.all_ended", "run.stopped"], "{newest}");
+    let me = admin.get("/api/me").await.ok()["user"]["name"].clone();
+    assert_eq!(newest["lines"][1]["actor_name"], me, "{newest}");
+    let by_name = format!("/api/admin/audit?newest=true&query={}", me.as_str().expect("a name").replace(' ', "%20"));
+    assert!(!admin.get(&by_name).await.ok()["lines"].as_array().expect("lines").is_empty());
     let agents = admin.get("/api/admin/agents").await.ok();
     assert_eq!(agents["agents"][0]["users"], json!([]), "{agents}");
 }

@@ -19,6 +19,7 @@ mod approvals;
 mod attachments;
 mod attacks;
 mod bounded;
+mod branches;
 mod bucket;
 mod chosen_ids;
 mod clock;

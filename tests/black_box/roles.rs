@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use crate::support::{
+    answer::{Answer, http},
     frame::{error_code, frame, on},
-    provider::Provider,
-    rules::{ended, start_run},
+    provider::{Provider, Request},
+    rules::{ended, event, start_run},
     script::Reply,
     server::{Server, Setup},
     user::{PASSWORD, User, fresh_email},
@@ -110,4 +111,51 @@ async fn tokens_of_a_day_are_counted() {
         let wrong = with_file(file).refused().await;
         assert!(wrong.code == 2 && wrong.stderr.contains(word), "{file}: {}", wrong.stderr);
     }
+}
+
+#[tokio::test]
+async fn a_tool_may_be_for_some() {
+    let offers = |request: &Request| request.body["tools"].to_string().contains("date_time");
+    let provider =
+        Provider::start(move |request| Reply::text(if offers(request) { "I may." } else { "I may not." })).await;
+    let file = "[tools.users]\n\"date_*\" = [\"admin\"]\n";
+    let server = with_file(file).assistant(&provider).start().await;
+    let (admin, ada) = (User::register(&server).await, User::register(&server).await);
+    for (user, said) in [(&admin, "I may."), (&ada, "I may not.")] {
+        let socket = user.connect().await;
+        let run = start_run(&socket, "assistant", "May you?").await;
+        let answer = event(&socket, &run, "agent_response").await;
+        ended(&socket, &run).await;
+        assert_eq!(answer["payload"]["content"], said);
+    }
+    for (file, word) in [
+        ("[tools.users]\n\"date_*\" = [\"king\"]\n", "king"),
+        ("[tools.users]\n\"dates\" = [\"admin\"]\n", "dates"),
+        ("[tools]\nusers = \"admin\"\n", "users"),
+    ] {
+        let wrong = with_file(file).refused().await;
+        assert!(wrong.code == 2 && wrong.stderr.contains(word), "{file}: {}", wrong.stderr);
+    }
+}
+
+#[tokio::test]
+async fn files_have_a_quota_by_role() {
+    let server = with_file("[quotas.member]\nfile_bytes = 10\nstorage_bytes = 15\n").start().await;
+    let (admin, ada) = (User::register(&server).await, User::register(&server).await);
+    let upload = async |user: &User, length: usize| {
+        let request = http()
+            .post(format!("{}/api/attachments?name=a.txt", user.base()))
+            .header("cookie", user.cookies())
+            .header("content-type", "text/plain")
+            .body("x".repeat(length));
+        Answer::of(request).await
+    };
+    assert_eq!(upload(&admin, 100).await.status, 201);
+    assert_eq!(upload(&ada, 11).await.status, 413);
+    assert_eq!(upload(&ada, 10).await.status, 201);
+    let (status, _) = upload(&ada, 10).await.error();
+    assert_eq!(status, 413);
+    let usage = admin.get("/api/admin/usage").await.ok();
+    let member = usage["quotas"].as_array().expect("quotas").iter().find(|quota| quota["role"] == "user");
+    assert_eq!(member.map(|quota| (&quota["file_bytes"], &quota["storage_bytes"])), Some((&json!(10), &json!(15))));
 }

@@ -91,8 +91,9 @@ export class ThreadState {
 
   #fold(frame: Durable): Applied {
     if (frame.type === "thread_message") {
-      const { message_id, role, content, author, attachments, answered_by, agent } = frame.payload;
+      const { message_id, role, content, author, attachments, answered_by, agent, parent_id } = frame.payload;
       const message: Message = { message_id, role, content, seq: frame.seq, created_at: frame.ts };
+      if (parent_id !== undefined) message.parent_id = parent_id;
       if (frame.run_id !== undefined) message.run_id = frame.run_id;
       if (author !== undefined) message.author = author;
       if (attachments.length > 0) message.attachments = attachments;

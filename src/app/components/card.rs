@@ -15,7 +15,7 @@ use super::{
     stamp::stamp,
     steps::StepView,
     tool_data::Source,
-    variants::{Chosen, variants},
+    variants::{Way, variants},
 };
 use crate::app::{
     keyboard::{self, is_first},
@@ -61,7 +61,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         let socket = socket.clone();
         move |_| socket.stop(thread, run)
     };
-    let chosen = use_context::<Chosen>().unwrap_or_default();
+    let way = use_context::<Way>();
     let again = {
         let store = store.clone();
         // Pressed twice, or held: asked once. The new run has a card of its own.
@@ -77,7 +77,9 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
             });
             if let Some((message, agent)) = asked {
                 // The newest answer is shown once it has begun.
-                chosen.forget(message);
+                if let Some(way) = way {
+                    way.forget_answer(message);
+                }
                 socket.regenerate(thread, message, Some(agent));
                 keyboard::focus_composer();
             }
@@ -119,7 +121,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         }
         .erase()
     };
-    let turn = variants(&app.thread(thread), run, chosen);
+    let turn = variants(&app.thread(thread), run, way);
     // What failed before the page was opened is no news.
     let news = !ended.get_untracked() || started.get_untracked().is_none_or(|at| at > app.rendered_at());
     let failure = {
@@ -212,7 +214,13 @@ fn Foot(
                 move || writes,
                 move || {
                     view! {
-                        <button type="button" class="button quiet" title="Have it answered once more" on:click=press>
+                        <button
+                            type="button"
+                            class="button quiet"
+                            aria-label="Regenerate the answer"
+                            title="Have it answered once more"
+                            on:click=press
+                        >
                             "Regenerate"
                         </button>
                     }

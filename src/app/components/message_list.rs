@@ -1,20 +1,14 @@
 //! The conversation: people's messages, each with the card that answers it, and messages on their way.
 
-use std::collections::HashMap;
-
 use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys::Element};
 use netra_ws::{
     MessageId, RunId, ThreadId, Timestamp,
+    branch::Turn,
     model::{Attachment, MessageRole},
 };
 use uuid::Uuid;
 
-use super::{
-    card::Card,
-    reader::Reader,
-    variants::Chosen,
-    waiting::{said, waiting_row},
-};
+use super::{card::Card, reader::Reader, said::said, variants::Way, waiting::waiting_row};
 use crate::app::{
     store::{Pending, ThreadStore, use_store},
     view::{Erase, Key, Row, list, memo, part, view, when},
@@ -38,11 +32,12 @@ impl Item {
 
 /// What is shown of a person's message.
 #[derive(Default)]
-struct Told {
-    content: String,
-    files: Vec<Attachment>,
-    author: Option<String>,
-    at: Timestamp,
+pub(super) struct Told {
+    pub(super) content: String,
+    pub(super) files: Vec<Attachment>,
+    /// Whose it is, when it is somebody else's.
+    pub(super) author: Option<String>,
+    pub(super) at: Timestamp,
 }
 
 /// The conversation of a thread.
@@ -51,9 +46,8 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let app = use_store();
     let store = app.thread(thread);
     let me = app.user().map(|user| user.id);
-    let chosen = Chosen::default();
-    provide_context(chosen);
-    let items = items(&store, chosen);
+    let way = expect_context::<Way>();
+    let items = items(way);
     let reader = Reader::new(thread, store.clone(), items);
     let waiting = waiting(&store, app.pending.clone(), thread);
     reader.start(waiting);
@@ -78,8 +72,8 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
             let content = content.clone();
             match *item {
                 Item::Message(id) => Row::new(Key::Id(id.uuid(), "message"), move || {
-                    let Told { content, files, author, at } = untrack(|| content(id));
-                    said(content, &files, author, at)
+                    let told = untrack(|| content(id));
+                    said(thread, id, told, way)
                 }),
                 Item::Card(run) => Row::new(Key::Id(run.uuid(), "run"), move || view! { <Card thread run /> }.erase()),
             }
@@ -123,25 +117,11 @@ fn clicked_summary(event: &ev::MouseEvent) -> bool {
     target.is_some_and(|target| target.closest("summary").ok().flatten().is_some())
 }
 
-/// Everything that is known of the thread, in order.
-fn items(store: &ThreadStore, chosen: Chosen) -> Memo<Vec<Item>> {
-    let store = store.clone();
+/// The messages and answers of the way that is shown, in order.
+fn items(way: Way) -> Memo<Vec<Item>> {
     memo(move || {
-        store.with_structure(|state| {
-            let mut answers: HashMap<MessageId, Vec<RunId>> = HashMap::new();
-            for run in &state.runs {
-                if let Some(message) = run.answers {
-                    answers.entry(message).or_default().push(run.run_id);
-                }
-            }
-            let mut items = Vec::with_capacity(state.messages.len());
-            for message in state.messages.iter().filter(|message| message.role != MessageRole::Assistant) {
-                items.push(Item::Message(message.message_id));
-                let runs = answers.remove(&message.message_id).unwrap_or_default();
-                items.extend(chosen.of(message.message_id, &runs).map(Item::Card));
-            }
-            items
-        })
+        let turn = |turn: &Turn| [Some(Item::Message(turn.message)), turn.answer.map(Item::Card)];
+        way.with_path(|path| path.iter().flat_map(turn).flatten().collect())
     })
 }
 

@@ -18,6 +18,7 @@ mod notices;
 mod patch;
 mod reader;
 mod reading;
+mod said;
 #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 mod scan;
 mod sharing;
@@ -49,4 +50,5 @@ pub(crate) use stamp::stamp;
 pub(crate) use theme_switch::ThemeSwitch;
 pub(crate) use topbar::Topbar;
 pub(crate) use typing::Typing;
+pub(crate) use variants::provide_way;
 pub(crate) use waiting::waiting_row;

@@ -1,38 +1,102 @@
-//! Several answers to one message, of which one is shown: the newest, until a reader turns to another.
+//! Ways through a conversation: several answers to one message, several messages that follow one. The newest is shown, until a
+//! reader turns to another.
 
 use std::collections::HashMap;
 
 use leptos::prelude::*;
-use netra_ws::{MessageId, RunId};
+use netra_ws::{
+    MessageId, RunId, ThreadId,
+    branch::{Choices, Turn},
+};
 
 use crate::app::{
-    store::ThreadStore,
+    store::{Pending, ThreadStore, use_store},
     view::{Erase, live, memo, view, words},
 };
 
-/// Which answer is shown of messages whose reader chose.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Chosen(RwSignal<HashMap<MessageId, RunId>>);
+/// The way that a reader is shown through a conversation, and where the reader turned off the newest.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    choices: RwSignal<Choices>,
+    path: Memo<Vec<Turn>>,
+    /// Messages that others could stand in the place of, which are few.
+    branches: Memo<HashMap<MessageId, Turn>>,
+}
 
-impl Chosen {
-    /// The answer that is shown of these.
-    pub(super) fn of(&self, message: MessageId, runs: &[RunId]) -> Option<RunId> {
-        let chosen = self.0.with(|chosen| chosen.get(&message).copied());
-        chosen.filter(|run| runs.contains(run)).or_else(|| runs.last().copied())
+/// The way through a thread, for whoever is drawn in its page.
+pub(crate) fn provide_way(thread: ThreadId) -> Way {
+    let store = use_store().thread(thread);
+    let choices = RwSignal::new(Choices::default());
+    let path = memo(move || store.with_structure(|state| choices.with(|choices| state.path(choices))));
+    let branches = memo(move || {
+        let several = |turn: &&Turn| !turn.siblings.is_empty();
+        path.with(|path| path.iter().filter(several).map(|turn| (turn.message, turn.clone())).collect())
+    });
+    let way = Way { choices, path, branches };
+    provide_context(way);
+    way
+}
+
+impl Way {
+    /// Messages and answers, in order; follows them.
+    pub(super) fn with_path<T>(&self, view: impl FnOnce(&[Turn]) -> T) -> T {
+        self.path.with(|path| view(path))
     }
 
-    fn turn_to(&self, message: MessageId, run: RunId) {
-        self.0.update(|chosen| _ = chosen.insert(message, run));
+    /// What the next message names as its parent: the end of what is shown.
+    pub(crate) fn end(&self, thread: ThreadId) -> Option<MessageId> {
+        let app = use_store();
+        // What is on its way will be the newest.
+        let on_its_way = |item: &Pending| item.frame.thread_id == Some(thread) && item.content().is_some();
+        if app.pending.with_untracked(|pending| pending.iter().any(on_its_way)) {
+            return None;
+        }
+        let store = app.thread(thread);
+        untrack(|| self.path.with(|path| store.with_structure(|state| state.parent_at_end(path))))
     }
 
-    /// The newest is shown again.
-    pub(super) fn forget(&self, message: MessageId) {
-        self.0.update(|chosen| _ = chosen.remove(&message));
+    fn turn_to_answer(&self, message: MessageId, run: RunId) {
+        self.choices.update(|choices| _ = choices.answers.insert(message, run));
+    }
+
+    fn turn_to(&self, follows: MessageId, message: MessageId) {
+        self.choices.update(|choices| _ = choices.branches.insert(follows, message));
+    }
+
+    /// The newest answer is shown again.
+    pub(super) fn forget_answer(&self, message: MessageId) {
+        self.choices.update(|choices| _ = choices.answers.remove(&message));
+    }
+
+    /// The newest of what follows is shown again.
+    pub(super) fn forget_branch(&self, follows: MessageId) {
+        self.choices.update(|choices| _ = choices.branches.remove(&follows));
     }
 }
 
+/// A message's place among those that could stand here, and ways to the others.
+pub(super) fn branches(message: MessageId, way: Way) -> AnyView {
+    let turn = memo(move || way.branches.with(|branches| branches.get(&message).cloned()));
+    let place = move || {
+        turn.with(|turn| {
+            let turn = turn.as_ref()?;
+            Some((turn.siblings.iter().position(|other| *other == message)?, turn.siblings.len()))
+        })
+    };
+    let step = move |by: isize| {
+        turn.with_untracked(|turn| {
+            let Some(turn) = turn else { return };
+            let at = turn.siblings.iter().position(|other| *other == message).and_then(|at| at.checked_add_signed(by));
+            if let Some(other) = at.and_then(|at| turn.siblings.get(at)) {
+                way.turn_to(turn.follows, *other);
+            }
+        });
+    };
+    pager("Versions of this message", "Earlier version", "Later version", place, step)
+}
+
 /// The answer's place among its variants, and ways to the others.
-pub(super) fn variants(store: &ThreadStore, run: RunId, chosen: Chosen) -> AnyView {
+pub(super) fn variants(store: &ThreadStore, run: RunId, way: Option<Way>) -> AnyView {
     let store = store.clone();
     let siblings = memo(move || {
         store.with_structure(|state| {
@@ -49,23 +113,34 @@ pub(super) fn variants(store: &ThreadStore, run: RunId, chosen: Chosen) -> AnyVi
     };
     let step = move |by: isize| {
         siblings.with_untracked(|siblings| {
-            let Some((message, runs)) = siblings else { return };
+            let (Some((message, runs)), Some(way)) = (siblings, way) else { return };
             let at = runs.iter().position(|other| *other == run).and_then(|at| at.checked_add_signed(by));
             if let Some(other) = at.and_then(|at| runs.get(at)) {
-                chosen.turn_to(*message, *other);
+                way.turn_to_answer(*message, *other);
             }
         });
     };
+    pager("Answers", "Earlier answer", "Later answer", place, step)
+}
+
+/// A place among several, and ways to the others; nothing where there is one.
+fn pager(
+    label: &'static str,
+    earlier: &'static str,
+    later: &'static str,
+    place: impl Fn() -> Option<(usize, usize)> + Copy + Send + Sync + 'static,
+    step: impl Fn(isize) + Copy + Send + Sync + 'static,
+) -> AnyView {
     let at_first = move || place().is_none_or(|(at, _)| at == 0);
     let at_last = move || place().is_none_or(|(at, count)| at + 1 == count);
     let told = move || place().map(|(at, count)| format!("{}/{count}", at + 1)).unwrap_or_default();
     let alone = move || place().is_none_or(|(_, count)| count < 2);
     view! {
-        <span class="variants" role="group" aria-label="Answers" hidden=live(alone)>
+        <span class="variants" role="group" aria-label=label hidden=live(alone)>
             <button
                 type="button"
                 class="button quiet"
-                aria-label="Earlier answer"
+                aria-label=earlier
                 disabled=live(at_first)
                 on:click=move |_| step(-1)
             >
@@ -75,7 +150,7 @@ pub(super) fn variants(store: &ThreadStore, run: RunId, chosen: Chosen) -> AnyVi
             <button
                 type="button"
                 class="button quiet"
-                aria-label="Later answer"
+                aria-label=later
                 disabled=live(at_last)
                 on:click=move |_| step(1)
             >

@@ -1,13 +1,6 @@
 //! A message on its way: saved and queued, sent, or refused with a way to send it again.
 
-use leptos::prelude::*;
-use netra_ws::{Timestamp, model::Attachment};
-
-use super::{
-    attachments::{attached, told},
-    copying::copy_button,
-    stamp::stamp,
-};
+use super::attachments::{attached, told};
 use crate::app::{
     keyboard,
     markdown::plain,
@@ -16,23 +9,10 @@ use crate::app::{
     store::{Kept, Pending, PendingState},
     view::{Erase, Key, Row, view},
 };
-
-/// What a person said; the author is named when it is someone else.
-pub(crate) fn said(content: String, files: &[Attachment], author: Option<String>, at: Timestamp) -> AnyView {
-    let author = author.map(|name| view! { <span class="message-author">{name}</span> }.erase());
-    view! {
-        <article class="message message-user">
-            {author}
-            {attached(files)}
-            {bubble(&content)}
-            <footer class="message-foot">{stamp(at)} {copy_button("Copy message", move || content.clone())}</footer>
-        </article>
-    }
-    .erase()
-}
+use leptos::prelude::*;
 
 /// A person's words, as they were written; addresses among them are links.
-fn bubble(content: &str) -> AnyView {
+pub(super) fn bubble(content: &str) -> AnyView {
     if content.is_empty() {
         return ().erase();
     }

@@ -7,7 +7,7 @@ use netra_ws::{ThreadId, model::Attachment, session::Link};
 use super::NotFoundPage;
 use crate::app::{
     address::use_address,
-    components::{Composer, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work},
+    components::{Composer, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work, provide_way},
     keyboard, markdown, next,
     socket::use_socket,
     standing::provide_standing,
@@ -82,6 +82,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         memo(move || link.get() == Link::SignedOut)
     };
     let chosen = RwSignal::new(None::<String>);
+    let way = provide_way(thread);
     let reads_only = provide_standing(thread, head).0;
     let work = work(thread, reads_only);
     let keys = window_event_listener(ev::keydown, move |event| {
@@ -93,7 +94,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     });
     on_cleanup(move || keys.remove());
     let send = Callback::new(move |(content, files): (String, Vec<Attachment>)| {
-        socket.say(thread, content, files, chosen.get_untracked());
+        socket.say(thread, content, files, chosen.get_untracked(), way.end(thread));
     });
     part(move || {
         if gone.get() {

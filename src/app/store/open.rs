@@ -86,6 +86,7 @@ mod tests {
             content: String::new(),
             run_id: None,
             author: None,
+            parent_id: None,
             seq: 1,
             created_at: Timestamp::default(),
             attachments: Vec::new(),

@@ -194,7 +194,7 @@ impl RunHandle<'_> {
     /// What is done about a call.
     async fn plan(&self, request: &ToolRequest, handed_over: usize) -> Result<Plan, Leave> {
         if self.context.rule(self.tools.policy(), &request.tool) == Rule::Deny {
-            let why = format!("this server's settings do not let this agent call {:?}", request.tool);
+            let why = format!("this server's settings do not let this agent call {:?} for this person", request.tool);
             return Ok(Plan::Refuse { status: ToolStatus::Denied, why });
         }
         let task = match self.task(request, handed_over).await? {

@@ -12,7 +12,7 @@ use netra_ws::{MessageId, RunId, ThreadId, UserId, emitter::Emitter, log::Fence}
 use tokio::{sync::watch, time::Instant};
 
 use super::Listed;
-use crate::server::tool::{Rule, ToolPolicy, names};
+use crate::server::tool::{Person, Rule, ToolPolicy, names};
 
 /// Why a run ends before its agent is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct RunContext {
     pub(super) fence: Fence,
     pub(super) asked: Option<MessageId>,
     pub(super) listed: Arc<Listed>,
+    /// Whom it works for, where the tools' rules ask that.
+    pub(super) person: Option<Person>,
     pub(super) emitter: Emitter,
     pub(super) halt: watch::Receiver<Option<Halt>>,
     pub(super) deadline: Instant,
@@ -90,8 +92,11 @@ impl RunContext {
         self.listed.sub_agents.iter().any(|agent| agent.name == name)
     }
 
-    /// What is done about the agent's calls of a tool.
+    /// What is done about the agent's calls of a tool for this person.
     pub fn rule(&self, policy: &ToolPolicy, tool: &str) -> Rule {
+        if !policy.is_for(self.person.as_ref(), tool) {
+            return Rule::Deny;
+        }
         policy.rule(&self.listed.rules, tool)
     }
 

@@ -14,14 +14,11 @@ use super::{
 };
 use crate::server::{
     attachments::{Attachments, Given},
-    store::{ClaimedRun, HistoryStore, StoreError, model_turns::ModelTurns},
+    store::{ClaimedRun, HistoryStore, Path, StoreError, model_turns::ModelTurns},
 };
 
 /// Messages of the thread that a model is shown.
 const CONTEXT_MESSAGES: usize = 60;
-
-/// How many messages behind the newest one the message to answer may be.
-const MAX_BEHIND: usize = 2_000;
 
 /// Bytes of JSON that the calls of earlier runs may have in a conversation, with their results and what goes back to the model.
 /// Exchanges before that are told as their words alone.
@@ -30,32 +27,23 @@ const EARLIER_CALLS: usize = 256 << 10;
 /// Stands for the answer to a message that got none: many models take only questions and answers in turn.
 const UNANSWERED: &str = "(This message was not answered.)";
 
-/// What the agent is shown: the thread's messages up to the one to answer. A model is given what it `takes` of their files, and
-/// told in front of each message whose it is where several people wrote: one member's words are not another's. What it called in
-/// earlier runs is there as it sent it.
+/// What the agent is shown: the way that leads to the message to answer, in a conversation that may branch. A model is given what
+/// it `takes` of the messages' files, and told in front of each message whose it is where several people wrote: one member's words
+/// are not another's. What it called in earlier runs is there as it sent it.
 pub(super) async fn read<S: HistoryStore + ModelTurns + ?Sized>(
     store: &S,
     attachments: &Attachments,
     run: &ClaimedRun,
     agent: &dyn Agent,
 ) -> Result<Vec<ChatMessage>, StoreError> {
-    let mut messages = store.messages(run.thread_id, None, CONTEXT_MESSAGES).await?;
-    let place = |messages: &[Message]| messages.iter().position(|message| Some(message.message_id) == run.message_id);
-    // Many may have been asked since.
-    let mut more = messages.len() == CONTEXT_MESSAGES;
-    while more && place(&messages).is_none_or(|at| at + 1 < CONTEXT_MESSAGES) && messages.len() < MAX_BEHIND {
-        let oldest = messages.first().map(|message| message.seq);
-        let mut earlier = store.messages(run.thread_id, oldest, CONTEXT_MESSAGES).await?;
-        more = earlier.len() == CONTEXT_MESSAGES;
-        earlier.append(&mut messages);
-        messages = earlier;
-    }
-    let answers = store.answered_messages(run.thread_id, MAX_BEHIND).await?;
+    let Some(asked) = run.message_id else { return Ok(Vec::new()) };
+    let Path { mut messages, answers } = store.path(run.thread_id, asked, CONTEXT_MESSAGES / 2 + 1).await?;
     let takes = agent.takes();
     if takes.is_some() {
         tell_authors(&mut messages);
     }
-    let upto = place(&messages).map_or(messages.len(), |at| at + 1);
+    let asked = messages.iter().position(|message| message.message_id == asked);
+    let upto = asked.map_or(messages.len(), |at| at + 1);
     let files = attachments.give(&messages[upto.saturating_sub(CONTEXT_MESSAGES)..upto], takes).await;
     let called = match agent.source() {
         Some(source) => earlier_calls(store, run, source, &messages[..upto], &answers).await?,
@@ -187,6 +175,7 @@ mod tests {
             seq: 0,
             created_at: Timestamp::now(),
             author: None,
+            parent_id: None,
             attachments: Vec::new(),
         }
     }

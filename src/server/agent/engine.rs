@@ -32,9 +32,10 @@ use super::{
 use crate::server::{
     announcer::Announcer,
     attachments::Attachments,
+    config::Audience,
     quotas::Admissions,
-    store::{ClaimedRun, Nested, SharedStore, Wakes},
-    tool::ToolEngine,
+    store::{ClaimedRun, Nested, SharedStore, StoreError, Wakes},
+    tool::{Person, ToolEngine},
     turns::{TurnPermit, Turns},
 };
 
@@ -508,6 +509,23 @@ impl Shared {
         }
     }
 
+    /// What the tools' rules ask of the person; looked up only where they ask.
+    async fn person_of(&self, run: &ClaimedRun) -> Result<Option<Person>, EmitError> {
+        let unknown = |error: &StoreError| {
+            tracing::error!(%error, "whom the run works for could not be read");
+            EmitError::Store
+        };
+        let users = &self.tools.policy().users;
+        if users.is_empty() {
+            return Ok(None);
+        }
+        let standing = self.store.standing(run.user_id, None).await.map_err(|error| unknown(&error))?;
+        let named = users.values().any(Audience::names_addresses);
+        let address =
+            if named { self.store.address_of(run.user_id).await.map_err(|error| unknown(&error))? } else { None };
+        Ok(standing.map(|standing| Person { role: standing.role, address }))
+    }
+
     async fn answer(&self, run: &ClaimedRun, halted: watch::Receiver<Option<Halt>>) -> Result<(), EmitError> {
         let started = Instant::now();
         let listed = self.registry.find(Some(&run.agent));
@@ -556,7 +574,8 @@ impl Shared {
             let message = format!("there is no agent called {:?} any more", run.agent);
             return emitter.agent_error(&run.agent, ErrorCode::AgentUnknown, message, false).await;
         };
-        let context = context_of(run, listed, emitter.clone(), halted, &progress);
+        let person = self.person_of(run).await?;
+        let context = context_of(run, listed, person, emitter.clone(), halted, &progress);
         let schedule = || self.schedule(run.thread_id);
         let mut handle = RunHandle::new(&context, &self.tools, &self.store, &schedule, &progress);
         let outcome = contained(self.work_on(run, &context, &progress, &mut handle)).await;
@@ -719,6 +738,7 @@ async fn contained(work: impl Future<Output = Result<(), Leave>>) -> Result<(), 
 fn context_of(
     run: &ClaimedRun,
     listed: Arc<Listed>,
+    person: Option<Person>,
     emitter: Emitter,
     halt: watch::Receiver<Option<Halt>>,
     progress: &Progress,
@@ -732,6 +752,7 @@ fn context_of(
         // Processes before this one had their part of the time.
         deadline: Instant::now() + listed.max_time.saturating_sub(worked),
         listed,
+        person,
         emitter,
         halt,
         worked_before: worked,

@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use super::{
-    config::AttachmentsConfig,
+    config::{AttachmentsConfig, Quota},
     error::ApiError,
     metrics::metrics,
     store::{KeptAttachment, NewAttachment, NoRoom, Room, SharedStore},
@@ -79,6 +79,32 @@ struct Limits {
 }
 
 impl Limits {
+    /// What those with this quota may keep.
+    fn of(self, quota: &Quota) -> Self {
+        Self { file: quota.file_bytes.unwrap_or(self.file), user: quota.storage_bytes.unwrap_or(self.user) }
+    }
+
+    fn too_large(self) -> ApiError {
+        ApiError::new(ErrorCode::FrameTooLarge, format!("a file has {} at most", size(self.file)))
+    }
+
+    fn full(self, full: NoRoom) -> ApiError {
+        metrics().quota_met("storage");
+        match full {
+            NoRoom::Bytes => ApiError::new(
+                ErrorCode::FrameTooLarge,
+                format!(
+                    "your files take all of the {} that they may; delete conversations with files first",
+                    size(self.user)
+                ),
+            ),
+            NoRoom::Unsent => ApiError::new(
+                ErrorCode::RateLimited,
+                format!("{UNSENT} of your files wait to be sent; send some, or take some back"),
+            ),
+        }
+    }
+
     fn room(self) -> Room {
         Room { bytes: self.user, unsent: UNSENT }
     }
@@ -114,12 +140,25 @@ impl Attachments {
         Self(Arc::new(Shared { store, place, limits, uploads, uploads_of_users, sweep: Notify::new() }))
     }
 
+    /// Bytes of one file, and of all files, of one person with this quota.
+    pub fn limits_of(&self, quota: &Quota) -> (u64, u64) {
+        let limits = self.0.limits.of(quota);
+        (limits.file, limits.user)
+    }
+
     /// Takes a file in.
-    pub async fn keep(&self, user: UserId, offered: Offered, body: Incoming) -> Result<Attachment, ApiError> {
+    pub async fn keep(
+        &self,
+        user: UserId,
+        quota: &Quota,
+        offered: Offered,
+        body: Incoming,
+    ) -> Result<Attachment, ApiError> {
         let Offered { name, declared, length } = offered;
         let shared = &self.0;
-        if length.is_some_and(|length| length > shared.limits.file) {
-            return Err(shared.too_large());
+        let limits = shared.limits.of(quota);
+        if length.is_some_and(|length| length > limits.file) {
+            return Err(limits.too_large());
         }
         if length == Some(0) {
             return Err(empty());
@@ -127,10 +166,9 @@ impl Attachments {
         let id = AttachmentId::new();
         let name = name::clean(&name);
         let new = NewAttachment { id, user_id: user, name: name.clone(), bytes: length.unwrap_or_default() };
-        let room = shared.limits.room();
-        shared.store.begin_attachment(&new, room).await?.map_err(|full| shared.full(full))?;
+        shared.store.begin_attachment(&new, limits.room()).await?.map_err(|full| limits.full(full))?;
         let begun = Begun { shared: shared.clone(), user, id, kept: false };
-        let kept = self.receive(begun, name, declared.as_deref(), body, room).await;
+        let kept = self.receive(begun, name, declared.as_deref(), body, limits).await;
         metrics().upload(kept.is_ok());
         match &kept {
             Ok(told) => {
@@ -147,7 +185,7 @@ impl Attachments {
         name: String,
         declared: Option<&str>,
         body: Incoming,
-        room: Room,
+        limits: Limits,
     ) -> Result<Attachment, ApiError> {
         let (shared, id) = (&self.0, begun.id);
         // First in the user's own line: whoever sends slowly, or much, holds up nobody else.
@@ -156,12 +194,12 @@ impl Attachments {
                 .retry_after_ms(RETRY_AFTER)
         })?;
         let _turn = shared.uploads.acquire().await.map_err(|error| ApiError::internal(&error))?;
-        let received = timeout(PATIENCE, shared.write(id, body)).await;
+        let received = timeout(PATIENCE, shared.write(id, body, limits)).await;
         let (watch, digest) = received.unwrap_or_else(|_| Err(cut_off("it took longer than an hour")))?;
         let media_type = watch.kind(declared).map_err(|why| ApiError::new(ErrorCode::InvalidPayload, why))?;
         let told = Attachment { id: Some(id), name, media_type, bytes: Some(watch.bytes()), url: Attachment::path(id) };
         let kept = KeptAttachment { told, digest };
-        shared.store.finish_attachment(begun.user, &kept, room).await?.map_err(|full| shared.full(full))?;
+        shared.store.finish_attachment(begun.user, &kept, limits.room()).await?.map_err(|full| limits.full(full))?;
         begun.kept = true;
         Ok(kept.told)
     }
@@ -224,29 +262,8 @@ impl Attachments {
 }
 
 impl Shared {
-    fn too_large(&self) -> ApiError {
-        let most = self.limits.file;
-        ApiError::new(ErrorCode::FrameTooLarge, format!("a file has {} at most", size(most)))
-    }
-
-    fn full(&self, full: NoRoom) -> ApiError {
-        match full {
-            NoRoom::Bytes => ApiError::new(
-                ErrorCode::FrameTooLarge,
-                format!(
-                    "your files take all of the {} that they may; delete conversations with files first",
-                    size(self.limits.user)
-                ),
-            ),
-            NoRoom::Unsent => ApiError::new(
-                ErrorCode::RateLimited,
-                format!("{UNSENT} of your files wait to be sent; send some, or take some back"),
-            ),
-        }
-    }
-
     /// Writes the body as it comes; nothing of it is kept in memory but its beginning and the part under way.
-    async fn write(&self, id: AttachmentId, mut body: Incoming) -> Result<(Watch, Vec<u8>), ApiError> {
+    async fn write(&self, id: AttachmentId, mut body: Incoming, limits: Limits) -> Result<(Watch, Vec<u8>), ApiError> {
         let failed = |error: object_store::Error| {
             tracing::error!(attachment_id = %id, %error, "a file could not be written");
             let why = match Trouble::of(&error) {
@@ -268,8 +285,8 @@ impl Shared {
                 Err(_) => break Err(cut_off("nothing came for half a minute")),
             };
             watch.see(&part);
-            if watch.bytes() > self.limits.file {
-                break Err(self.too_large());
+            if watch.bytes() > limits.file {
+                break Err(limits.too_large());
             }
             digest.update(&part);
             if let Err(error) = self.place.push(&mut writer, part).await {

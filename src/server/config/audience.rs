@@ -14,7 +14,7 @@ struct Named {
 
 impl Audience {
     /// Those that are named: `admin`, `member`, `guest`, or an e-mail address.
-    pub(super) fn of(names: &[String]) -> Result<Self, String> {
+    pub(in crate::server) fn of(names: &[String]) -> Result<Self, String> {
         let mut named = Named::default();
         for name in names.iter().map(|name| name.trim().to_lowercase()) {
             match name.as_str() {

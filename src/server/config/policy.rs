@@ -1,14 +1,20 @@
 //! `[tools]`: which tools are called without asking, which are asked about, and which are never called.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize as _;
 
-use super::source::{ConfigError, Source};
+use super::{
+    audience::Audience,
+    source::{ConfigError, Source},
+};
 use crate::server::tool::{Rule, ToolPolicy, builtin};
 
 /// How long a person has to decide, in seconds.
 const PATIENCE: &str = "approval_timeout_s";
+
+/// Whom tools may work for.
+const USERS: &str = "users";
 
 /// The longest that a question may stand: a week.
 const LONGEST: u64 = 7 * 86_400;
@@ -27,11 +33,22 @@ pub(super) fn policy(source: &Source, agents: &[&str]) -> Result<ToolPolicy, Con
             policy.patience = Duration::from_secs(seconds);
             continue;
         }
+        if name == USERS {
+            let named: BTreeMap<String, Vec<String>> = value
+                .clone()
+                .try_into()
+                .map_err(|_| wrong(format!("{USERS} is a table of tools and lists of who may have them called")))?;
+            for (pattern, names) in named {
+                let audience = Audience::of(&names).map_err(|problem| wrong(format!("{pattern}: {problem}")))?;
+                policy.users.insert(pattern, audience);
+            }
+            continue;
+        }
         let rule = Rule::deserialize(value.clone())
             .map_err(|_| wrong(format!("{name}: what is done about a tool is allow, ask or deny, not {value}")))?;
         policy.rules.insert(name.clone(), rule);
     }
-    check(policy.rules.keys(), agents).map_err(wrong)?;
+    check(policy.rules.keys().chain(policy.users.keys()), agents).map_err(wrong)?;
     Ok(policy)
 }
 

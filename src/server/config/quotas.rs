@@ -20,6 +20,10 @@ pub struct Quota {
     pub tokens_a_day: Option<u64>,
     /// What models may cost in a day, in US dollars.
     pub cost_a_day: Option<f64>,
+    /// Bytes of one file; `attachments.max_bytes` without.
+    pub file_bytes: Option<u64>,
+    /// Bytes of all files; `attachments.max_user_bytes` without.
+    pub storage_bytes: Option<u64>,
 }
 
 /// The quotas of all roles.
@@ -50,6 +54,8 @@ struct Entry {
     connections: Option<usize>,
     tokens_a_day: Option<u64>,
     cost_a_day: Option<f64>,
+    file_bytes: Option<u64>,
+    storage_bytes: Option<u64>,
 }
 
 /// The role's name in settings.
@@ -69,6 +75,8 @@ pub(super) fn quotas(source: &Source) -> Result<Quotas, ConfigError> {
         connections: source.positive("connections_per_user", 64)?,
         tokens_a_day: None,
         cost_a_day: None,
+        file_bytes: None,
+        storage_bytes: None,
     };
     let given: BTreeMap<String, Entry> = match source.file.get("quotas") {
         Some(table) => table
@@ -97,6 +105,8 @@ pub(super) fn quotas(source: &Source) -> Result<Quotas, ConfigError> {
             connections: entry.connections.unwrap_or(base.connections),
             tokens_a_day: entry.tokens_a_day,
             cost_a_day: entry.cost_a_day,
+            file_bytes: entry.file_bytes,
+            storage_bytes: entry.storage_bytes,
         })
     };
     Ok(Quotas { administrator: of(Role::Admin)?, member: of(Role::User)?, guest: of(Role::Guest)? })

@@ -50,8 +50,9 @@ pub async fn upload(
         declared: text(header::CONTENT_TYPE),
         length: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
     };
+    let quota = state.config.quotas.of(identity.user.role);
     let body = body.into_data_stream().boxed();
-    let attachment = state.attachments.keep(identity.user.id, offered, body).await?;
+    let attachment = state.attachments.keep(identity.user.id, quota, offered, body).await?;
     Ok((StatusCode::CREATED, Json(Uploaded { attachment })))
 }
 

@@ -40,11 +40,17 @@ pub struct AuditLine {
     /// By whom; whoever runs the server when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<UserId>,
+    /// What that person is called today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_name: Option<String>,
     /// What, as `what.happened`.
     pub action: String,
     /// To whom or what: an id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// What the subject is called today, where it is a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject_name: Option<String>,
     /// From which address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,

@@ -27,7 +27,7 @@ pub trait CommandLedger: Send + Sync {
         thread: Option<ThreadId>,
     ) -> Result<Option<(ThreadId, String)>, StoreError>;
     /// Adds a run that answers a message once more, with the command that asked for it: the first answer when it was carried out
-    /// before.
+    /// before. A message that as many answer as may ([`netra_ws::branch::MAX_BRANCHES`]) is not answered again.
     async fn record_run(
         &self,
         run: RunId,

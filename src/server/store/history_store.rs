@@ -33,8 +33,11 @@ pub trait HistoryStore: Send + Sync {
         before_seq: Option<u64>,
         limit: PageLimit,
     ) -> Result<Vec<Message>, StoreError>;
-    /// Which message each of the thread's newest `limit` runs answers.
-    async fn answered_messages(&self, thread: ThreadId, limit: usize) -> Result<HashMap<RunId, MessageId>, StoreError>;
+    /// The way that leads to a person's message: up to `limit` messages of people, the named one last, with the answers that
+    /// count on it. Nothing when the thread has no such message.
+    async fn path(&self, thread: ThreadId, message: MessageId, limit: usize) -> Result<Path, StoreError>;
+    /// The person's message that this one is, or answers.
+    async fn asked(&self, thread: ThreadId, message: MessageId) -> Result<Option<Asked>, StoreError>;
     /// A page of the thread's history for people: the newest messages before the event `before_seq`, up to `limit` and about
     /// 256 KiB, oldest first, with the runs that they need, cut. `None` when the user may not read the thread.
     async fn history(
@@ -46,6 +49,24 @@ pub trait HistoryStore: Send + Sync {
     ) -> Result<Option<History>, StoreError>;
     /// A run of the thread, whole; `None` when the user may not read it.
     async fn run(&self, user: UserId, thread: ThreadId, run: RunId) -> Result<Option<Run>, StoreError>;
+}
+
+/// A way through a conversation.
+#[derive(Clone, Debug, Default)]
+pub struct Path {
+    /// People's messages and the answers on the way, in the order in which they came.
+    pub messages: Vec<Message>,
+    /// Of the runs that answer them, those that are on the way: all, or the one that the next message follows.
+    pub answers: HashMap<RunId, MessageId>,
+}
+
+/// A place in a conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The person's message.
+    pub message: MessageId,
+    /// The run whose answer was named.
+    pub run: Option<RunId>,
 }
 
 /// A page of a thread's history.

@@ -38,7 +38,7 @@ pub use command_ledger::{CommandLedger, Recorded};
 pub use durability::{Durability, UnknownDurability};
 pub use error::{DiskFault, StoreError};
 pub use finder::{Finder, Found, ThreadQuery};
-pub use history_store::{History, HistoryStore};
+pub use history_store::{Asked, History, HistoryStore, Path};
 pub use link_store::{InvitationUse, LinkStore, Purpose};
 pub use member_store::MemberStore;
 pub use place::ThreadPlace;

@@ -18,7 +18,7 @@ use serde_json::Value;
 pub(crate) use engine::bounded;
 pub use engine::{ToolEngine, ToolOutcome, ToolRequest, ToolStop};
 pub use notes::{Note, Notes};
-pub use policy::{Rule, Rules, ToolPolicy};
+pub use policy::{Person, Rule, Rules, ToolPolicy};
 pub use source::{KnownTool, ToolSource};
 
 /// What a model is told about a tool.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use netra_ws::model::Role;
 use serde::Deserialize;
+
+use crate::server::config::Audience;
 
 /// What is done about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -24,13 +27,15 @@ pub type Rules = BTreeMap<String, Rule>;
 pub struct ToolPolicy {
     /// For every agent that has none of its own for a tool.
     pub rules: Rules,
+    /// Whom tools may work for, by pattern; everyone where none fits.
+    pub users: BTreeMap<String, Audience>,
     /// How long a person has to decide.
     pub patience: Duration,
 }
 
 impl Default for ToolPolicy {
     fn default() -> Self {
-        Self { rules: Rules::new(), patience: Duration::from_mins(10) }
+        Self { rules: Rules::new(), users: BTreeMap::new(), patience: Duration::from_mins(10) }
     }
 }
 
@@ -45,21 +50,60 @@ impl ToolPolicy {
             Rule::Allow
         })
     }
+
+    /// Whether a tool may work for this person; for nobody known, it does where no rule asks.
+    pub fn is_for(&self, person: Option<&Person>, tool: &str) -> bool {
+        longest(&self.users, tool)
+            .is_none_or(|audience| person.is_some_and(|person| audience.holds(person.role, person.address.as_deref())))
+    }
 }
 
-fn longest(rules: &Rules, tool: &str) -> Option<Rule> {
+/// Whom an agent's calls are made for, as far as tools ask.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// What the person is on this server.
+    pub role: Role,
+    /// The address, where the rules name addresses.
+    pub address: Option<String>,
+}
+
+/// What stands beside the longest pattern that fits.
+fn longest<T: Clone>(rules: &BTreeMap<String, T>, tool: &str) -> Option<T> {
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(beginning) => tool.starts_with(beginning),
         None => pattern == tool,
     };
     // Of a name and a pattern of the same length, the name says more.
     let weight = |pattern: &str| (pattern.len(), !pattern.ends_with('*'));
-    rules.iter().filter(|(pattern, _)| fits(pattern)).max_by_key(|(pattern, _)| weight(pattern)).map(|(_, rule)| *rule)
+    rules
+        .iter()
+        .filter(|(pattern, _)| fits(pattern))
+        .max_by_key(|(pattern, _)| weight(pattern))
+        .map(|(_, rule)| rule.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tools_may_be_for_some() {
+        let of = |names: &[&str]| Audience::of(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let users = [("mcp:files/*", ["admin"]), ("mcp:files/read", ["ada@example.org"])]
+            .map(|(pattern, names)| (pattern.to_owned(), of(&names).expect("an audience")));
+        let policy = ToolPolicy { users: users.into(), ..ToolPolicy::default() };
+        let admin = Person { role: Role::Admin, address: None };
+        let ada = Person { role: Role::User, address: Some("ada@example.org".to_owned()) };
+        for (tool, for_admin, for_ada) in
+            [("calculate", true, true), ("mcp:files/write", true, false), ("mcp:files/read", false, true)]
+        {
+            assert_eq!(
+                (policy.is_for(Some(&admin), tool), policy.is_for(Some(&ada), tool)),
+                (for_admin, for_ada),
+                "{tool}"
+            );
+        }
+    }
 
     #[test]
     fn the_longest_pattern_counts_and_an_agents_own_before_all() {

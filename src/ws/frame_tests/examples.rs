@@ -193,6 +193,7 @@ fn after_event(last: Option<&E>, full: bool) -> Option<E> {
             answered_by: full.then(RunId::new),
             agent: full.then_some(agent),
             author: author(full),
+            parent_id: full.then(MessageId::new),
             attachments: attachments(full),
         }),
         Some(E::ThreadMessage(_)) => E::AgentStarted(p::AgentStarted {
@@ -310,6 +311,7 @@ fn snapshot(full: bool) -> p::ThreadSnapshot {
         seq: 3,
         created_at: at(full),
         author: author(full),
+        parent_id: full.then(MessageId::new),
         attachments: attachments(full),
     };
     p::ThreadSnapshot {

@@ -17,7 +17,8 @@ pub struct UserMessage {
     /// Who should answer; the thread's agent when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// The message this one follows, when it is not the newest.
+    /// The message this one follows, when it is not the newest: a person's or an answer. The nil UUID: none, it begins the
+    /// conversation anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<MessageId>,
     /// Files: ids from `POST /api/attachments`, 10 at most.

@@ -30,6 +30,9 @@ pub struct ThreadMessage {
     /// The person who wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
+    /// The message that it follows; absent: the newest before it. The nil UUID: none, it begins the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<MessageId>,
     /// Files.
     #[serde(default)]
     pub attachments: Vec<Attachment>,

@@ -32,6 +32,8 @@ const QUOTAS: Table = Table {
         ("Sockets", |row| words(row, "/connections")),
         ("Tokens a day", |row| words(row, "/tokens_a_day")),
         ("Cost a day", |row| dollars(row, "/cost_a_day")),
+        ("A file", |row| bytes(row.pointer("/file_bytes").and_then(Value::as_u64).unwrap_or_default())),
+        ("All files", |row| bytes(row.pointer("/storage_bytes").and_then(Value::as_u64).unwrap_or_default())),
     ],
     offers: None,
     empty: "",

@@ -133,6 +133,10 @@ pub struct QuotaInfo {
     /// US dollars in a day; without an end when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_a_day: Option<f64>,
+    /// Bytes of one file.
+    file_bytes: u64,
+    /// Bytes of all files.
+    storage_bytes: u64,
 }
 
 /// `GET /api/admin/usage`
@@ -151,8 +155,10 @@ pub async fn usage(
     ApiQuery(looked): ApiQuery<Looked>,
 ) -> Result<Json<Usage>, ApiError> {
     let quota = |role| {
-        let Quota { runs_at_once, queued_runs, connections, tokens_a_day, cost_a_day } = *state.config.quotas.of(role);
-        QuotaInfo { role, runs_at_once, queued_runs, connections, tokens_a_day, cost_a_day }
+        let quota = *state.config.quotas.of(role);
+        let Quota { runs_at_once, queued_runs, connections, tokens_a_day, cost_a_day, .. } = quota;
+        let (file_bytes, storage_bytes) = state.attachments.limits_of(&quota);
+        QuotaInfo { role, runs_at_once, queued_runs, connections, tokens_a_day, cost_a_day, file_bytes, storage_bytes }
     };
     let users = state.store.uses(today(), looked.query.as_deref(), LISTED).await?;
     Ok(Json(Usage { quotas: [Role::Admin, Role::User, Role::Guest].map(quota).into(), users }))

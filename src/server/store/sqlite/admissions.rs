@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use netra_ws::{
     AttachmentId, CommandId, MessageId, ThreadId, UserId,
+    branch::MAX_BRANCHES,
     log::{Admission, LogError},
     model::{AttachmentRef, Author, Thread},
     payload::Ack,
@@ -21,29 +22,32 @@ use super::{
     seq, to_i64,
 };
 
-/// Whose command, which, and to which thread.
-type Key = (UserId, CommandId, ThreadId);
+/// Whose command, which, to which thread, and which message of it it follows.
+type Key = (UserId, CommandId, ThreadId, Option<MessageId>);
 
 /// All that is to be known of a command: whether it was carried out, and the thread, if the user may read it. A message takes
 /// its command's id, which another message of the thread may have: one that was sent, and the answer of each run, which has its
 /// run's id and is shown before it is a message.
 const WANTED: Bulk<Key> = Bulk {
-    before: "WITH wanted (user_id, command_id, thread_id) AS (",
+    before: "WITH wanted (user_id, command_id, thread_id, parent_id) AS (",
     after: ") SELECT w.*, c.digest, c.ack, t.epoch, t.head_seq, t.title = '' AS untitled,
             (SELECT name FROM users WHERE id = w.user_id) AS author,
             (SELECT COALESCE(MAX(number), 0) FROM runs WHERE thread_id = w.thread_id) AS runs,
             EXISTS (SELECT 1 FROM messages WHERE thread_id = w.thread_id AND id = w.command_id)
                 OR EXISTS (SELECT 1 FROM runs WHERE thread_id = w.thread_id AND message_id = w.command_id)
-                OR EXISTS (SELECT 1 FROM runs WHERE thread_id = w.thread_id AND id = w.command_id) AS taken
+                OR EXISTS (SELECT 1 FROM runs WHERE thread_id = w.thread_id AND id = w.command_id) AS taken,
+            w.parent_id IS NULL OR EXISTS (SELECT 1 FROM messages WHERE thread_id = w.thread_id AND id = w.parent_id) AS follows,
+            (SELECT COUNT(*) FROM messages WHERE thread_id = w.thread_id AND parent_id = w.parent_id) AS branches
         FROM wanted AS w
         LEFT JOIN commands AS c ON c.user_id = w.user_id AND c.id = w.command_id
         LEFT JOIN threads AS t ON t.id = w.thread_id AND (t.user_id = w.user_id
             OR EXISTS (SELECT 1 FROM members AS m WHERE m.thread_id = t.id AND m.user_id = w.user_id))",
-    columns: 3,
-    bind: |values, (user, command, thread)| {
+    columns: 4,
+    bind: |values, (user, command, thread, parent)| {
         values.add(user.uuid())?;
         values.add(command.uuid())?;
-        values.add(thread.uuid())
+        values.add(thread.uuid())?;
+        values.add(parent.map(MessageId::uuid))
     },
 };
 
@@ -124,6 +128,9 @@ struct Found {
     runs: i64,
     /// Whether the thread has a message of this id.
     taken: bool,
+    /// Whether the thread has the message that it names as its parent, and how many name that one already.
+    follows: bool,
+    branches: usize,
 }
 
 /// Where a message goes that may be accepted.
@@ -145,6 +152,8 @@ pub(super) struct Admissions<'e> {
     /// What this transaction adds: answers of commands, ids of messages and runs, the last run's number.
     answered: HashMap<(UserId, CommandId), (&'e [u8], String)>,
     taken: HashSet<(ThreadId, Uuid)>,
+    said: HashSet<(ThreadId, MessageId)>,
+    branches: HashMap<(ThreadId, MessageId), usize>,
     numbers: HashMap<ThreadId, i64>,
     titled: HashSet<ThreadId>,
     threads: Vec<(&'e Admission, String)>,
@@ -155,7 +164,8 @@ pub(super) struct Admissions<'e> {
 }
 
 fn key(admission: &Admission) -> Key {
-    (admission.command.user_id, admission.command.command_id, admission.thread_id())
+    let command = &admission.command;
+    (command.user_id, command.command_id, admission.thread_id(), command.message.parent_id)
 }
 
 impl<'e> Admissions<'e> {
@@ -172,7 +182,8 @@ impl<'e> Admissions<'e> {
         let mut this = Self::default();
         for row in WANTED.find(tx, &wanted).await? {
             let id = |name: &str| row.try_get::<Uuid, _>(name);
-            let key = (id("user_id")?.into(), id("command_id")?.into(), id("thread_id")?.into());
+            let parent = row.try_get::<Option<Uuid>, _>("parent_id")?.map(Into::into);
+            let key = (id("user_id")?.into(), id("command_id")?.into(), id("thread_id")?.into(), parent);
             this.found.insert(key, Found::read(&row)?);
         }
         for row in UNSENT.find(tx, &files).await? {
@@ -208,7 +219,18 @@ impl<'e> Admissions<'e> {
         if found.taken || self.taken.contains(&(thread, id)) {
             return Err(LogError::IdConflict);
         }
+        if let Some(parent) = command.message.parent_id {
+            if !found.follows && !parent.is_beginning() && !self.said.contains(&(thread, parent)) {
+                return Err(LogError::ParentGone);
+            }
+            let branches = self.branches.entry((thread, parent)).or_insert(found.branches);
+            if *branches >= MAX_BRANCHES {
+                return Err(LogError::TooManyBranches);
+            }
+            *branches += 1;
+        }
         self.taken.extend([(thread, id), (thread, admission.run_id.uuid())]);
+        self.said.insert((thread, command.command_id.into()));
         if made {
             self.threads.push((admission, epoch.clone()));
         } else if found.untitled && self.titled.insert(thread) {
@@ -261,6 +283,8 @@ impl Found {
             author: row.try_get("author")?,
             runs: row.try_get("runs")?,
             taken: row.try_get("taken")?,
+            follows: row.try_get("follows")?,
+            branches: usize::try_from(row.try_get::<i64, _>("branches")?).unwrap_or_default(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use netra_ws::UserId;
-use sqlx::{Row, query, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Row, query, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
@@ -10,14 +10,22 @@ use super::{
     SqliteStore, now, timestamp, to_i64,
 };
 
+/// A line with the names of those in it.
+pub(super) const NAMED: &str = "SELECT a.id, a.at, a.actor, a.action, a.subject, a.address,
+        (SELECT name FROM users WHERE id = a.actor) AS actor_name,
+        (SELECT name FROM users WHERE length(a.subject) = 36 AND id = unhex(replace(a.subject, '-', ''))) AS subject_name
+    FROM audit AS a";
+
 /// A row of the table.
 pub(super) fn line(row: &SqliteRow) -> Result<AuditLine, StoreError> {
     Ok(AuditLine {
         id: row.try_get("id")?,
         at: timestamp(row.try_get("at")?),
         actor: row.try_get::<Option<Uuid>, _>("actor")?.map(Into::into),
+        actor_name: row.try_get("actor_name")?,
         action: row.try_get("action")?,
         subject: row.try_get("subject")?,
+        subject_name: row.try_get("subject_name")?,
         address: row.try_get("address")?,
     })
 }
@@ -37,12 +45,12 @@ impl AuditLog for SqliteStore {
     }
 
     async fn audit(&self, after: i64, limit: usize, text: Option<&str>) -> Result<Vec<AuditLine>, StoreError> {
-        let rows = query(
-            "SELECT id, at, actor, action, subject, address FROM audit
-             WHERE id > ?1 AND (?3 IS NULL OR instr(action, ?3) OR instr(subject, ?3) OR instr(address, ?3)
-                 OR instr(lower(hex(actor)), replace(?3, '-', '')))
-             ORDER BY id LIMIT ?2",
-        )
+        let rows = query(AssertSqlSafe(format!(
+            "{NAMED} WHERE id > ?1 AND (?3 IS NULL OR instr(action, ?3) OR instr(subject, ?3) OR instr(address, ?3)
+                 OR instr(lower(hex(actor)), replace(?3, '-', '')) OR instr(lower(actor_name), lower(?3))
+                 OR instr(lower(subject_name), lower(?3)))
+             ORDER BY id LIMIT ?2"
+        )))
         .bind(after)
         .bind(to_i64(limit))
         .bind(text)

@@ -1,8 +1,8 @@
 //! What commands became: a resend gets the first answer, for as long as the thread lives.
 
 use async_trait::async_trait;
-use netra_ws::{CommandId, MessageId, RunId, ThreadId, UserId, log::LogError, payload::Ack};
-use sqlx::{AssertSqlSafe, SqliteConnection, query, query_as};
+use netra_ws::{CommandId, MessageId, RunId, ThreadId, UserId, branch::MAX_BRANCHES, log::LogError, payload::Ack};
+use sqlx::{AssertSqlSafe, SqliteConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     failure::store,
     now,
     rows::READABLE,
-    waiting,
+    to_i64, waiting,
 };
 
 /// The answer that this command got before, marked as a duplicate.
@@ -99,6 +99,15 @@ impl CommandLedger for SqliteStore {
         let of_rooms = self.room_commands.write(&mut tx).await.map_err(store)?;
         if let Some(ack) = earlier(&mut tx, command.user_id, command.command_id, command.digest).await? {
             return Ok(ack);
+        }
+        let answers: i64 = query_scalar("SELECT COUNT(*) FROM runs WHERE thread_id = ? AND message_id = ?")
+            .bind(command.thread_id.uuid())
+            .bind(message.uuid())
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(store)?;
+        if answers >= to_i64(MAX_BRANCHES) {
+            return Err(LogError::TooManyBranches);
         }
         let added = query(
             "INSERT INTO runs (id, thread_id, number, message_id, agent, status, created_at, asked_by)

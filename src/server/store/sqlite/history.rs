@@ -1,7 +1,5 @@
 //! A thread as pages show it: the newest messages, or those before a place, with the runs that they need.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use netra_ws::{
@@ -14,9 +12,10 @@ use sqlx::{Row, SqliteConnection, query, query_as, query_scalar, sqlite::SqliteR
 use uuid::Uuid;
 
 use super::{
-    super::{History, HistoryStore, StoreError},
+    super::{Asked, History, HistoryStore, Path, StoreError},
     SqliteStore, catalog,
     failure::store,
+    path,
     projection::fold_run,
     rows::MessageRow,
     to_i64,
@@ -24,7 +23,7 @@ use super::{
 
 /// Messages of a thread before an event, the newest first.
 const NEWEST_MESSAGES: &str =
-    "SELECT id, seq, role, content, run_id, attachments, created_at, author_id, author_name FROM messages
+    "SELECT id, seq, role, content, run_id, attachments, created_at, author_id, author_name, parent_id FROM messages
      WHERE thread_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?";
 
 /// Messages in a snapshot.
@@ -84,15 +83,14 @@ impl HistoryStore for SqliteStore {
         Ok(messages)
     }
 
-    async fn answered_messages(&self, thread: ThreadId, limit: usize) -> Result<HashMap<RunId, MessageId>, StoreError> {
-        let rows: Vec<(Uuid, Uuid)> = query_as(
-            "SELECT id, message_id FROM runs WHERE thread_id = ? AND message_id IS NOT NULL ORDER BY number DESC LIMIT ?",
-        )
-        .bind(thread.uuid())
-        .bind(to_i64(limit))
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(rows.into_iter().map(|(run, message)| (run.into(), message.into())).collect())
+    async fn path(&self, thread: ThreadId, message: MessageId, limit: usize) -> Result<Path, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        path::read(&mut tx, thread, message, limit).await
+    }
+
+    async fn asked(&self, thread: ThreadId, message: MessageId) -> Result<Option<Asked>, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        path::asked(&mut tx, thread, message).await
     }
 
     async fn history(

@@ -29,6 +29,7 @@ mod migrations;
 mod model_turns;
 mod noting;
 mod oversight;
+mod path;
 mod projection;
 mod questions;
 mod readers;

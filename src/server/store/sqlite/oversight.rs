@@ -5,7 +5,7 @@ use netra_ws::{
     Timestamp,
     model::{Role, RunStatus},
 };
-use sqlx::{Row, query, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Row, query, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
@@ -85,12 +85,13 @@ impl Oversight for SqliteStore {
     }
 
     async fn newest_audit(&self, limit: usize, text: Option<&str>) -> Result<Vec<AuditLine>, StoreError> {
-        let rows = query(
-            "SELECT id, at, actor, action, subject, address FROM audit
-             WHERE ?2 IS NULL OR instr(action, ?2) OR instr(subject, ?2) OR instr(address, ?2)
-                 OR instr(lower(hex(actor)), replace(?2, '-', ''))
+        let rows = query(AssertSqlSafe(format!(
+            "{} WHERE ?2 IS NULL OR instr(action, ?2) OR instr(subject, ?2) OR instr(address, ?2)
+                 OR instr(lower(hex(actor)), replace(?2, '-', '')) OR instr(lower(actor_name), lower(?2))
+                 OR instr(lower(subject_name), lower(?2))
              ORDER BY id DESC LIMIT ?1",
-        )
+            audit::NAMED
+        )))
         .bind(to_i64(limit))
         .bind(text)
         .fetch_all(&self.readers)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures::TryStreamExt;
 use netra_ws::{
-    ErrorCode, RunId, ThreadId,
+    ErrorCode, MessageId, RunId, ThreadId,
     frame::StoredEvent,
     log::{Append, ChildRun, LogError},
     message::Event,
@@ -54,6 +54,7 @@ struct NewMessage {
     attachments: String,
     at: i64,
     author: Option<Author>,
+    parent: Option<MessageId>,
 }
 
 /// A run at its end, with its folded state, so that a snapshot need not read its events.
@@ -68,9 +69,9 @@ struct EndedRun {
 
 const MESSAGES: Bulk<NewMessage> = Bulk {
     before: "INSERT INTO messages
-        (thread_id, id, seq, role, content, run_id, attachments, created_at, author_id, author_name)",
+        (thread_id, id, seq, role, content, run_id, attachments, created_at, author_id, author_name, parent_id)",
     after: "",
-    columns: 10,
+    columns: 11,
     bind: |values, message| {
         values.add(message.thread_id.uuid())?;
         values.add(message.id)?;
@@ -81,7 +82,8 @@ const MESSAGES: Bulk<NewMessage> = Bulk {
         values.add(&message.attachments)?;
         values.add(message.at)?;
         values.add(message.author.as_ref().map(|author| author.id.uuid()))?;
-        values.add(message.author.as_ref().map(|author| &author.name))
+        values.add(message.author.as_ref().map(|author| &author.name))?;
+        values.add(message.parent.map(MessageId::uuid))
     },
 };
 
@@ -146,6 +148,7 @@ impl Projections {
                 attachments: serde_json::to_string(&added.attachments).map_err(LogError::store)?,
                 at: millis(stored.ts),
                 author: added.author.clone(),
+                parent: added.parent_id,
             });
         }
         Ok(())
@@ -182,6 +185,7 @@ impl Projections {
                 attachments: "[]".to_owned(),
                 at: millis(stored.ts),
                 author: None,
+                parent: None,
             }),
             Event::AgentCompleted(done) => {
                 let status = match done.status {

@@ -81,6 +81,7 @@ impl FromRow<'_, SqliteRow> for MessageRow {
             seq: seq(row.try_get("seq")?),
             created_at: timestamp(row.try_get("created_at")?),
             author: author(row)?,
+            parent_id: row.try_get::<Option<Uuid>, _>("parent_id")?.map(Into::into),
             attachments: serde_json::from_str(row.try_get("attachments")?)
                 .map_err(|error| sqlx::Error::Decode(error.into()))?,
         }))
