@@ -81,7 +81,7 @@ test("an administrator finds people, changes them, and sees what goes on (R9, R2
   await expect(guest).toHaveCount(0);
 
   await page.getByRole("link", { name: "Audit log" }).click();
-  await page.getByLabel("Action, person's id").fill("link.taken_back");
+  await page.getByLabel("Action, person, or network address").fill("link.taken_back");
   await expect(page.getByRole("row")).toHaveCount(2);
   await page.getByRole("link", { name: "Notices" }).click();
   await page.getByLabel("What everyone is to read").fill("The server rests at noon.");

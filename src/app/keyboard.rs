@@ -34,7 +34,7 @@ pub(crate) fn escapes(event: &KeyboardEvent) -> bool {
     }
     let focused = document().active_element();
     let field = focused.as_ref().is_some_and(|element| element.id() != COMPOSER && is_field(element));
-    let panel = document().query_selector("dialog[open]").ok().flatten().is_some();
+    let panel = document().query_selector("dialog[open], :popover-open").ok().flatten().is_some();
     !field && !panel
 }
 

@@ -19,7 +19,7 @@ use super::{
     error::ApiError,
     http::{
         account, admin, ag_ui, attachments, auth, discovery, drain, export, guard, health, invitations, members,
-        metrics, oidc, page, socket, threads, tokens, unread,
+        metrics, oidc, page, socket, thread_export, threads, tokens, unread,
     },
     mcp, reference,
     site::Site,
@@ -67,6 +67,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/threads/{id}", get(threads::get).patch(threads::change).delete(threads::delete))
         .route("/api/threads/{id}/events", get(threads::events))
         .route("/api/threads/{id}/messages", get(threads::messages))
+        .route("/api/threads/{id}/export", get(thread_export::export))
         .route("/api/threads/{id}/runs/{run_id}", get(threads::run))
         .route(
             "/api/threads/{id}/members",

@@ -263,6 +263,8 @@ export interface Message {
   created_at: Timestamp;
   /** Which. */
   message_id: MessageId;
+  /** The message that it follows; absent: the newest before it. The nil UUID: none, it begins the conversation. */
+  parent_id?: MessageId;
   /** Who speaks. */
   role: MessageRole;
 }
@@ -547,6 +549,8 @@ export interface ThreadMessage {
   content: string;
   /** Which. */
   message_id: MessageId;
+  /** The message that it follows; absent: the newest before it. The nil UUID: none, it begins the conversation. */
+  parent_id?: MessageId;
   /** Who speaks. */
   role: MessageRole;
 }
@@ -695,7 +699,8 @@ export interface UserMessage {
   attachments?: (AttachmentId | Attachment)[];
   /** The text; empty only where files say it all. */
   content: string;
-  /** The message this one follows, when it is not the newest. */
+  /** The message this one follows, when it is not the newest: a person's or an answer. The nil UUID: none, it begins the
+conversation anew. */
   parent_id?: MessageId;
 }
 

@@ -6,6 +6,7 @@ mod attachments;
 mod card;
 mod composer;
 mod copying;
+mod export;
 #[cfg(any(feature = "hydrate", test))]
 mod growing;
 mod icon;
@@ -38,6 +39,7 @@ mod window;
 
 pub(crate) use composer::{Composer, Work};
 pub(crate) use copying::copy_button;
+pub(crate) use export::Export;
 pub(crate) use icon::{Icon, Mark};
 pub(crate) use looked_for::LookedFor;
 pub(crate) use message_list::MessageList;

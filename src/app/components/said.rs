@@ -47,8 +47,8 @@ pub(super) fn said(thread: ThreadId, id: MessageId, told: Told, way: Way) -> Any
             return bubble(&shown);
         }
         let done = Callback::new(move |said: bool| {
-            if said && let Some(follows) = follows.get_untracked() {
-                way.forget_branch(follows);
+            if said {
+                way.forget_branch(id);
             }
             editing.set(false);
             keyboard::focus_composer();
@@ -101,7 +101,7 @@ fn Editor(
     };
     let pressed = send.clone();
     let keys = move |event: KeyboardEvent| {
-        if keyboard::escapes(&event) {
+        if event.key() == "Escape" && !keyboard::composes(&event) {
             event.prevent_default();
             event.stop_propagation();
             done.run(false);

@@ -68,9 +68,12 @@ impl Way {
         self.choices.update(|choices| _ = choices.answers.remove(&message));
     }
 
-    /// The newest of what follows is shown again.
-    pub(super) fn forget_branch(&self, follows: MessageId) {
-        self.choices.update(|choices| _ = choices.branches.remove(&follows));
+    /// The newest of those that could stand in this message's place is shown again.
+    pub(super) fn forget_branch(&self, message: MessageId) {
+        let place = |path: &Vec<Turn>| path.iter().find(|turn| turn.message == message).map(|turn| turn.follows);
+        if let Some(follows) = self.path.with_untracked(place) {
+            self.choices.update(|choices| _ = choices.branches.remove(&follows));
+        }
     }
 }
 
@@ -133,7 +136,7 @@ fn pager(
 ) -> AnyView {
     let at_first = move || place().is_none_or(|(at, _)| at == 0);
     let at_last = move || place().is_none_or(|(at, count)| at + 1 == count);
-    let told = move || place().map(|(at, count)| format!("{}/{count}", at + 1)).unwrap_or_default();
+    let told = move || place().map_or_else(|| "1/1".to_owned(), |(at, count)| format!("{}/{count}", at + 1));
     let alone = move || place().is_none_or(|(_, count)| count < 2);
     view! {
         <span class="variants" role="group" aria-label=label hidden=live(alone)>

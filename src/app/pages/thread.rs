@@ -7,7 +7,7 @@ use netra_ws::{ThreadId, model::Attachment, session::Link};
 use super::NotFoundPage;
 use crate::app::{
     address::use_address,
-    components::{Composer, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work, provide_way},
+    components::{Composer, Export, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work, provide_way},
     keyboard, markdown, next,
     socket::use_socket,
     standing::provide_standing,
@@ -103,6 +103,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         view! {
             <Title text=title />
             <Topbar title=title agent=agent_title>
+                <Export thread />
                 <Sharing thread head />
             </Topbar>
             <Notices />

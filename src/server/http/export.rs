@@ -17,7 +17,7 @@ use crate::server::{
     error::ApiError,
     state::AppState,
     store::{Deed, ThreadQuery},
-    turns::Turns,
+    turns::{TurnPermit, Turns},
 };
 
 /// Threads, and messages or events read at a time, and their bytes; no more than this is kept for a reader.
@@ -31,7 +31,7 @@ static EXPORTS: LazyLock<Turns<UserId>> = LazyLock::new(|| Turns::new(1, 0));
 const RETRY_AFTER: u64 = 10_000;
 
 /// Whoever reads went away, or the store failed.
-enum Ended {
+pub(super) enum Ended {
     Gone,
     Failed(ApiError),
 }
@@ -53,10 +53,7 @@ pub async fn export(
 ) -> Result<impl IntoResponse, ApiError> {
     identity.require_person()?;
     let user = identity.user.id;
-    let turn = EXPORTS.take(user).await.map_err(|_| {
-        ApiError::new(ErrorCode::RateLimited, "an export of yours is under way; read it to its end first")
-            .retry_after_ms(RETRY_AFTER)
-    })?;
+    let turn = turn(user).await?;
     let address = Some(visitor.address.to_string());
     state.store.note(Deed { actor: Some(user), action: "account.exported", subject: None, address }).await?;
     let (mut lines, body) = mpsc::channel(1);
@@ -70,6 +67,14 @@ pub async fn export(
     let headers =
         [(CONTENT_TYPE, "application/jsonl"), (CONTENT_DISPOSITION, "attachment; filename=\"netra-export.jsonl\"")];
     Ok((headers, Body::from_stream(body)))
+}
+
+/// The user's turn to export something.
+pub(super) async fn turn(user: UserId) -> Result<TurnPermit, ApiError> {
+    EXPORTS.take(user).await.map_err(|_| {
+        ApiError::new(ErrorCode::RateLimited, "an export of yours is under way; read it to its end first")
+            .retry_after_ms(RETRY_AFTER)
+    })
 }
 
 async fn line(lines: &mut Lines, value: &Value) -> Result<(), Ended> {

@@ -20,6 +20,7 @@ pub mod openapi;
 pub mod page;
 mod page_size;
 pub mod socket;
+pub mod thread_export;
 pub mod threads;
 pub mod tokens;
 pub mod unread;

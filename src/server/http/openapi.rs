@@ -18,7 +18,7 @@ use netra_ws::{
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::{admin, ag_ui, attachments, invitations, members, threads, tokens, unread};
+use super::{admin, ag_ui, attachments, invitations, members, thread_export, threads, tokens, unread};
 use crate::server::{auth::NewApiToken, error::ErrorBody, state::VERSION};
 use accounts::{account, before_sign_in, own_account};
 use administration::administration;
@@ -95,6 +95,10 @@ fn conversations(types: &mut Types) -> Vec<Operation> {
         on(Method::GET, "/api/threads/{id}/messages", "messages", "The thread's messages, the newest page first")
             .query(types.query::<threads::MessagesQuery>())
             .answers(200, "A page", types.written::<threads::Messages>())
+            .fails(&[NotFound]),
+        on(Method::GET, "/api/threads/{id}/export", "exportThread", "The conversation as a file, Markdown or JSON")
+            .query(types.query::<thread_export::ExportQuery>())
+            .lines("The file")
             .fails(&[NotFound]),
         on(Method::GET, "/api/threads/{id}/runs/{run_id}", "run", "A run, its tools' arguments and results whole")
             .answers(200, "The run", types.written::<Run>())

@@ -41,6 +41,7 @@ fn rows() -> Vec<Row> {
         Row("GET", "/api/threads/{id}", "", reader),
         Row("GET", "/api/threads/{id}/events", "", reader),
         Row("GET", "/api/threads/{id}/messages", "", reader),
+        Row("GET", "/api/threads/{id}/export", "", reader),
         Row("GET", "/api/threads/{id}/runs/{run_id}", "", [401, 404, 404, 404, 404, 404, 404]),
         Row("GET", "/api/threads/{id}/members", "", reader),
         Row("POST", "/api/threads", r#"{"title":"new"}"#, [401, 201, 201, 201, 201, 403, 201]),
