@@ -130,6 +130,10 @@ fn waiting(store: &ThreadStore, pending: ArcRwSignal<Vec<Pending>>, thread: Thre
     let store = store.clone();
     memo(move || {
         let here = |item: &Pending| item.frame.thread_id == Some(thread) && item.content().is_some();
+        // Nothing was on its way in the past.
+        if store.is_rewound() {
+            return Vec::new();
+        }
         let waiting: Vec<Pending> = pending.get().into_iter().filter(here).collect();
         // A message has the id of its command: once it is in the thread it is no longer on its way.
         store.with_structure(|state| {
