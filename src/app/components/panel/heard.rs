@@ -35,6 +35,16 @@ impl Heard {
         HEARD.with(|heard| heard.get_or_init(Self::begin).clone())
     }
 
+    /// Lets go of what was heard, if anything was: whoever looks at the page now is not signed in.
+    pub(super) fn forget() {
+        HEARD.with(|heard| {
+            if let Some(heard) = heard.get() {
+                *heard.log.lock().unwrap_or_else(PoisonError::into_inner) = FrameLog::default();
+                heard.changed.notify();
+            }
+        });
+    }
+
     fn begin() -> Self {
         let heard = Self {
             log: Arc::default(),

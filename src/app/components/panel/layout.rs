@@ -7,9 +7,13 @@ use leptos::{
     web_sys::{Element, HtmlElement},
 };
 
+use netra_ws::session::Link;
+
+use super::Heard;
 use crate::app::{
     keyboard,
     remembered::{recall, remember},
+    store::use_store,
     view::{Erase, effect, live, view},
 };
 
@@ -48,6 +52,13 @@ pub(crate) fn provide_panel() -> PanelLayout {
             layout.recall();
         }
         layout.draw();
+    });
+    let link = use_store().link;
+    effect(move || {
+        if link.get() == Link::SignedOut {
+            layout.open.set(false);
+            Heard::forget();
+        }
     });
     let keys = window_event_listener(leptos::ev::keydown, move |event| {
         let held = (event.ctrl_key() || event.meta_key()) && event.shift_key() && !event.alt_key();

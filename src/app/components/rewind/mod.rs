@@ -8,7 +8,7 @@ mod tape;
 mod timeline;
 
 use leptos::prelude::*;
-use netra_ws::{ThreadId, Timestamp};
+use netra_ws::{ThreadId, Timestamp, session::Link};
 
 use super::{panel::Heard, variants::Way};
 use crate::app::{
@@ -54,6 +54,14 @@ pub(crate) fn provide_rewind(thread: ThreadId, way: Way) -> Rewind {
     };
     effect(move || tint(rewind.at.get().is_some()));
     let (tape, store) = (rewind.tape.get_value(), rewind.store.get_value());
+    let (link, heard) = (use_store().link, tape.clone());
+    effect(move || {
+        // Whoever looks at the page now is not signed in.
+        if link.get() == Link::SignedOut {
+            rewind.back();
+            heard.forget();
+        }
+    });
     on_cleanup(move || {
         tape.forget();
         store.rewind(None);

@@ -171,5 +171,6 @@ impl Tape {
     pub(super) fn forget(&self) {
         self.reading.set(Reading::Not);
         *self.known() = Known::default();
+        self.events.set(0);
     }
 }
