@@ -198,7 +198,8 @@ impl Timeline {
 
     /// How many events lie up to a place of the whole [`WIDTH`].
     pub(super) fn events_to(&self, place: f64) -> usize {
-        let wanted = place / WIDTH * self.end();
+        // An event's own place counts, however it was rounded on its way to the screen.
+        let wanted = place / WIDTH * self.end() + 1e-6;
         self.places.partition_point(|place| *place <= wanted)
     }
 
