@@ -27,6 +27,8 @@ struct ThreadInner {
     /// What is shown in its place: the thread as it was.
     past: RwLock<Option<ThreadState>>,
     rewound: ArcRwSignal<bool>,
+    /// Whether what is shown has just become another time.
+    glances: ArcRwSignal<bool>,
     /// Messages and the list of runs.
     structure: ArcTrigger,
     /// Title and settings.
@@ -53,6 +55,7 @@ impl ThreadStore {
                 state: RwLock::new(state),
                 past: RwLock::default(),
                 rewound: ArcRwSignal::new(false),
+                glances: ArcRwSignal::new(false),
                 structure: ArcTrigger::new(),
                 head: ArcTrigger::new(),
                 any: ArcTrigger::new(),
@@ -103,10 +106,25 @@ impl ThreadStore {
     pub(crate) fn rewind(&self, past: Option<ThreadState>) {
         let rewound = past.is_some();
         *self.inner.past.write().unwrap_or_else(PoisonError::into_inner) = past;
+        if !self.inner.glances.get_untracked() {
+            self.inner.glances.set(true);
+        }
         if self.inner.rewound.get_untracked() != rewound {
             self.inner.rewound.set(rewound);
         }
         self.notify_all();
+    }
+
+    /// The reader stays at what is shown.
+    pub(crate) fn stay(&self) {
+        if self.inner.glances.get_untracked() {
+            self.inner.glances.set(false);
+        }
+    }
+
+    /// Whether what is shown is only glanced at, since it has just become another time; follows that.
+    pub(crate) fn glances(&self) -> bool {
+        self.inner.glances.get()
     }
 
     /// Takes what is shown of the past on; whether the past is shown.
@@ -199,6 +217,7 @@ impl ThreadStore {
     pub(super) fn clear(&self) {
         *self.inner.state.write().unwrap_or_else(PoisonError::into_inner) = ThreadState::default();
         self.rewind(None);
+        self.stay();
     }
 
     /// Tells all views, at once.

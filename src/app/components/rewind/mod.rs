@@ -7,6 +7,8 @@ mod replay;
 mod tape;
 mod timeline;
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use netra_ws::{ThreadId, Timestamp, session::Link};
 
@@ -25,6 +27,9 @@ pub(super) use controls::timeline;
 /// Events that are folded into the state that is shown, at most; whoever goes further begins at a checkpoint.
 const STEP: usize = 512;
 
+/// Whoever looks at a time for this long stays there.
+const STAYS: Duration = Duration::from_millis(150);
+
 /// Where one is in a conversation's past.
 #[derive(Clone, Copy)]
 pub(crate) struct Rewind {
@@ -39,6 +44,8 @@ pub(crate) struct Rewind {
     speed: RwSignal<u32>,
     /// Counts replays, so that each ends when the next begins.
     replays: StoredValue<u32>,
+    /// Counts how often another time was shown.
+    travels: StoredValue<u32>,
 }
 
 /// For the conversation that a page shows.
@@ -51,6 +58,7 @@ pub(crate) fn provide_rewind(thread: ThreadId, way: Way) -> Rewind {
         wanted: StoredValue::new(None),
         speed: RwSignal::new(0),
         replays: StoredValue::new(0),
+        travels: StoredValue::new(0),
     };
     effect(move || tint(rewind.at.get().is_some()));
     let (tape, store) = (rewind.tape.get_value(), rewind.store.get_value());
@@ -65,6 +73,7 @@ pub(crate) fn provide_rewind(thread: ThreadId, way: Way) -> Rewind {
     on_cleanup(move || {
         tape.forget();
         store.rewind(None);
+        store.stay();
         tint(false);
     });
     rewind
@@ -117,6 +126,7 @@ impl Rewind {
         if !folded {
             let thread = untrack(|| store.head());
             store.rewind(Some(known.recording.state_after(events, thread.as_ref())));
+            self.stay_soon();
         }
         drop(known);
         self.at.set(Some(events));
@@ -128,8 +138,21 @@ impl Rewind {
         self.wanted.set_value(None);
         if self.at.get_untracked().is_some() {
             self.store.get_value().rewind(None);
+            self.stay_soon();
             self.at.set(None);
         }
+    }
+
+    /// Once the reader stays at a time, all of it is drawn.
+    fn stay_soon(self) {
+        self.travels.update_value(|travels| *travels += 1);
+        let (travel, store) = (self.travels.get_value(), self.store.get_value());
+        let stay = move || {
+            if self.travels.try_get_value() == Some(travel) {
+                store.stay();
+            }
+        };
+        set_timeout(stay, STAYS);
     }
 
     /// Goes on from what is shown: the next message follows it, and what came after stays beside it.
