@@ -26,6 +26,7 @@ pub(crate) mod size;
 mod socket;
 mod standing;
 mod store;
+mod tap;
 mod theme;
 mod time;
 mod title;

@@ -257,6 +257,11 @@ impl Socket {
         self.say_once(ClientMessage::RoomMessage(say));
     }
 
+    /// Asks the server to answer at once, so that the way there and back can be timed.
+    pub(crate) fn ping(&self) {
+        self.say_once(ClientMessage::Ping(p::Ping::default()));
+    }
+
     fn say_once(&self, message: ClientMessage) {
         let now = self.now();
         self.drive(|session| session.say_once(now, Frame::new(message)));

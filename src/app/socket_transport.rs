@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
 use super::Socket;
+use crate::app::tap::{Direction, crosses};
 
 thread_local! {
     /// The page has one at a time.
@@ -31,6 +32,7 @@ pub(super) fn open(socket: &Socket, url: &str, protocols: &[String], generation:
     let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
         // The server sends text alone.
         let Some(text) = event.data().as_string() else { return };
+        crosses(Direction::In, &text);
         match serde_json::from_str::<Incoming>(&text) {
             Ok(incoming) => heard.hear(generation, incoming),
             Err(error) => leptos::logging::error!("a frame could not be read: {error}"),
@@ -61,11 +63,10 @@ pub(super) fn send(frame: &ClientFrame) {
         leptos::logging::error!("a frame could not be written");
         return;
     };
-    CURRENT.with_borrow(|socket| {
-        if let Some(socket) = socket {
-            let _ = socket.send_with_str(&text);
-        }
-    });
+    let sent = CURRENT.with_borrow(|socket| socket.as_ref().is_some_and(|socket| socket.send_with_str(&text).is_ok()));
+    if sent {
+        crosses(Direction::Out, &text);
+    }
 }
 
 /// The server may name its socket by its path alone; not every browser takes that.

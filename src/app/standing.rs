@@ -11,13 +11,17 @@ use super::{
     view::{effect, memo},
 };
 
-/// Whether the reader only reads; the card of a run asks it, too.
+/// Whether the reader may not write in the conversation.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing(pub(crate) Memo<bool>);
+
+/// Whether what is shown can only be read, because of the reader's standing or because it is past; the card of a run asks it, too.
 #[derive(Clone, Copy)]
 pub(crate) struct ReadsOnly(pub(crate) Memo<bool>);
 
 /// For the conversation that a page shows. What the page came with counts until the thread's next version, whose roles may be
 /// others.
-pub(crate) fn provide_standing(thread: ThreadId, head: Memo<Option<Thread>>) -> ReadsOnly {
+pub(crate) fn provide_standing(thread: ThreadId, head: Memo<Option<Thread>>) -> Standing {
     let app = use_store();
     let me = app.user().map(|user| user.id);
     let guest = app.user().is_some_and(|user| user.role == Role::Guest);
@@ -33,9 +37,7 @@ pub(crate) fn provide_standing(thread: ThreadId, head: Memo<Option<Thread>>) -> 
         known = now;
         ask(thread, reads);
     });
-    let only = ReadsOnly(memo(move || !own.get() && (guest || reads.get())));
-    provide_context(only);
-    only
+    Standing(memo(move || !own.get() && (guest || reads.get())))
 }
 
 #[cfg(feature = "hydrate")]

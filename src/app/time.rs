@@ -45,6 +45,12 @@ pub(crate) fn moment(at: Timestamp, now: Timestamp, offset_ms: i64) -> String {
     if year == this_year { format!("{date} {month}, {clock}") } else { format!("{date} {month} {year}, {clock}") }
 }
 
+/// A time of day to the second: `14:05:09`. `offset_ms` is the reader's zone, east of UTC.
+pub(crate) fn clock(at: Timestamp, offset_ms: i64) -> String {
+    let seconds = at.as_millis().saturating_add_signed(offset_ms) / 1_000 % (24 * 60 * 60);
+    format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
 /// The year, the month from 0, and the date of a day since 1970-01-01, in the Gregorian calendar. Howard Hinnant's
 /// `civil_from_days`: years begin in March, so that a leap day is a year's last.
 fn civil(day: u64) -> (u64, usize, u64) {
@@ -67,6 +73,12 @@ pub(crate) fn zone_offset_at(at: Timestamp) -> i64 {
         date.get_timezone_offset() as i64
     };
     -minutes * 60_000
+}
+
+/// The server does not know the reader's zone.
+#[cfg(not(feature = "hydrate"))]
+pub(crate) fn zone_offset_at(_: Timestamp) -> i64 {
+    0
 }
 
 /// The reader's zone, east of UTC.
@@ -105,6 +117,17 @@ mod tests {
         check("2025-12-31T23:59:00.000Z", 0, "31 Dec 2025, 23:59");
         check("2025-12-31T23:59:00.000Z", 1, "1 Jan, 00:59");
         check("1970-01-01T00:00:00.000Z", 0, "1 Jan 1970, 00:00");
+    }
+
+    #[test]
+    fn clocks() {
+        let check = |millis: u64, offset: i64, text: &str| {
+            assert_eq!(clock(Timestamp::from_millis(millis), offset * 3_600_000), text);
+        };
+        check(0, 0, "00:00:00");
+        check(86_399_999, 0, "23:59:59");
+        check(86_399_999, 2, "01:59:59");
+        check(86_400_000, -1, "23:00:00");
     }
 
     #[test]

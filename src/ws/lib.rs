@@ -50,6 +50,7 @@ pub mod message;
 pub mod model;
 pub mod open_enum;
 pub mod payload;
+pub mod recording;
 pub mod room;
 pub mod session;
 pub mod state;

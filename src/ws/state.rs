@@ -161,7 +161,8 @@ impl ThreadState {
             return Applied::Structure;
         }
         let Some(run_id) = run_id else { return Applied::Nothing };
-        let known = self.runs.iter().any(|run| run.run_id == run_id);
+        // From the end: a run that something happens in is new.
+        let known = self.runs.iter().rev().any(|run| run.run_id == run_id);
         if !known {
             self.runs.push(Run::queued(run_id, String::new(), None));
         }

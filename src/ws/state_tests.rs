@@ -6,6 +6,8 @@ use crate::{
     payload::{self as p},
 };
 
+#[path = "state_tests/recorded.rs"]
+mod recorded;
 #[path = "state_tests/runs.rs"]
 mod runs;
 #[path = "state_tests/stories.rs"]

@@ -22,7 +22,8 @@ use crate::app::{
 #[component]
 pub(super) fn Approval(call: Memo<Option<ToolCall>>, source: Source) -> impl IntoView {
     let socket = use_socket();
-    let reads_only = use_context::<ReadsOnly>().is_some_and(|only| only.0.get_untracked());
+    let reads_only = use_context::<ReadsOnly>();
+    let may_decide = move || !reads_only.is_some_and(|only| only.0.get());
     // Pressed here and not yet told of; a refusal shows above the composer and opens the question again.
     let decided = RwSignal::new(false);
     let filled = StoredValue::new(Object::new());
@@ -82,7 +83,7 @@ pub(super) fn Approval(call: Memo<Option<ToolCall>>, source: Source) -> impl Int
                 {words(arguments)}
             </pre>
             <div class="approval-fields">{list(fields)}</div>
-            <div class="approval-choices">{when(move || !reads_only, move || list(buttons))}</div>
+            <div class="approval-choices">{when(may_decide, move || list(buttons))}</div>
             <label class="approval-field">
                 <span>"If not, why, or what instead (optional)"</span>
                 <input type="text" dir="auto" maxlength="2000" on:input=move |event| reason.set_value(event_target_value(&event)) />

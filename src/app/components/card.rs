@@ -125,9 +125,12 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
     // What failed before the page was opened is no news.
     let news = !ended.get_untracked() || started.get_untracked().is_none_or(|at| at > app.rendered_at());
     let failure = {
-        let again = again.clone();
+        let (again, store) = (again.clone(), app.thread(thread));
         move || match error.get() {
-            Some(error) => view! { <Failure error news kept=has_text again=Callback::new(again.clone()) /> }.erase(),
+            Some(error) => {
+                let (news, again) = (news && !untrack(|| store.is_rewound()), Callback::new(again.clone()));
+                view! { <Failure error news kept=has_text again /> }.erase()
+            }
             None => ().erase(),
         }
     };
@@ -169,6 +172,15 @@ fn Failure(error: RunError, news: bool, kept: Memo<bool>, again: Callback<()>) -
             again.run(());
         }
     };
+    let reads_only = use_context::<ReadsOnly>();
+    let try_again = move || {
+        view! {
+            <button type="button" class="button" on:click=press>
+                "Try again"
+            </button>
+        }
+        .erase()
+    };
     view! {
         <div class="card-error" role=news.then_some("alert")>
             {Icon::Alert.view()}
@@ -183,9 +195,7 @@ fn Failure(error: RunError, news: bool, kept: Memo<bool>, again: Callback<()>) -
                     ")"
                 </p>
             </div>
-            <button type="button" class="button" on:click=press>
-                "Try again"
-            </button>
+            {when(move || !reads_only.is_some_and(|only| only.0.get()), try_again)}
         </div>
     }
     .erase()
@@ -199,7 +209,8 @@ fn Foot(
     started: Memo<Option<Timestamp>>,
     again: Callback<()>,
 ) -> impl IntoView {
-    let writes = !use_context::<ReadsOnly>().is_some_and(|only| only.0.get_untracked());
+    let reads_only = use_context::<ReadsOnly>();
+    let writes = move || !reads_only.is_some_and(|only| only.0.get());
     let press = move |event: MouseEvent| {
         if is_first(&event) {
             again.run(());
@@ -211,7 +222,7 @@ fn Foot(
             <span class="card-usage">{words(move || usage.get())}</span>
             {copy_button("Copy answer", move || text.get_untracked())}
             {when(
-                move || writes,
+                writes,
                 move || {
                     view! {
                         <button

@@ -29,6 +29,7 @@ pub(crate) enum Icon {
     Archive,
     Restore,
     Export,
+    Pulse,
     Sun,
     Moon,
     Screen,
@@ -62,6 +63,7 @@ impl Icon {
             Self::Archive => "M2 3h12v3H2ZM3 6v7h10V6M6.5 9h3",
             Self::Restore => "M2 3h12v3H2ZM3 6v7h10V6M8 11.5v-4M6 9.2 8 7.2l2 2",
             Self::Export => "M8 2v8M4.5 6.5 8 10l3.5-3.5M2.5 11v3h11v-3",
+            Self::Pulse => "M1.5 8.5h3L6.5 3l3 10 2-4.5h3",
             Self::Sun => {
                 "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1"
             }

@@ -8,7 +8,7 @@ use netra_ws::{
 };
 use uuid::Uuid;
 
-use super::{card::Card, reader::Reader, said::said, variants::Way, waiting::waiting_row};
+use super::{card::Card, reader::Reader, said::said, variants::Way, waiting::waiting_row, window::Window};
 use crate::app::{
     store::{Pending, ThreadStore, use_store},
     view::{Erase, Key, Row, list, memo, part, view, when},
@@ -51,6 +51,7 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let reader = Reader::new(thread, store.clone(), items);
     let waiting = waiting(&store, app.pending.clone(), thread);
     reader.start(waiting);
+    let glanced = store.clone();
     let content = move |id: MessageId| {
         store.with_structure(|state| {
             let Some(message) = state.message(id) else { return Told::default() };
@@ -78,7 +79,8 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
                 Item::Card(run) => Row::new(Key::Id(run.uuid(), "run"), move || view! { <Card thread run /> }.erase()),
             }
         };
-        let window = reader.window.get();
+        // Whoever drags through the past sees what is in sight at once, and the rest where they stay.
+        let window = if glanced.glances() { Window::brief() } else { reader.window.get() };
         items.with(|items| items[window.range(items.len())].iter().map(row).collect())
     };
     let waiting_rows = move || {
@@ -130,6 +132,10 @@ fn waiting(store: &ThreadStore, pending: ArcRwSignal<Vec<Pending>>, thread: Thre
     let store = store.clone();
     memo(move || {
         let here = |item: &Pending| item.frame.thread_id == Some(thread) && item.content().is_some();
+        // Nothing was on its way in the past.
+        if store.is_rewound() {
+            return Vec::new();
+        }
         let waiting: Vec<Pending> = pending.get().into_iter().filter(here).collect();
         // A message has the id of its command: once it is in the thread it is no longer on its way.
         store.with_structure(|state| {

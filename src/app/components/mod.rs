@@ -15,11 +15,13 @@ mod link_status;
 mod looked_for;
 mod message_list;
 mod notices;
+mod panel;
 #[cfg(feature = "hydrate")]
 mod patch;
 mod read_only_links;
 mod reader;
 mod reading;
+mod rewind;
 mod said;
 #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 mod scan;
@@ -45,7 +47,9 @@ pub(crate) use icon::{Icon, Mark};
 pub(crate) use looked_for::LookedFor;
 pub(crate) use message_list::MessageList;
 pub(crate) use notices::Notices;
+pub(crate) use panel::{EventPanel, PanelButton, provide_panel};
 pub(crate) use reading::watch_history;
+pub(crate) use rewind::{RewindBar, provide_rewind};
 pub(crate) use sharing::Sharing;
 pub(crate) use sidebar::Sidebar;
 pub(crate) use spoken::Spoken;

@@ -8,7 +8,7 @@ use super::{
     looked_for::newest_with,
     message_list::Item,
     reading::{self, Place},
-    window::Window,
+    window::{STEP, Window},
 };
 use crate::app::{
     fetch,
@@ -126,7 +126,10 @@ impl Reader {
     /// Rows that come at the end move the window's distances from it.
     fn grow_with_items(self) {
         let newest = StoredValue::new(self.items.with_untracked(|items| items.last().copied()));
+        let mut was_rewound = false;
         effect(move || {
+            let is_rewound = self.store.with_value(ThreadStore::is_rewound);
+            let travels = std::mem::replace(&mut was_rewound, is_rewound) || is_rewound;
             let added = self.items.with(|items| {
                 let before = newest.get_value();
                 newest.set_value(items.last().copied());
@@ -134,6 +137,8 @@ impl Reader {
             });
             match added {
                 Some(0) => {}
+                // Another time.
+                Some(STEP..) if travels => self.window.set(Window::newest()),
                 Some(added) => self.window.update(|window| {
                     let follows = self.following.get_untracked() && window.is_at_end();
                     *window = if follows { window.followed(added) } else { window.grown(added) };

@@ -17,6 +17,7 @@ pub(crate) fn Spoken(thread: ThreadId) -> impl IntoView {
     let app = use_store();
     let store = app.thread(thread);
     let discovery = app.discovery.clone();
+    let past = store.clone();
     let newest = memo(move || {
         let ids: Vec<RunId> =
             store.with_structure(|state| state.runs.iter().rev().take(NEWEST).map(|run| run.run_id).collect());
@@ -27,6 +28,10 @@ pub(crate) fn Spoken(thread: ThreadId) -> impl IntoView {
     // What had ended when the page was opened is no news.
     let mut working: Vec<RunId> = Vec::new();
     effect(move || {
+        // What happens again is no news; what ended meanwhile is said once the reader is back.
+        if past.is_rewound() {
+            return;
+        }
         let runs = newest.get();
         let begun = working.is_empty() && runs.iter().any(|(_, status, _)| !status.is_terminal());
         let ended = runs.iter().rfind(|(id, status, _)| status.is_terminal() && working.contains(id));

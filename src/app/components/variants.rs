@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use leptos::prelude::*;
 use netra_ws::{
-    MessageId, RunId, ThreadId,
+    ClientMessage, MessageId, RunId, ThreadId, ThreadState,
     branch::{Choices, Turn},
 };
 
@@ -21,18 +21,71 @@ pub(crate) struct Way {
     path: Memo<Vec<Turn>>,
     /// Messages that others could stand in the place of, which are few.
     branches: Memo<HashMap<MessageId, Turn>>,
+    /// Where the reader goes on from, before the message that does so has come.
+    onwards: RwSignal<Option<Onwards>>,
+    /// Whether there is such a place.
+    goes_on: Memo<bool>,
+}
+
+/// A place in the past that the next message follows.
+#[derive(Clone, PartialEq)]
+struct Onwards {
+    /// When it was, in words.
+    when: String,
+    /// The last message that is shown; none before the first.
+    last: Option<MessageId>,
+    /// What the next message names.
+    parent: MessageId,
+    /// What the log had when the reader turned to it.
+    seq: u64,
+}
+
+impl Onwards {
+    /// Whether the message that goes on from here has come.
+    fn is_passed(&self, state: &ThreadState) -> bool {
+        let newer = state.messages.iter().rev().take_while(|message| message.seq > self.seq);
+        newer.into_iter().any(|message| message.parent_id == Some(self.parent))
+    }
+
+    /// Cuts a way off at this place.
+    fn cut(&self, path: &mut Vec<Turn>) {
+        let end = self.last.map(|last| path.iter().position(|turn| turn.message == last));
+        match end {
+            None => path.clear(),
+            Some(Some(at)) => path.truncate(at + 1),
+            // It is on another way.
+            Some(None) => {}
+        }
+    }
 }
 
 /// The way through a thread, for whoever is drawn in its page.
 pub(crate) fn provide_way(thread: ThreadId) -> Way {
     let store = use_store().thread(thread);
     let choices = RwSignal::new(Choices::default());
-    let path = memo(move || store.with_structure(|state| choices.with(|choices| state.path(choices))));
+    let onwards = RwSignal::new(None::<Onwards>);
+    let goes_on = {
+        let store = store.clone();
+        memo(move || {
+            !store.is_rewound()
+                && onwards.with(|onwards| {
+                    let ahead = |onwards: &Onwards| store.with_structure(|state| !onwards.is_passed(state));
+                    onwards.as_ref().is_some_and(ahead)
+                })
+        })
+    };
+    let path = memo(move || {
+        let mut path = store.with_structure(|state| choices.with(|choices| state.path(choices)));
+        if goes_on.get() {
+            onwards.with(|onwards| onwards.iter().for_each(|onwards| onwards.cut(&mut path)));
+        }
+        path
+    });
     let branches = memo(move || {
         let several = |turn: &&Turn| !turn.siblings.is_empty();
         path.with(|path| path.iter().filter(several).map(|turn| (turn.message, turn.clone())).collect())
     });
-    let way = Way { choices, path, branches };
+    let way = Way { choices, path, branches, onwards, goes_on };
     provide_context(way);
     way
 }
@@ -46,6 +99,9 @@ impl Way {
     /// What the next message names as its parent: the end of what is shown.
     pub(crate) fn end(&self, thread: ThreadId) -> Option<MessageId> {
         let app = use_store();
+        if let Some(parent) = untrack(|| self.parent_onwards(&app.pending)) {
+            return Some(parent);
+        }
         // What is on its way will be the newest.
         let on_its_way = |item: &Pending| item.frame.thread_id == Some(thread) && item.content().is_some();
         if app.pending.with_untracked(|pending| pending.iter().any(on_its_way)) {
@@ -53,6 +109,57 @@ impl Way {
         }
         let store = app.thread(thread);
         untrack(|| self.path.with(|path| store.with_structure(|state| state.parent_at_end(path))))
+    }
+
+    /// What the next message names, when the reader goes on from the past and no message that does so is on its way.
+    fn parent_onwards(&self, pending: &ArcRwSignal<Vec<Pending>>) -> Option<MessageId> {
+        let parent =
+            self.goes_on.get().then(|| self.onwards.with(|onwards| onwards.as_ref().map(|on| on.parent)))??;
+        let names = |item: &Pending| match &item.frame.message {
+            ClientMessage::UserMessage(message) => message.parent_id == Some(parent),
+            _ => false,
+        };
+        (!pending.with(|pending| pending.iter().any(names))).then_some(parent)
+    }
+
+    /// Shows the conversation up to what is shown of its past, for the next message to follow it.
+    pub(super) fn go_on(&self, store: &ThreadStore, when: String) {
+        let (path, parent) = untrack(|| {
+            let path = self.path.get();
+            let parent = store.with_structure(|state| {
+                let end = path.last()?;
+                let answer = end.answer.and_then(|run| state.run(run)).and_then(|run| run.message_id);
+                Some(answer.filter(|answer| state.message(*answer).is_some()).unwrap_or(end.message))
+            });
+            (path, parent.unwrap_or_else(MessageId::beginning))
+        });
+        let last = path.last().map(|turn| turn.message);
+        self.choices.update(|choices| {
+            for turn in path {
+                choices.branches.insert(turn.follows, turn.message);
+                choices.answers.extend(turn.answer.map(|answer| (turn.message, answer)));
+            }
+            // What follows is what is newest.
+            choices.branches.remove(&last.unwrap_or_else(MessageId::beginning));
+        });
+        let seq = store.cursor().map_or(0, |(_, seq)| seq);
+        self.onwards.set(Some(Onwards { when, last, parent, seq }));
+    }
+
+    /// Whether the next message goes on from the past; follows that.
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on.get()
+    }
+
+    /// When that was, in words.
+    pub(super) fn onwards(&self) -> String {
+        self.onwards.with(|onwards| onwards.as_ref().map(|onwards| onwards.when.clone())).unwrap_or_default()
+    }
+
+    /// Shows what is newest instead.
+    pub(super) fn stay(&self) {
+        self.onwards.set(None);
+        self.choices.set(Choices::default());
     }
 
     fn turn_to_answer(&self, message: MessageId, run: RunId) {

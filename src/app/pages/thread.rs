@@ -7,12 +7,15 @@ use netra_ws::{ThreadId, model::Attachment, session::Link};
 use super::NotFoundPage;
 use crate::app::{
     address::use_address,
-    components::{Composer, Export, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work, provide_way},
+    components::{
+        Composer, EventPanel, Export, MessageList, Notices, PanelButton, RewindBar, Sharing, Spoken, Topbar, Typing,
+        Work, provide_panel, provide_rewind, provide_way,
+    },
     keyboard, markdown, next,
     socket::use_socket,
-    standing::provide_standing,
+    standing::{ReadsOnly, provide_standing},
     store::use_store,
-    view::{Erase, effect, memo, part, view, when},
+    view::{Erase, effect, live, memo, part, view, when},
 };
 
 /// The page: the conversation that the address names.
@@ -83,10 +86,19 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
     };
     let chosen = RwSignal::new(None::<String>);
     let way = provide_way(thread);
-    let reads_only = provide_standing(thread, head).0;
+    let panel = provide_panel();
+    let standing = provide_standing(thread, head);
+    provide_context(standing);
+    let reads_only = standing.0;
+    let rewind = provide_rewind(thread, way);
+    let past = rewind.is_on();
+    provide_context(ReadsOnly(memo(move || reads_only.get() || past.get())));
     let work = work(thread, reads_only);
     let keys = window_event_listener(ev::keydown, move |event| {
-        if keyboard::escapes(&event) && work.on.get_untracked() {
+        if keyboard::escapes(&event) && past.get_untracked() {
+            event.prevent_default();
+            rewind.back();
+        } else if keyboard::escapes(&event) && work.on.get_untracked() {
             event.prevent_default();
             work.stop.run(());
             keyboard::focus_composer();
@@ -103,6 +115,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         view! {
             <Title text=title />
             <Topbar title=title agent=agent_title>
+                <PanelButton panel />
                 <Export thread />
                 <Sharing thread head />
             </Topbar>
@@ -110,7 +123,8 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
             {when(move || signed_out.get(), move || signed_out_view(thread))}
             <MessageList thread />
             <Spoken thread />
-            <div class="dock">
+            <RewindBar rewind />
+            <div class="dock" inert=live(move || past.get())>
                 <Typing />
                 {part(move || {
                     if reads_only.get() {
@@ -124,6 +138,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
                     view! { <Composer thread=Some(thread) agent chosen typing work send /> }.erase()
                 })}
             </div>
+            <EventPanel thread panel rewind />
         }
         .erase()
     })

@@ -24,6 +24,11 @@ pub(crate) struct ThreadStore {
 
 struct ThreadInner {
     state: RwLock<ThreadState>,
+    /// What is shown in its place: the thread as it was.
+    past: RwLock<Option<ThreadState>>,
+    rewound: ArcRwSignal<bool>,
+    /// Whether what is shown has just become another time.
+    glances: ArcRwSignal<bool>,
     /// Messages and the list of runs.
     structure: ArcTrigger,
     /// Title and settings.
@@ -48,6 +53,9 @@ impl ThreadStore {
         Self {
             inner: Arc::new(ThreadInner {
                 state: RwLock::new(state),
+                past: RwLock::default(),
+                rewound: ArcRwSignal::new(false),
+                glances: ArcRwSignal::new(false),
                 structure: ArcTrigger::new(),
                 head: ArcTrigger::new(),
                 any: ArcTrigger::new(),
@@ -62,10 +70,19 @@ impl ThreadStore {
         view(&self.inner.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Messages and runs; follows additions.
+    /// What is shown: the thread as it is, unless it is shown as it was.
+    fn look<T>(&self, view: impl FnOnce(&ThreadState) -> T) -> T {
+        let past = self.inner.past.read().unwrap_or_else(PoisonError::into_inner);
+        match &*past {
+            Some(past) => view(past),
+            None => self.read(view),
+        }
+    }
+
+    /// Messages and runs as they are shown; follows additions.
     pub(crate) fn with_structure<T>(&self, view: impl FnOnce(&ThreadState) -> T) -> T {
         self.inner.structure.track();
-        self.read(view)
+        self.look(view)
     }
 
     /// Title and settings; follows them.
@@ -74,15 +91,60 @@ impl ThreadStore {
         self.read(|state| state.thread.clone())
     }
 
-    /// One run; follows it.
+    /// One run as it is shown; follows it.
     pub(crate) fn with_run<T>(&self, id: RunId, view: impl FnOnce(&Run) -> T) -> Option<T> {
         self.run_trigger(id).track();
-        self.read(|state| state.run(id).map(view))
+        self.look(|state| state.run(id).map(view))
     }
 
-    /// The run that a Stop means: the oldest that has not ended. Follows any change.
+    /// Whether the thread is shown as it was; follows that.
+    pub(crate) fn is_rewound(&self) -> bool {
+        self.inner.rewound.get()
+    }
+
+    /// Shows the thread as it was, or as it is. Events change what it is all the same.
+    pub(crate) fn rewind(&self, past: Option<ThreadState>) {
+        let rewound = past.is_some();
+        *self.inner.past.write().unwrap_or_else(PoisonError::into_inner) = past;
+        if !self.inner.glances.get_untracked() {
+            self.inner.glances.set(true);
+        }
+        if self.inner.rewound.get_untracked() != rewound {
+            self.inner.rewound.set(rewound);
+        }
+        self.notify_all();
+    }
+
+    /// The reader stays at what is shown.
+    pub(crate) fn stay(&self) {
+        if self.inner.glances.get_untracked() {
+            self.inner.glances.set(false);
+        }
+    }
+
+    /// Whether what is shown is only glanced at, since it has just become another time; follows that.
+    pub(crate) fn glances(&self) -> bool {
+        self.inner.glances.get()
+    }
+
+    /// Takes what is shown of the past on; whether the past is shown.
+    pub(crate) fn fold_past(&self, fold: impl FnOnce(&mut ThreadState)) -> bool {
+        let folded = {
+            let mut past = self.inner.past.write().unwrap_or_else(PoisonError::into_inner);
+            past.as_mut().map(fold).is_some()
+        };
+        if folded {
+            self.notify_all();
+        }
+        folded
+    }
+
+    /// The run that a Stop means: the oldest that has not ended. Nothing is stopped in the past. Follows any change.
     pub(crate) fn working(&self) -> Option<RunId> {
         self.inner.any.track();
+        if self.is_rewound() {
+            return None;
+        }
         self.read(|state| state.active_runs().next().map(|run| run.run_id))
     }
 
@@ -93,7 +155,7 @@ impl ThreadStore {
 
     /// Where the messages before the oldest known one are; none when that is the first of all.
     pub(crate) fn earlier_cursor(&self) -> Option<String> {
-        self.read(|state| state.earlier_cursor.clone())
+        self.look(|state| state.earlier_cursor.clone())
     }
 
     /// Puts a page of older messages before what is known, and shows it at once.
@@ -107,6 +169,12 @@ impl ThreadStore {
     /// The cursor to resume from; nothing before the first snapshot.
     pub(crate) fn cursor(&self) -> Option<(String, u64)> {
         self.read(|state| state.thread.is_some().then(|| (state.epoch.clone(), state.seq)))
+    }
+
+    /// The last event that is known. Follows any change.
+    pub(crate) fn seq(&self) -> u64 {
+        self.inner.any.track();
+        self.read(|state| state.seq)
     }
 
     /// Moves over an event that this page does not know.
@@ -148,8 +216,16 @@ impl ThreadStore {
     #[cfg(not(feature = "ssr"))]
     pub(super) fn clear(&self) {
         *self.inner.state.write().unwrap_or_else(PoisonError::into_inner) = ThreadState::default();
+        self.rewind(None);
+        self.stay();
+    }
+
+    /// Tells all views, at once.
+    fn notify_all(&self) {
         let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
-        *self.changes() = Changes { scheduled: true, structure: true, head: true, runs };
+        // What was scheduled comes all the same, and has nothing left to tell.
+        let scheduled = self.changes().scheduled;
+        *self.changes() = Changes { scheduled, structure: true, head: true, runs };
         self.notify();
     }
 
