@@ -1,4 +1,4 @@
-//! A conversation in the sidebar: open, rename, pin, delete; all in place.
+//! A conversation in the sidebar: open, rename, pin, put away, delete; all in place, and with a way back.
 
 use leptos::{html, prelude::*, task::spawn_local};
 use netra_ws::{ThreadId, model::Thread};
@@ -6,11 +6,13 @@ use netra_ws::{ThreadId, model::Thread};
 use super::{
     Icon, LookedFor,
     thread_list::{Editing, Found},
+    undoing::{Undoing, What},
 };
 use crate::app::{
     address::use_address,
     api, keyboard, markdown,
     pages::Layout,
+    seen::use_seen,
     store::use_store,
     view::{Erase, effect, live, memo, part, view, when, words},
 };
@@ -19,7 +21,6 @@ use crate::app::{
 enum Mode {
     Rest,
     Renaming,
-    Deleting,
 }
 
 /// One row.
@@ -46,39 +47,26 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let own = memo(move || thread.with(|thread| Some(thread.owner_id) == me));
     let running = memo(move || thread.with(|thread| thread.running));
     let asks = memo(move || thread.with(|thread| thread.waiting));
+    let seen = use_seen();
+    let news = memo(move || !active.get() && !running.get() && thread.with(|thread| seen.has_news(thread)));
+    let undoing = expect_context::<Undoing>();
+    let undone = memo(move || undoing.of(id));
     let pinned = memo(move || thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
     let archived = memo(move || thread.with(|thread| thread.archived));
     let archive = move || if archived.get() { "Take back from the archive" } else { "Archive" };
     let store = StoredValue::new(use_store());
     // The row may be gone when the server answers: what is needed then is taken along.
-    let change = move |title: Option<String>, pinned: Option<bool>, archived: Option<bool>| {
+    let change = move |title: Option<String>, pinned: Option<bool>| {
         let store = store.get_value();
         spawn_local(async move {
-            match api::change_thread(id, title, pinned, archived).await {
+            match api::change_thread(id, title, pinned, None).await {
                 Ok(thread) => store.put_thread(thread),
                 Err(error) => _ = failure.try_set(Some(api::reason(&error))),
             }
         });
     };
-    let delete = Callback::new(move |()| {
-        let (store, shown) = (store.get_value(), active.get_untracked());
-        // The event that removes the row may come before the answer.
-        let next = neighbour(id);
-        spawn_local(async move {
-            match api::delete_thread(id).await {
-                Ok(()) => {
-                    store.threads.update(|threads| threads.retain(|thread| thread.id != id));
-                    if shown {
-                        address.go("/");
-                    } else {
-                        keyboard::focus_next(next);
-                    }
-                }
-                Err(error) => _ = failure.try_set(Some(api::reason(&error))),
-            }
-        });
-    });
+    let done = move |what: What| undoing.begin(what, vec![thread.get_untracked()]);
     let input = NodeRef::<html::Input>::new();
     effect(move || {
         if let Some(input) = input.get() {
@@ -91,7 +79,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         let Some(input) = input.get_untracked() else { return };
         let wanted = input.value().trim().to_owned();
         if !wanted.is_empty() && thread.with_untracked(|thread| thread.title != wanted) {
-            change(Some(wanted), None, None);
+            change(Some(wanted), None);
         }
     };
     // Members look at a thread; its owner alone changes it.
@@ -113,7 +101,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     class="icon-button"
                     aria-label=live(pin)
                     title=live(pin)
-                    on:click=move |_| change(None, Some(!pinned.get_untracked()), None)
+                    on:click=move |_| change(None, Some(!pinned.get_untracked()))
                 >
                     {Icon::Pin.view()}
                 </button>
@@ -122,7 +110,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     class="icon-button"
                     aria-label=live(archive)
                     title=live(archive)
-                    on:click=move |_| change(None, None, Some(!archived.get_untracked()))
+                    on:click=move |_| done(if archived.get_untracked() { What::Restored } else { What::Archived })
                 >
                     {part(move || if archived.get() { Icon::Restore.view() } else { Icon::Archive.view() })}
                 </button>
@@ -132,10 +120,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     aria-label="Delete"
                     title="Delete"
                     data-action="delete"
-                    on:click=move |_| {
-                        mode.set(Mode::Deleting);
-                        keyboard::focus_next(format!("{} [data-action=keep]", row_of(id)));
-                    }
+                    on:click=move |_| done(What::Deleted)
                 >
                     {Icon::Bin.view()}
                 </button>
@@ -143,8 +128,13 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         }
         .erase()
     };
-    let row = move || match mode.get() {
-        Mode::Renaming => view! {
+    let rest = move |mode: RwSignal<Mode>| {
+        mode.set(Mode::Rest);
+        keyboard::focus_next(format!("{} [data-action=rename]", row_of(id)));
+    };
+    let row = move || match (undone.get(), mode.get()) {
+        (Some(number), _) => undoing.view(number),
+        (None, Mode::Renaming) => view! {
             <input
                 class="thread-rename"
                 aria-label="New title"
@@ -161,11 +151,11 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                         "Enter" => {
                             event.prevent_default();
                             rename();
-                            rest(id, mode, "rename");
+                            rest(mode);
                         }
                         "Escape" => {
                             event.prevent_default();
-                            rest(id, mode, "rename");
+                            rest(mode);
                         }
                         _ => {}
                     }
@@ -180,8 +170,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             />
         }
         .erase(),
-        Mode::Deleting => question(id, mode, delete),
-        Mode::Rest => view! {
+        (None, Mode::Rest) => view! {
             <a
                 class="thread-link"
                 href=href.clone()
@@ -195,8 +184,9 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 <span class="thread-title" dir="auto">
                     {words(move || title.get())}
                 </span>
-                {when(move || running.get(), dot)}
+                {when(move || running.get() && !asks.get(), dot)}
                 {when(move || asks.get(), asking)}
+                {when(move || news.get(), unread)}
                 {part(move || found.excerpt(id).unwrap_or_else(|| ().erase()))}
             </a>
             {when(move || own.get(), actions)}
@@ -208,8 +198,9 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             class="thread-item"
             data-thread=id.to_string()
             data-active=live(move || active.get().to_string())
+            data-unread=live(move || news.get().to_string())
             data-running=live(move || running.get().to_string())
-            data-editing=live(move || (mode.get() != Mode::Rest).to_string())
+            data-editing=live(move || (mode.get() != Mode::Rest || undone.get().is_some()).to_string())
         >
             {part(row)}
             {part(move || match failure.get() {
@@ -239,45 +230,13 @@ fn keep_in_place(id: ThreadId, mode: RwSignal<Mode>) {
     on_cleanup(leave);
 }
 
-/// Back to rest, and the focus to where it was: the button that led away, in a row that is made anew.
-fn rest(id: ThreadId, mode: RwSignal<Mode>, button: &str) {
-    mode.set(Mode::Rest);
-    keyboard::focus_next(format!("{} [data-action={button}]", row_of(id)));
-}
-
-/// Whether to delete, asked where the row was.
-fn question(id: ThreadId, mode: RwSignal<Mode>, delete: Callback<()>) -> AnyView {
-    view! {
-        <div
-            class="thread-confirm"
-            role="group"
-            aria-label="Delete this conversation"
-            on:keydown=move |event| {
-                if event.key() == "Escape" {
-                    event.prevent_default();
-                    rest(id, mode, "delete");
-                }
-            }
-        >
-            <span>"Delete for good?"</span>
-            <button type="button" class="button danger" on:click=move |_| delete.run(())>
-                "Delete"
-            </button>
-            <button type="button" class="button" data-action="keep" on:click=move |_| rest(id, mode, "delete")>
-                "Keep"
-            </button>
-        </div>
-    }
-    .erase()
-}
-
 /// Where a thread's row is.
-fn row_of(id: ThreadId) -> String {
+pub(super) fn row_of(id: ThreadId) -> String {
     format!(".thread-item[data-thread=\"{id}\"]")
 }
 
 /// Where the focus goes when this row is gone: to the next conversation, or to the one before, or to a new one.
-fn neighbour(id: ThreadId) -> String {
+pub(super) fn neighbour(id: ThreadId) -> String {
     let rows = keyboard::each(".thread-item", "data-thread");
     let at = rows.iter().position(|row| *row == id.to_string());
     let near = at.and_then(|at| rows.get(at + 1).or_else(|| rows.get(at.checked_sub(1)?)));
@@ -298,6 +257,15 @@ fn dot() -> AnyView {
     view! {
         <span class="running-dot">
             <span class="visually-hidden">"an agent works here"</span>
+        </span>
+    }
+    .erase()
+}
+
+fn unread() -> AnyView {
+    view! {
+        <span class="unread-mark" title="Not read yet">
+            <span class="visually-hidden">"not read yet"</span>
         </span>
     }
     .erase()

@@ -6,10 +6,12 @@ use std::time::Duration;
 use leptos::{html, prelude::*, task::spawn_local};
 use netra_ws::{ThreadId, model::Thread};
 
-use super::thread_item::ThreadItem;
+use super::{thread_item::ThreadItem, undoing::Undoing};
 use crate::app::{
+    address::use_address,
+    apart::{Part, Piece, draw},
     api::{self, ThreadPage},
-    store::use_store,
+    store::{sort, use_store},
     time::day_group,
     view::{Erase, Key, Row, effect, list, memo, part, view, when},
 };
@@ -68,8 +70,11 @@ enum Listing {
 
 /// The list.
 #[component]
-pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> impl IntoView {
+#[allow(clippy::too_many_lines)]
+pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, picking: RwSignal<bool>) -> impl IntoView {
     let store = use_store();
+    let undoing = Undoing::new(store.clone(), use_address());
+    provide_context(undoing);
     let asked = memo(move || Asked { query: search.get().trim().to_owned(), archived: archived.get() });
     let listing = RwSignal::new(Listing::Reading);
     let read = move || {
@@ -113,7 +118,7 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
     effect(move || offset.set(crate::app::time::zone_offset_ms()));
 
     let own = store.threads.clone();
-    let shown = memo(move || {
+    let listed = memo(move || {
         let asked = asked.get();
         if asked.is_own() {
             return own.get();
@@ -127,6 +132,15 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
             let newest = |thread: Thread| own.iter().find(|known| known.id == thread.id).cloned().unwrap_or(thread);
             found.into_iter().map(newest).filter(|thread| thread.archived == asked.archived).collect()
         })
+    });
+    // What was just put away or deleted is said where it was.
+    let shown = memo(move || {
+        let mut threads = listed.get();
+        let archived = asked.with(|asked| asked.archived);
+        if undoing.lay_over(archived, &mut threads) {
+            sort(&mut threads);
+        }
+        threads
     });
     let now = store.rendered_at();
     let editing = Editing(RwSignal::new(None));
@@ -208,9 +222,21 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
         }
         .erase()
     };
+    provide_context(Listed { groups, archived, picking });
+    let several = move || {
+        let row = |number| Row::new(Key::At(number), move || undoing.view(number));
+        undoing.of_several().into_iter().map(row).collect()
+    };
     view! {
         <div class="thread-groups" node_ref=scroller on:scroll=on_scroll>
-            {list(rows)}
+            <div class="undo-several">{list(several)}</div>
+            {part(move || {
+                if picking.get() {
+                    draw(Part::Conversation, Piece::Picking)
+                } else {
+                    list(rows)
+                }
+            })}
             <div role="status">
                 {part(move || match said(&asked.get(), &listing.get(), shown.with(Vec::is_empty)) {
                     words if words.is_empty() => ().erase(),
@@ -226,6 +252,20 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
     }
     .erase()
 }
+
+/// What the list shows, for those who draw it in another way.
+#[derive(Clone, Copy)]
+pub(super) struct Listed {
+    /// The conversations by day.
+    pub(super) groups: Memo<Groups>,
+    /// Whether they are those that were put away.
+    pub(super) archived: RwSignal<bool>,
+    /// Whether several are being chosen.
+    pub(super) picking: RwSignal<bool>,
+}
+
+/// Conversations by day.
+pub(super) type Groups = Vec<(&'static str, Vec<Thread>)>;
 
 /// What was looked for, and what stands around it in the conversations that hold it.
 #[derive(Clone, Copy)]

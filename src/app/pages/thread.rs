@@ -9,6 +9,7 @@ use crate::app::{
     address::use_address,
     components::{Composer, Export, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work, provide_way},
     keyboard, markdown, next,
+    seen::use_seen,
     socket::use_socket,
     standing::provide_standing,
     store::use_store,
@@ -61,6 +62,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
             watching.watch(thread);
         }
     });
+    use_seen().follow(head, store.clone());
     let leaving = socket.clone();
     on_cleanup(move || leaving.leave(thread));
     let shared = memo(move || head.with(|head| head.as_ref().is_some_and(|thread| thread.shared)));

@@ -1,0 +1,229 @@
+//! What was just done to conversations and can still be taken back, said where they were.
+//!
+//! Putting away is done at once, and taken back by its opposite. Deleting waits until its time is over; whoever leaves the page
+//! before that keeps the conversation, for nobody can bring back what is deleted.
+
+use std::time::Duration;
+
+use leptos::{prelude::*, task::spawn_local};
+use netra_ws::{ThreadId, model::Thread, payload::Level};
+
+use super::thread_item::{neighbour, row_of};
+use crate::app::{
+    address::Address,
+    api, keyboard,
+    store::AppStore,
+    view::{Erase, view, when},
+};
+
+/// How long it can be taken back.
+const TIME: Duration = Duration::from_secs(8);
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Archived,
+    Restored,
+    Deleted,
+}
+
+/// Something that was done.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Done {
+    /// Counts them.
+    number: usize,
+    what: What,
+    threads: Vec<Thread>,
+    /// Whether the page showed the one that was deleted.
+    shown: bool,
+    /// Its time is over.
+    settled: bool,
+}
+
+impl Done {
+    /// The one conversation that it was done to, in whose place it is said.
+    fn alone(&self) -> Option<&Thread> {
+        if let [thread] = self.threads.as_slice() { Some(thread) } else { None }
+    }
+
+    fn said(&self) -> String {
+        let done = match self.what {
+            What::Archived => "archived",
+            What::Restored => "taken back",
+            What::Deleted => "deleted",
+        };
+        match self.alone() {
+            Some(_) => format!("{}{}.", done[..1].to_uppercase(), &done[1..]),
+            None => format!("{} conversations {done}.", self.threads.len()),
+        }
+    }
+}
+
+/// What can be taken back, for whoever is drawn in the list.
+#[derive(Clone, Copy)]
+pub(super) struct Undoing {
+    done: RwSignal<Vec<Done>>,
+    count: StoredValue<usize>,
+    store: StoredValue<AppStore>,
+    address: Address,
+}
+
+impl Undoing {
+    pub(super) fn new(store: AppStore, address: Address) -> Self {
+        Self { done: RwSignal::new(Vec::new()), count: StoredValue::new(0), store: StoredValue::new(store), address }
+    }
+
+    /// Puts those that stay in the list in the meantime where they were, and takes out several that were done at once. Whether
+    /// the list may be out of order now.
+    pub(super) fn lay_over(self, archived: bool, threads: &mut Vec<Thread>) -> bool {
+        let mut added = false;
+        self.done.with(|all| {
+            for done in all {
+                let Some(thread) = done.alone() else {
+                    threads.retain(|thread| done.threads.iter().all(|gone| gone.id != thread.id));
+                    continue;
+                };
+                if done.what != What::Deleted && thread.archived == archived {
+                    threads.retain(|other| other.id != thread.id);
+                    threads.push(thread.clone());
+                    added = true;
+                }
+            }
+        });
+        added
+    }
+
+    /// What was done to this conversation alone; follows that.
+    pub(super) fn of(self, thread: ThreadId) -> Option<usize> {
+        let here = |done: &&Done| done.alone().is_some_and(|gone| gone.id == thread);
+        self.done.with(|all| all.iter().find(here).map(|done| done.number))
+    }
+
+    /// What was done to several at once; follows that.
+    pub(super) fn of_several(self) -> Vec<usize> {
+        self.done.with(|all| all.iter().filter(|done| done.alone().is_none()).map(|done| done.number).collect())
+    }
+
+    /// Does something that can be taken back.
+    pub(super) fn begin(self, what: What, threads: Vec<Thread>) {
+        let number = self.count.get_value();
+        self.count.set_value(number + 1);
+        let path = self.address.path_now();
+        let shown = what == What::Deleted && threads.iter().any(|thread| path == format!("/t/{}", thread.id));
+        let place = match threads.as_slice() {
+            [thread] => row_of(thread.id),
+            _ => ".undo-several".to_owned(),
+        };
+        self.done.update(|all| all.push(Done { number, what, threads, shown, settled: false }));
+        match what {
+            What::Archived => self.put_away(number, true),
+            What::Restored => self.put_away(number, false),
+            What::Deleted => {}
+        }
+        if shown {
+            self.address.go("/");
+        }
+        // After the page that comes has put the focus into its message box.
+        request_animation_frame(move || keyboard::focus_next(format!("{place} .undo")));
+        set_timeout(move || self.settle(number), TIME);
+    }
+
+    fn find(self, number: usize) -> Option<Done> {
+        self.done.try_with_untracked(|all| all.iter().find(|done| done.number == number).cloned()).flatten()
+    }
+
+    fn forget(self, number: usize) {
+        self.done.try_update(|all| all.retain(|done| done.number != number));
+    }
+
+    /// Puts them away, or takes that back.
+    fn put_away(self, number: usize, archived: bool) {
+        let (Some(done), store) = (self.find(number), self.store.get_value()) else { return };
+        spawn_local(async move {
+            for thread in &done.threads {
+                match api::change_thread(thread.id, None, None, Some(archived)).await {
+                    Ok(thread) => store.put_thread(thread),
+                    Err(error) => {
+                        self.forget(number);
+                        tell(&store, "could not be put where you wanted it", thread, &error);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Takes it back.
+    fn undo(self, number: usize) {
+        let Some(done) = self.find(number).filter(|done| !done.settled) else { return };
+        match done.what {
+            What::Archived => self.put_away(number, false),
+            What::Restored => self.put_away(number, true),
+            What::Deleted => {}
+        }
+        self.forget(number);
+        match done.threads.first() {
+            Some(thread) if done.shown => self.address.go(&format!("/t/{}", thread.id)),
+            Some(thread) => keyboard::focus_next(format!("{} .thread-link", row_of(thread.id))),
+            None => {}
+        }
+    }
+
+    /// Its time is over: what was deleted is deleted now.
+    fn settle(self, number: usize) {
+        let Some(done) = self.find(number) else { return };
+        let near =
+            done.alone().filter(|thread| keyboard::is_within(&row_of(thread.id))).map(|thread| neighbour(thread.id));
+        let gone = move || {
+            self.forget(number);
+            if let Some(near) = near {
+                keyboard::focus_next(near);
+            }
+        };
+        if done.what != What::Deleted {
+            gone();
+            return;
+        }
+        self.done
+            .update(|all| all.iter_mut().filter(|done| done.number == number).for_each(|done| done.settled = true));
+        let store = self.store.get_value();
+        spawn_local(async move {
+            for thread in &done.threads {
+                match api::delete_thread(thread.id).await {
+                    Ok(()) => store.threads.update(|threads| threads.retain(|known| known.id != thread.id)),
+                    Err(error) => tell(&store, "was not deleted", thread, &error),
+                }
+            }
+            gone();
+        });
+    }
+
+    /// What was done, in words, and the way back.
+    pub(super) fn view(self, number: usize) -> AnyView {
+        let Some(done) = self.find(number) else { return ().erase() };
+        let said = done.said();
+        let label = match done.alone() {
+            Some(thread) => format!("Undo: “{}”", thread.title),
+            None => format!("Undo: {}", said.trim_end_matches('.')),
+        };
+        let open = move || self.done.with(|all| all.iter().any(|done| done.number == number && !done.settled));
+        let button = move || {
+            view! {
+                <button type="button" class="button undo" aria-label=label.clone() on:click=move |_| self.undo(number)>
+                    "Undo"
+                </button>
+            }
+            .erase()
+        };
+        view! {
+            <div class="undoing">
+                <span role="status">{said}</span>
+                {when(open, button)}
+            </div>
+        }
+        .erase()
+    }
+}
+
+fn tell(store: &AppStore, what: &str, thread: &Thread, error: &ServerFnError) {
+    store.notify(Level::Warn, format!("“{}” {what}. {}", thread.title, api::reason(error)));
+}
