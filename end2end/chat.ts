@@ -26,6 +26,8 @@ export class Chat {
   /** What is said of each message that is not in the thread yet. */
   readonly pending: Locator;
   readonly sidebar: Locator;
+  /** What was said while an answer is being written. */
+  readonly queue: Locator;
   /** What was just done in the sidebar and can be taken back. */
   readonly undoing: Locator;
   readonly search: Locator;
@@ -46,6 +48,7 @@ export class Chat {
     this.answer = this.card.locator(".answer.markdown");
     this.pending = page.locator("article.message-user .message-state");
     this.sidebar = page.getByRole("navigation", { name: "Conversations" });
+    this.queue = page.getByRole("list", { name: "Waits for the answer before it" }).getByRole("listitem");
     this.undoing = this.sidebar.locator(".undoing");
     this.search = page.getByLabel("Search conversations", { exact: true });
   }

@@ -56,21 +56,6 @@ test("the second half of a double click on Send does not stop the answer (R2)", 
   expect(await focused(page)).toBe("Message");
 });
 
-test("a message that waits its turn can be taken back (R2)", async ({ chat }) => {
-  await chat.open();
-  await chat.askNew("assistant", prompts.count(2_000));
-  await chat.answerGrowsBeyond(20);
-  await chat.ask(prompts.count(3));
-  await expect(chat.cards).toHaveCount(2);
-  await chat.card.getByRole("button", { name: "Cancel", exact: true }).click();
-  await expect(chat.cards.first()).toHaveAttribute("data-status", "running");
-  await chat.stop.click();
-  // Its turn has come, and it is not taken.
-  await chat.cardIs("stopped");
-  await expect(chat.answer).toHaveCount(0);
-  await chat.isAtRest();
-});
-
 test("the panel takes the focus, gives it back, and keeps the page behind still (R25)", async ({ chat, page }) => {
   await chat.open();
   await chat.askNew("guide", "What is 2 + 2?");

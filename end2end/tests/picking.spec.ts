@@ -23,7 +23,7 @@ test("a range is chosen with Shift, archived at once in every tab, and taken bac
     .click({ modifiers: ["Shift"] });
   await expect(chat.sidebar.getByText("3 selected")).toBeVisible();
   await press(chat, "Archive");
-  await expect(chat.undoing).toContainText("3 conversations archived.");
+  await expect(chat.undoing).toContainText("3 conversations archived");
   for (const tab of [chat, other]) await expect(rows(tab)).toHaveCount(3);
   await chat.undoing.getByRole("button", { name: /^Undo/ }).click();
   for (const tab of [chat, other]) await expect(rows(tab)).toHaveCount(6);
@@ -36,7 +36,7 @@ test("the keyboard chooses and deletes, and that waits (R25)", async ({ chat, pa
   await page.keyboard.press("Shift+ArrowDown");
   await expect(chat.sidebar.getByText("2 selected")).toBeVisible();
   await page.keyboard.press("Delete");
-  await expect(chat.undoing).toContainText("2 conversations deleted.");
+  await expect(chat.undoing).toContainText("2 conversations deleted");
   await expect(rows(chat)).toHaveCount(4);
   const left = async () => (await (await page.request.get("/api/threads")).json()).threads.length;
   expect(await left()).toBe(6);

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 use super::{
     address::{Address, Page},
-    components::{Notifier, Palette, Picking, Shortcuts},
+    components::{Commands, Notifier, Palette, Picking, Shortcuts},
     pages::{AccountPage, AdminPage, SettingsPage, ThreadPage, UnknownPage},
     view::{Erase, view},
 };
@@ -45,6 +45,8 @@ pub(crate) enum Piece {
     Shortcuts,
     /// The list of conversations, to choose several.
     Picking,
+    /// What is offered when a message begins with a slash.
+    Commands,
     /// Tells outside of the page; nothing of it is seen.
     Notifier,
 }
@@ -87,6 +89,7 @@ fn conversation() -> Result<Draw, Missing> {
         Piece::Palette => view! { <Palette /> }.erase(),
         Piece::Shortcuts => view! { <Shortcuts /> }.erase(),
         Piece::Picking => view! { <Picking /> }.erase(),
+        Piece::Commands => view! { <Commands /> }.erase(),
         Piece::Notifier => view! { <Notifier /> }.erase(),
     })
 }
@@ -101,6 +104,7 @@ fn forms() -> Result<Draw, Missing> {
         | Piece::Palette
         | Piece::Shortcuts
         | Piece::Picking
+        | Piece::Commands
         | Piece::Notifier => view! { <UnknownPage /> }.erase(),
     })
 }

@@ -57,6 +57,9 @@ impl Marks {
     }
 
     fn has_news(&self, thread: &Thread) -> bool {
+        if thread.head_seq == 0 {
+            return false;
+        }
         match self.marks.iter().find(|mark| mark.thread == thread.id) {
             Some(mark) => thread.head_seq > mark.seq,
             None => thread.updated_at.as_millis() > self.since,

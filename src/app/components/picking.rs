@@ -5,10 +5,7 @@ use std::collections::HashSet;
 use leptos::{html, prelude::*};
 use netra_ws::{ThreadId, model::Thread};
 
-use super::{
-    thread_list::Listed,
-    undoing::{Undoing, What},
-};
+use super::{thread_list::Listed, undoing::What};
 use crate::app::{
     keyboard, markdown,
     seen::use_seen,
@@ -81,7 +78,7 @@ impl Choice {
 #[component]
 pub(crate) fn Picking() -> impl IntoView {
     let listed = expect_context::<Listed>();
-    let undoing = expect_context::<Undoing>();
+    let undoing = listed.undoing;
     let seen = use_seen();
     let me = use_store().user().map(|user| user.id);
     let choice =

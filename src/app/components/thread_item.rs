@@ -5,8 +5,8 @@ use netra_ws::{ThreadId, model::Thread};
 
 use super::{
     Icon, LookedFor,
-    thread_list::{Editing, Found},
-    undoing::{Undoing, What},
+    thread_list::{Editing, Found, Listed},
+    undoing::What,
 };
 use crate::app::{
     address::use_address,
@@ -49,7 +49,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let asks = memo(move || thread.with(|thread| thread.waiting));
     let seen = use_seen();
     let news = memo(move || !active.get() && !running.get() && thread.with(|thread| seen.has_news(thread)));
-    let undoing = expect_context::<Undoing>();
+    let undoing = expect_context::<Listed>().undoing;
     let undone = memo(move || undoing.of(id));
     let pinned = memo(move || thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };

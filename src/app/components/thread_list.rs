@@ -74,7 +74,6 @@ enum Listing {
 pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, picking: RwSignal<bool>) -> impl IntoView {
     let store = use_store();
     let undoing = Undoing::new(store.clone(), use_address());
-    provide_context(undoing);
     let asked = memo(move || Asked { query: search.get().trim().to_owned(), archived: archived.get() });
     let listing = RwSignal::new(Listing::Reading);
     let read = move || {
@@ -222,7 +221,7 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, pic
         }
         .erase()
     };
-    provide_context(Listed { groups, archived, picking });
+    provide_context(Listed { groups, undoing, archived, picking });
     let several = move || {
         let row = |number| Row::new(Key::At(number), move || undoing.view(number));
         undoing.of_several().into_iter().map(row).collect()
@@ -258,6 +257,8 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, pic
 pub(super) struct Listed {
     /// The conversations by day.
     pub(super) groups: Memo<Groups>,
+    /// What was just done to them.
+    pub(super) undoing: Undoing,
     /// Whether they are those that were put away.
     pub(super) archived: RwSignal<bool>,
     /// Whether several are being chosen.

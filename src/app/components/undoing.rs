@@ -47,14 +47,14 @@ impl Done {
     }
 
     fn said(&self) -> String {
-        let done = match self.what {
-            What::Archived => "archived",
-            What::Restored => "taken back",
-            What::Deleted => "deleted",
+        let (alone, several) = match self.what {
+            What::Archived => ("Archived.", "archived"),
+            What::Restored => ("Taken back.", "taken back"),
+            What::Deleted => ("Deleted.", "deleted"),
         };
         match self.alone() {
-            Some(_) => format!("{}{}.", done[..1].to_uppercase(), &done[1..]),
-            None => format!("{} conversations {done}.", self.threads.len()),
+            Some(_) => alone.to_owned(),
+            None => format!("{} conversations {several}", self.threads.len()),
         }
     }
 }
@@ -114,11 +114,10 @@ impl Undoing {
             [thread] => row_of(thread.id),
             _ => ".undo-several".to_owned(),
         };
-        self.done.update(|all| all.push(Done { number, what, threads, shown, settled: false }));
-        match what {
-            What::Archived => self.put_away(number, true),
-            What::Restored => self.put_away(number, false),
-            What::Deleted => {}
+        let done = Done { number, what, threads, shown, settled: false };
+        self.done.update(|all| all.push(done.clone()));
+        if what != What::Deleted {
+            self.carry_out(done, Some(what == What::Archived), Box::new(|| {}));
         }
         if shown {
             self.address.go("/");
@@ -136,31 +135,38 @@ impl Undoing {
         self.done.try_update(|all| all.retain(|done| done.number != number));
     }
 
-    /// Puts them away, or takes that back.
-    fn put_away(self, number: usize, archived: bool) {
-        let (Some(done), store) = (self.find(number), self.store.get_value()) else { return };
+    /// Puts them away, takes them back from there, or, where nothing is said of that, deletes them; then does the rest.
+    fn carry_out(self, done: Done, archived: Option<bool>, then: Box<dyn FnOnce()>) {
+        let store = self.store.get_value();
         spawn_local(async move {
             for thread in &done.threads {
-                match api::change_thread(thread.id, None, None, Some(archived)).await {
-                    Ok(thread) => store.put_thread(thread),
+                let outcome = match archived {
+                    Some(_) => api::change_thread(thread.id, None, None, archived).await.map(Some),
+                    None => api::delete_thread(thread.id).await.map(|()| None),
+                };
+                match outcome {
+                    Ok(Some(thread)) => store.put_thread(thread),
+                    Ok(None) => store.threads.update(|threads| threads.retain(|known| known.id != thread.id)),
                     Err(error) => {
-                        self.forget(number);
-                        tell(&store, "could not be put where you wanted it", thread, &error);
+                        self.forget(done.number);
+                        let why = api::reason(&error);
+                        let what =
+                            if archived.is_some() { "could not be put where you wanted it" } else { "was not deleted" };
+                        store.notify(Level::Warn, format!("“{}” {what}. {why}", thread.title));
                     }
                 }
             }
+            then();
         });
     }
 
     /// Takes it back.
     fn undo(self, number: usize) {
         let Some(done) = self.find(number).filter(|done| !done.settled) else { return };
-        match done.what {
-            What::Archived => self.put_away(number, false),
-            What::Restored => self.put_away(number, true),
-            What::Deleted => {}
-        }
         self.forget(number);
+        if done.what != What::Deleted {
+            self.carry_out(done.clone(), Some(done.what == What::Restored), Box::new(|| {}));
+        }
         match done.threads.first() {
             Some(thread) if done.shown => self.address.go(&format!("/t/{}", thread.id)),
             Some(thread) => keyboard::focus_next(format!("{} .thread-link", row_of(thread.id))),
@@ -185,16 +191,7 @@ impl Undoing {
         }
         self.done
             .update(|all| all.iter_mut().filter(|done| done.number == number).for_each(|done| done.settled = true));
-        let store = self.store.get_value();
-        spawn_local(async move {
-            for thread in &done.threads {
-                match api::delete_thread(thread.id).await {
-                    Ok(()) => store.threads.update(|threads| threads.retain(|known| known.id != thread.id)),
-                    Err(error) => tell(&store, "was not deleted", thread, &error),
-                }
-            }
-            gone();
-        });
+        self.carry_out(done, None, Box::new(gone));
     }
 
     /// What was done, in words, and the way back.
@@ -203,7 +200,7 @@ impl Undoing {
         let said = done.said();
         let label = match done.alone() {
             Some(thread) => format!("Undo: “{}”", thread.title),
-            None => format!("Undo: {}", said.trim_end_matches('.')),
+            None => format!("Undo: {said}"),
         };
         let open = move || self.done.with(|all| all.iter().any(|done| done.number == number && !done.settled));
         let button = move || {
@@ -222,8 +219,4 @@ impl Undoing {
         }
         .erase()
     }
-}
-
-fn tell(store: &AppStore, what: &str, thread: &Thread, error: &ServerFnError) {
-    store.notify(Level::Warn, format!("“{}” {what}. {}", thread.title, api::reason(error)));
 }

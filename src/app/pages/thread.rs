@@ -7,7 +7,7 @@ use netra_ws::{ThreadId, model::Attachment, session::Link};
 use super::NotFoundPage;
 use crate::app::{
     address::use_address,
-    components::{Composer, Export, MessageList, Notices, Sharing, Spoken, Topbar, Typing, Work, provide_way},
+    components::{Composer, Export, MessageList, Notices, Queue, Sharing, Spoken, Topbar, Typing, Work, provide_way},
     keyboard, markdown, next,
     seen::use_seen,
     socket::use_socket,
@@ -84,6 +84,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         memo(move || link.get() == Link::SignedOut)
     };
     let chosen = RwSignal::new(None::<String>);
+    let back = RwSignal::new(None::<String>);
     let way = provide_way(thread);
     let reads_only = provide_standing(thread, head).0;
     let work = work(thread, reads_only);
@@ -114,6 +115,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
             <Spoken thread />
             <div class="dock">
                 <Typing />
+                <Queue thread back />
                 {part(move || {
                     if reads_only.get() {
                         return view! {
@@ -123,7 +125,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
                         }
                         .erase();
                     }
-                    view! { <Composer thread=Some(thread) agent chosen typing work send /> }.erase()
+                    view! { <Composer thread=Some(thread) agent chosen typing work back send /> }.erase()
                 })}
             </div>
         }
