@@ -195,6 +195,11 @@ pub(crate) fn offer_composer() {
     }
 }
 
+/// Hears the keys of the message box before the box does, for as long as the owner lives. Those that are taken are nobody else's.
+pub(crate) fn before_composer(takes: impl Fn(&KeyboardEvent) -> bool + 'static) {
+    screen::before(COMPOSER, Box::new(takes));
+}
+
 pub(crate) use screen::{each, is_narrow};
 
 #[cfg(feature = "hydrate")]
@@ -208,6 +213,30 @@ mod screen {
         let Ok(found) = document().query_selector_all(selector) else { return Vec::new() };
         let read = |at| found.get(at)?.dyn_into::<Element>().ok()?.get_attribute(attribute);
         (0..found.length()).filter_map(read).collect()
+    }
+
+    /// Hears the keys of an element before it does.
+    pub(super) fn before(id: &'static str, takes: Box<dyn Fn(&KeyboardEvent) -> bool>) {
+        use send_wrapper::SendWrapper;
+        use wasm_bindgen::closure::Closure;
+        let hear = Closure::<dyn Fn(KeyboardEvent)>::new(move |event: KeyboardEvent| {
+            let here = document().active_element().is_some_and(|focused| focused.id() == id);
+            if here && !super::composes(&event) && takes(&event) {
+                event.prevent_default();
+                event.stop_propagation();
+            }
+        });
+        let window = window();
+        let _ = window.add_event_listener_with_callback_and_bool("keydown", hear.as_ref().unchecked_ref(), true);
+        let hear = SendWrapper::new(hear);
+        on_cleanup(move || {
+            let hear = hear.take();
+            let _ = leptos::prelude::window().remove_event_listener_with_callback_and_bool(
+                "keydown",
+                hear.as_ref().unchecked_ref(),
+                true,
+            );
+        });
     }
 
     /// Brings an element into sight, and moves nothing when it is.
@@ -261,6 +290,8 @@ mod screen {
     }
 
     pub(super) fn show(_: &str) {}
+
+    pub(super) fn before(_: &'static str, _: Box<dyn Fn(&KeyboardEvent) -> bool>) {}
 
     pub(crate) fn is_narrow() -> bool {
         false

@@ -18,13 +18,11 @@ pub(super) struct Slash {
     pub(super) text: RwSignal<String>,
     /// Who is to answer.
     pub(super) agent: Memo<String>,
-    /// Takes a key of the message box, when the list wants it.
-    pub(super) keys: StoredValue<Option<Callback<KeyboardEvent, bool>>>,
 }
 
 impl Slash {
     pub(super) fn provide(text: RwSignal<String>, agent: Memo<String>) -> Self {
-        let slash = Self { text, agent, keys: StoredValue::new(None) };
+        let slash = Self { text, agent };
         provide_context(slash);
         slash
     }
@@ -32,11 +30,6 @@ impl Slash {
     /// Whether a command may be meant; follows that.
     pub(super) fn is_meant(self) -> bool {
         self.text.with(|text| text.starts_with('/') && !text.contains('\n'))
-    }
-
-    /// Whether the list takes this key.
-    pub(super) fn takes(self, event: &KeyboardEvent) -> bool {
-        !keyboard::composes(event) && self.keys.get_value().is_some_and(|keys| keys.run(event.clone()))
     }
 }
 
@@ -151,7 +144,7 @@ pub(crate) fn Commands() -> impl IntoView {
             keyboard::focus_next(".command-form input");
         }
     };
-    let keys = Callback::new(move |event: KeyboardEvent| {
+    keyboard::before_composer(move |event: &KeyboardEvent| {
         let count = offers.with_untracked(Vec::len);
         let held = event.shift_key() || event.ctrl_key() || event.meta_key() || event.alt_key();
         if count == 0 || held {
@@ -166,8 +159,6 @@ pub(crate) fn Commands() -> impl IntoView {
         }
         true
     });
-    slash.keys.set_value(Some(keys));
-    on_cleanup(move || slash.keys.set_value(None));
     let row = move |(place, command): (usize, Command)| {
         Row::new(Key::Name(format!("{place} {}", command.name)), move || {
             let about = command.about();

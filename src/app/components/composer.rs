@@ -165,9 +165,7 @@ pub(crate) fn Composer(
                     }
                 }
                 on:keydown=move |event| {
-                    if slash.takes(&event) {
-                        event.prevent_default();
-                    } else if keyboard::sends(&event) {
+                    if keyboard::sends(&event) {
                         event.prevent_default();
                         submit();
                     }

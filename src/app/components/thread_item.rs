@@ -3,11 +3,7 @@
 use leptos::{html, prelude::*, task::spawn_local};
 use netra_ws::{ThreadId, model::Thread};
 
-use super::{
-    Icon, LookedFor,
-    thread_list::{Editing, Found, Listed},
-    undoing::What,
-};
+use super::{Icon, LookedFor, thread_list::Listed, undoing::What};
 use crate::app::{
     address::use_address,
     api, keyboard, markdown,
@@ -28,7 +24,7 @@ enum Mode {
 #[allow(clippy::too_many_lines)]
 pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let layout = expect_context::<Layout>();
-    let found = expect_context::<Found>();
+    let Listed { found, undoing, editing, .. } = expect_context();
     let looked_for = expect_context::<LookedFor>();
     let href = format!("/t/{id}");
     let address = use_address();
@@ -37,7 +33,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         memo(move || address.path() == href)
     };
     let mode = RwSignal::new(Mode::Rest);
-    keep_in_place(id, mode);
+    keep_in_place(id, mode, editing);
     let failure = RwSignal::new(None::<String>);
     let title = memo(move || {
         thread
@@ -46,10 +42,15 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let me = use_store().user().map(|user| user.id);
     let own = memo(move || thread.with(|thread| Some(thread.owner_id) == me));
     let running = memo(move || thread.with(|thread| thread.running));
-    let asks = memo(move || thread.with(|thread| thread.waiting));
     let seen = use_seen();
-    let news = memo(move || !active.get() && !running.get() && thread.with(|thread| seen.has_news(thread)));
-    let undoing = expect_context::<Listed>().undoing;
+    let state = memo(move || {
+        thread.with(|thread| match thread {
+            thread if thread.waiting => WAITING,
+            thread if thread.running => RUNNING,
+            thread if !active.get() && seen.has_news(thread) => UNREAD,
+            _ => 0,
+        })
+    });
     let undone = memo(move || undoing.of(id));
     let pinned = memo(move || thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
@@ -133,8 +134,8 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         keyboard::focus_next(format!("{} [data-action=rename]", row_of(id)));
     };
     let row = move || match (undone.get(), mode.get()) {
-        (Some(number), _) => undoing.view(number),
-        (None, Mode::Renaming) => view! {
+        (1.., _) => undoing.view(undone.get_untracked()),
+        (0, Mode::Renaming) => view! {
             <input
                 class="thread-rename"
                 aria-label="New title"
@@ -170,7 +171,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             />
         }
         .erase(),
-        (None, Mode::Rest) => view! {
+        (0, Mode::Rest) => view! {
             <a
                 class="thread-link"
                 href=href.clone()
@@ -184,9 +185,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 <span class="thread-title" dir="auto">
                     {words(move || title.get())}
                 </span>
-                {when(move || running.get() && !asks.get(), dot)}
-                {when(move || asks.get(), asking)}
-                {when(move || news.get(), unread)}
+                {part(move || mark(state.get()))}
                 {part(move || found.excerpt(id).unwrap_or_else(|| ().erase()))}
             </a>
             {when(move || own.get(), actions)}
@@ -198,9 +197,9 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             class="thread-item"
             data-thread=id.to_string()
             data-active=live(move || active.get().to_string())
-            data-unread=live(move || news.get().to_string())
+            data-unread=live(move || (state.get() == UNREAD).to_string())
             data-running=live(move || running.get().to_string())
-            data-editing=live(move || (mode.get() != Mode::Rest || undone.get().is_some()).to_string())
+            data-editing=live(move || (mode.get() != Mode::Rest || undone.get() > 0).to_string())
         >
             {part(row)}
             {part(move || match failure.get() {
@@ -213,8 +212,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
 }
 
 /// The list holds still while something is asked or typed here.
-fn keep_in_place(id: ThreadId, mode: RwSignal<Mode>) {
-    let editing = expect_context::<Editing>().0;
+fn keep_in_place(id: ThreadId, mode: RwSignal<Mode>, editing: RwSignal<Option<ThreadId>>) {
     let leave = move || {
         if editing.try_get_untracked() == Some(Some(id)) {
             editing.set(None);
@@ -243,29 +241,22 @@ pub(super) fn neighbour(id: ThreadId) -> String {
     near.map_or_else(|| ".new-chat".to_owned(), |id| format!(".thread-item[data-thread=\"{id}\"] .thread-link"))
 }
 
-fn asking() -> AnyView {
-    view! {
-        <span class="asking-mark" title="Waits for you">
-            {Icon::Clock.view()}
-            <span class="visually-hidden">"an agent waits for you here"</span>
-        </span>
-    }
-    .erase()
-}
+/// What a row's mark tells; nothing is 0.
+const WAITING: usize = 1;
+const RUNNING: usize = 2;
+const UNREAD: usize = 3;
 
-fn dot() -> AnyView {
+fn mark(state: usize) -> AnyView {
+    let (class, title, words, icon) = match state {
+        WAITING => ("asking-mark", "Waits for you", "an agent waits for you here", Icon::Clock.view()),
+        RUNNING => ("running-dot", "An agent works here", "an agent works here", ().erase()),
+        UNREAD => ("unread-mark", "Not read yet", "not read yet", ().erase()),
+        _ => return ().erase(),
+    };
     view! {
-        <span class="running-dot">
-            <span class="visually-hidden">"an agent works here"</span>
-        </span>
-    }
-    .erase()
-}
-
-fn unread() -> AnyView {
-    view! {
-        <span class="unread-mark" title="Not read yet">
-            <span class="visually-hidden">"not read yet"</span>
+        <span class=class title=title>
+            {icon}
+            <span class="visually-hidden">{words}</span>
         </span>
     }
     .erase()

@@ -142,12 +142,11 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, pic
         threads
     });
     let now = store.rendered_at();
-    let editing = Editing(RwSignal::new(None));
-    provide_context(editing);
+    let editing = RwSignal::new(None::<ThreadId>);
     let groups = Memo::new(move |before: Option<&Vec<(&'static str, Vec<Thread>)>>| {
         let fresh = shown.get();
         match before {
-            Some(before) if editing.0.with(Option::is_some) => in_place(before, &fresh),
+            Some(before) if editing.with(Option::is_some) => in_place(before, &fresh),
             _ => by_day(fresh, now, offset.get()),
         }
     });
@@ -157,7 +156,6 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, pic
             Listing::Read(_) | Listing::Reading | Listing::Failed(_) => Default::default(),
         })
     }));
-    provide_context(found);
     let rows = move || {
         let row = |(name, _): (&'static str, Vec<Thread>)| {
             Row::new(Key::Name(name.to_owned()), move || view! { <Group groups name /> }.erase())
@@ -221,7 +219,7 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, pic
         }
         .erase()
     };
-    provide_context(Listed { groups, undoing, archived, picking });
+    provide_context(Listed { groups, found, editing, undoing, archived, picking });
     let several = move || {
         let row = |number| Row::new(Key::At(number), move || undoing.view(number));
         undoing.of_several().into_iter().map(row).collect()
@@ -257,6 +255,11 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, pic
 pub(super) struct Listed {
     /// The conversations by day.
     pub(super) groups: Memo<Groups>,
+    /// What was looked for in them.
+    pub(super) found: Found,
+    /// The conversation whose title is being changed. As long as there is one nothing moves: its row would be made anew in
+    /// another group, without what was typed.
+    pub(super) editing: RwSignal<Option<ThreadId>>,
     /// What was just done to them.
     pub(super) undoing: Undoing,
     /// Whether they are those that were put away.
@@ -354,11 +357,6 @@ fn by_day(threads: Vec<Thread>, now: netra_ws::Timestamp, offset: i64) -> Vec<(&
     }
     groups
 }
-
-/// The conversation whose title is being changed, or that is about to be deleted. As long as there is one nothing moves: its row
-/// would be made anew in another group, without what was typed.
-#[derive(Clone, Copy)]
-pub(crate) struct Editing(pub(crate) RwSignal<Option<ThreadId>>);
 
 /// The groups as they were, with the threads as they are now; those that came meanwhile wait.
 fn in_place(before: &[(&'static str, Vec<Thread>)], fresh: &[Thread]) -> Vec<(&'static str, Vec<Thread>)> {

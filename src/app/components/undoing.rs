@@ -3,7 +3,10 @@
 //! Putting away is done at once, and taken back by its opposite. Deleting waits until its time is over; whoever leaves the page
 //! before that keeps the conversation, for nobody can bring back what is deleted.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use leptos::{prelude::*, task::spawn_local};
 use netra_ws::{ThreadId, model::Thread, payload::Level};
@@ -19,6 +22,9 @@ use crate::app::{
 /// How long it can be taken back.
 const TIME: Duration = Duration::from_secs(8);
 
+/// How many times something was done.
+static COUNT: AtomicUsize = AtomicUsize::new(1);
+
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -30,7 +36,7 @@ pub(super) enum What {
 /// Something that was done.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Done {
-    /// Counts them.
+    /// Counts them, from 1.
     number: usize,
     what: What,
     threads: Vec<Thread>,
@@ -63,7 +69,6 @@ impl Done {
 #[derive(Clone, Copy)]
 pub(super) struct Undoing {
     done: RwSignal<Vec<Done>>,
-    count: StoredValue<usize>,
     store: StoredValue<AppStore>,
     address: Address,
 }
@@ -93,10 +98,10 @@ impl Undoing {
         added
     }
 
-    /// What was done to this conversation alone; follows that.
-    pub(super) fn of(self, thread: ThreadId) -> Option<usize> {
+    /// The number of what was done to this conversation alone, or 0; follows that.
+    pub(super) fn of(self, thread: ThreadId) -> usize {
         let here = |done: &&Done| done.alone().is_some_and(|gone| gone.id == thread);
-        self.done.with(|all| all.iter().find(here).map(|done| done.number))
+        self.done.with(|all| all.iter().find(here).map_or(0, |done| done.number))
     }
 
     /// What was done to several at once; follows that.
@@ -106,8 +111,7 @@ impl Undoing {
 
     /// Does something that can be taken back.
     pub(super) fn begin(self, what: What, threads: Vec<Thread>) {
-        let number = self.count.get_value();
-        self.count.set_value(number + 1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = self.address.path_now();
         let shown = what == What::Deleted && threads.iter().any(|thread| path == format!("/t/{}", thread.id));
         let place = match threads.as_slice() {
