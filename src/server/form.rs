@@ -8,7 +8,7 @@ use serde_json::Value;
 const MOST_FIELDS: usize = 32;
 
 /// Holds what was filled in against its form; what is wrong otherwise, for people.
-pub(super) fn check(form: &Object, answer: &Object) -> Result<(), String> {
+pub(crate) fn check(form: &Object, answer: &Object) -> Result<(), String> {
     let empty = Object::new();
     let fields = form.get("properties").and_then(Value::as_object).unwrap_or(&empty);
     if let Some(unknown) = answer.keys().find(|name| !fields.contains_key(*name)) {
@@ -29,7 +29,7 @@ pub(super) fn check(form: &Object, answer: &Object) -> Result<(), String> {
 }
 
 /// Whether an agent's form is one that people can be shown; what is wrong otherwise.
-pub(super) fn check_form(form: &Object) -> Result<(), String> {
+pub(crate) fn check_form(form: &Object) -> Result<(), String> {
     let Some(Value::Object(fields)) = form.get("properties") else {
         return Err("a form has `properties`".to_owned());
     };

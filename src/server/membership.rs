@@ -17,6 +17,7 @@ use super::{
         taking_part::{Inviting, MAX_BLOCKS, MAX_MEMBERS, ThreadInvitation},
     },
     thread_service::ThreadService,
+    whence,
 };
 
 /// When to try again where somebody has too many invitations, in milliseconds.
@@ -208,7 +209,8 @@ impl ThreadService {
 
     /// Adds to the audit log.
     async fn note(&self, actor: UserId, action: &'static str, thread: ThreadId, member: UserId) {
-        let deed = Deed { actor: Some(actor), action, subject: Some(format!("{thread} {member}")), address: None };
+        let subject = Some(format!("{thread} {member}"));
+        let deed = Deed { actor: Some(actor), action, subject, address: whence::address() };
         if let Err(error) = self.store.note(deed).await {
             tracing::error!(%error, action, "the audit log could not be written");
         }

@@ -10,7 +10,7 @@ pub mod config;
 mod disk;
 pub mod error;
 pub mod followers;
-mod form;
+pub(crate) mod form;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
@@ -34,6 +34,7 @@ mod thread_service;
 pub mod tool;
 mod trimmer;
 mod turns;
+mod whence;
 
 use std::{
     net::SocketAddr,
@@ -314,7 +315,7 @@ fn build(
         lease: config.run_lease,
         admissions: admissions.clone(),
         registry: registry.clone(),
-        tools: ToolEngine::new(tools, config.tool_policy.clone()).with(mcp.clone()),
+        tools: ToolEngine::new(tools, config.tool_policy.clone(), store.clone()).with(mcp.clone()),
         store: store.clone(),
         emitters: emitters.clone(),
         announcer: announcer.clone(),

@@ -143,7 +143,7 @@ pub(crate) fn today() -> Timestamp {
 }
 
 /// Guests take part where they were invited, and begin nothing of their own.
-fn may_begin(role: Role) -> Result<(), ApiError> {
+pub(crate) fn may_begin(role: Role) -> Result<(), ApiError> {
     match role {
         Role::User | Role::Admin => Ok(()),
         Role::Guest | Role::Unknown(_) => Err(ApiError::new(

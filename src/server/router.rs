@@ -18,8 +18,8 @@ use tower_http::compression::CompressionLayer;
 use super::{
     error::ApiError,
     http::{
-        account, admin, ag_ui, attachments, auth, discovery, drain, export, guard, health, invitations, members,
-        metrics, oidc, page, socket, thread_export, threads, tokens, unread,
+        account, admin, ag_ui, attachments, auth, commands, discovery, drain, export, guard, health, invitations,
+        members, metrics, oidc, page, socket, thread_export, threads, tokens, unread,
     },
     mcp, reference,
     site::Site,
@@ -39,6 +39,8 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
     let api = Router::new()
         .route("/api/config", get(discovery::config))
         .route("/api/agents", get(discovery::agents))
+        .route("/api/commands", get(commands::list))
+        .route("/api/commands/{name}", post(commands::fill_in))
         .route("/api/me", get(auth::me))
         .route("/api/auth/dev", post(auth::dev))
         .route("/api/auth/register", post(auth::register))

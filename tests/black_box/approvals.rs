@@ -83,6 +83,9 @@ async fn what_is_allowed_is_done_and_says_by_whom() {
     let thread = thread_of(&user, &run).await;
     assert_eq!((&thread["waiting"], &thread["running"]), (&Value::Null, &json!(false)), "{thread}");
     server.logged(0, "a line on the decision", |line| line.contains("approval.allowed")).await;
+    let kept = user.get("/api/admin/audit?newest=true&query=approval.allowed").await.ok();
+    let line = &kept["lines"][0];
+    assert_eq!((&line["actor"], &line["address"]), (&json!(user.id), &json!("127.0.0.1")), "{kept}");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ fn with_file(text: &str) -> Setup {
 }
 
 /// Somebody with the role that the administrator's link gives.
-async fn join(server: &Server, admin: &User, wanted: serde_json::Value) -> User {
+pub(crate) async fn join(server: &Server, admin: &User, wanted: serde_json::Value) -> User {
     let link = admin.post("/api/admin/invitations", wanted).await.json();
     let secret = link["url"].as_str().expect("an address").rsplit('=').next().expect("a secret").to_owned();
     let mut user = User::visitor(server);

@@ -22,6 +22,7 @@ use crate::server::{
     error::ApiError,
     quotas::Admissions,
     store::{Deed, Recorded, SharedStore, questions::Decided, taking_part::Standing},
+    whence,
 };
 
 /// The longest title, in characters.
@@ -252,7 +253,7 @@ impl Bridge {
         };
         let ack = Ack { thread_id: Some(thread_id), run_id: Some(run_id), ..Ack::default() };
         // In a task of its own, as in `accept`: what is decided is to be carried out.
-        let this = self.clone();
+        let (this, address) = (self.clone(), whence::address());
         let done = tokio::spawn(async move {
             let command = Recorded { user_id, command_id, digest: &digest, thread_id, ack: &ack };
             match this.store.decide(command, &decision).await? {
@@ -261,7 +262,7 @@ impl Bridge {
                 Decided::Done(ack) if ack.duplicate => Ok(ack),
                 Decided::Done(ack) => {
                     this.engine.schedule(thread_id);
-                    this.note_decision(user_id, &decision).await;
+                    this.note_decision(user_id, &decision, address).await;
                     this.announcer.thread_as_stored(thread_id).await;
                     Ok(ack)
                 }
@@ -270,14 +271,14 @@ impl Bridge {
         done.await.map_err(|error| ApiError::internal(&error))?
     }
 
-    async fn note_decision(&self, user_id: UserId, decision: &ToolApproval) {
+    async fn note_decision(&self, user_id: UserId, decision: &ToolApproval, address: Option<String>) {
         let action = match decision.decision {
             Decision::Approve => "approval.allowed",
             Decision::Deny => "approval.denied",
         };
         tracing::info!(%user_id, tool_call_id = decision.tool_call_id, action, "a person decided");
         let subject = Some(decision.tool_call_id.clone());
-        if let Err(error) = self.store.note(Deed { actor: Some(user_id), action, subject, address: None }).await {
+        if let Err(error) = self.store.note(Deed { actor: Some(user_id), action, subject, address }).await {
             tracing::error!(%error, "a decision is not in the audit log");
         }
     }

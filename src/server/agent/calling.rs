@@ -151,6 +151,7 @@ impl RunHandle<'_> {
 
     /// Ends the calls that began and did not end, as far as they can; leaves when something is still to be waited for.
     pub(super) async fn resume_calls(&mut self, progress: &Progress) -> Result<(), Leave> {
+        self.close_questions_of_tools(progress).await?;
         let open: Vec<ToolCall> = progress.open_calls().filter(|call| !is_question(call)).cloned().collect();
         if open.is_empty() {
             return Ok(());
@@ -187,6 +188,16 @@ impl RunHandle<'_> {
             {
                 *result = known;
             }
+        }
+        Ok(())
+    }
+
+    /// Ends what tools asked in a process that is gone: a call that is made again asks again.
+    async fn close_questions_of_tools(&self, progress: &Progress) -> Result<(), Leave> {
+        let own = format!("{}-q", self.context.run_id());
+        for call in progress.open_calls().filter(|call| is_question(call) && !call.tool_call_id.starts_with(&own)) {
+            let why = "the server stopped while the tool waited for the answer".to_owned();
+            self.tools.deny(self.context, call.tool_call_id.clone(), call.tool.clone(), why, None).await?;
         }
         Ok(())
     }
@@ -388,7 +399,7 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Whether it is a question of the agent's own, which asks again by itself.
+/// Whether it is a question of the agent's own or of a tool that works, which ask again by themselves.
 pub(super) fn is_question(call: &ToolCall) -> bool {
     call.tool_call_id.rsplit('-').next().is_some_and(|number| number.starts_with('q'))
 }
@@ -408,7 +419,7 @@ fn options() -> Vec<Choice> {
 }
 
 /// What the agent is told of a call that was not allowed.
-fn why_denied(verdict: &Verdict) -> String {
+pub(crate) fn why_denied(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Denied { reason: Some(reason) } if !reason.trim().is_empty() => {
             format!("the person did not allow this, and says: {reason}")

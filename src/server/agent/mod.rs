@@ -30,6 +30,7 @@ mod tool_loop;
 pub use bridge::Bridge;
 pub(crate) use bridge::MAX_TITLE;
 pub use calling::Asked;
+pub(crate) use calling::why_denied;
 pub use checks::{Checks, check_kind};
 pub use context::{Halt, RunContext};
 pub use engine::{Engine, EngineParts};

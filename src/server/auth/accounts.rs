@@ -20,6 +20,7 @@ use crate::server::{
     error::ApiError,
     mail::Letter,
     store::{AuditLine, Deed, Purpose},
+    whence,
 };
 
 /// How long an invitation and a password link are good.
@@ -70,7 +71,8 @@ pub(super) fn bad_link() -> ApiError {
 }
 
 impl SecurityService {
-    /// Adds to the audit log. What was done is done: a log that cannot be written is told to whoever runs the server.
+    /// Adds to the audit log. What was done is done: a log that cannot be written is told to whoever runs the server. Where no
+    /// visitor is named, the address is that of the request being served.
     pub(super) async fn note(
         &self,
         actor: Option<UserId>,
@@ -78,7 +80,7 @@ impl SecurityService {
         subject: Option<String>,
         visitor: Option<&Visitor>,
     ) {
-        let address = visitor.map(|visitor| visitor.address.to_string());
+        let address = visitor.map(|visitor| visitor.address.to_string()).or_else(whence::address);
         self.note_deed(Deed { actor, action, subject, address }).await;
     }
 

@@ -33,6 +33,7 @@ use crate::server::{
         AuditLine, Deed, Scope,
         closing::{AccountChange, AccountInfo},
     },
+    whence,
 };
 
 /// An administrator who is signed in, or whoever runs the server, at its command line.
@@ -113,7 +114,7 @@ pub async fn broadcast(
         }
     }
     tracing::info!(by = ?administrator.0, "notice sent");
-    let deed = Deed { actor: administrator.0, action: "notice.sent", subject: None, address: None };
+    let deed = Deed { actor: administrator.0, action: "notice.sent", subject: None, address: whence::address() };
     state.security.note_deed(deed).await;
     Ok(StatusCode::NO_CONTENT)
 }

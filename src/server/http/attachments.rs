@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiPath, ApiQuery};
-use crate::server::{attachments::Offered, auth::Identity, error::ApiError, state::AppState};
+use crate::server::{attachments::Offered, auth::Identity, error::ApiError, quotas::may_begin, state::AppState};
 
 /// `POST /api/attachments`
 #[derive(Deserialize, JsonSchema)]
@@ -44,6 +44,7 @@ pub async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Uploaded>), ApiError> {
+    may_begin(identity.user.role)?;
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let offered = Offered {
         name: asked.name.unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! What every request passes: the origin check of writes, security headers, and a log line for refusals.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -12,7 +12,7 @@ use netra_ws::ErrorCode;
 use tracing::Instrument as _;
 
 use super::extract::{Asker, identify};
-use crate::server::{error::ApiError, serve::HttpConnection, state::AppState, store::Scope};
+use crate::server::{auth::Visitor, error::ApiError, serve::HttpConnection, state::AppState, store::Scope, whence};
 
 /// When a user with too many requests may ask again, in milliseconds.
 const RETRY_AFTER: u64 = 1_000;
@@ -59,6 +59,7 @@ pub async fn security_headers(State(state): State<AppState>, request: Request, n
 pub async fn know(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let identity = identify(&parts, &state).await;
+    let address = Visitor::of(&parts, &state.config.trusted_proxies).address;
     let mut request = Request::from_parts(parts, body);
     let identity = match identity {
         Ok(identity) => identity,
@@ -70,7 +71,7 @@ pub async fn know(State(state): State<AppState>, request: Request, next: Next) -
     }
     let user = identity.as_ref().map(|identity| identity.user.id);
     request.extensions_mut().insert(Asker(identity));
-    let Some(user) = user else { return answered(next, request, reads).await };
+    let Some(user) = user else { return answered(next, request, reads, address).await };
     if let Some(connection) = request.extensions().get::<Arc<HttpConnection>>() {
         connection.signed_in(user);
     }
@@ -86,18 +87,19 @@ pub async fn know(State(state): State<AppState>, request: Request, next: Next) -
         let error = ApiError::new(ErrorCode::RateLimited, "too many requests at once; wait for the answers to some");
         return error.retry_after_ms(RETRY_AFTER).into_response();
     };
-    let mut response = answered(next, request, reads).await;
+    let mut response = answered(next, request, reads, address).await;
     response.extensions_mut().insert(turn);
     response
 }
 
 /// The answer to a request. Whoever goes away before it came stops a read, and no change between the store and those who are to
 /// hear of it.
-async fn answered(next: Next, request: Request, reads: bool) -> Response {
+async fn answered(next: Next, request: Request, reads: bool, address: IpAddr) -> Response {
+    let work = whence::from(address, next.run(request));
     if reads {
-        return next.run(request).await;
+        return work.await;
     }
-    let written = tokio::spawn(next.run(request).in_current_span()).await;
+    let written = tokio::spawn(work.in_current_span()).await;
     written.unwrap_or_else(|error| ApiError::internal(&error).into_response())
 }
 

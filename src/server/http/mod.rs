@@ -5,6 +5,7 @@ pub mod admin;
 pub mod ag_ui;
 pub mod attachments;
 pub mod auth;
+pub mod commands;
 pub mod discovery;
 pub(crate) mod drain;
 pub mod export;

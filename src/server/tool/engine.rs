@@ -16,8 +16,14 @@ use netra_ws::{
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{KnownTool, Note, Notes, SharedTool, ToolCaller, ToolFailure, ToolPolicy, ToolSource, ToolSpec, names};
-use crate::server::agent::{Asked, Halt, RunContext};
+use super::{
+    KnownTool, Note, Notes, SharedTool, ToolCaller, ToolFailure, ToolPolicy, ToolSource, ToolSpec, Word,
+    asking::OpenQuestion, names,
+};
+use crate::server::{
+    agent::{Asked, Halt, RunContext},
+    store::{SharedStore, questions::Verdict},
+};
 
 /// How long one call may take.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
@@ -52,6 +58,8 @@ pub struct ToolEngine {
     /// Where others come and go.
     sources: Vec<Arc<dyn ToolSource>>,
     policy: ToolPolicy,
+    /// Knows what people decided.
+    store: SharedStore,
 }
 
 /// Why a call could not be made at all.
@@ -65,8 +73,12 @@ pub enum ToolStop {
 
 impl ToolEngine {
     /// An engine with these tools.
-    pub fn new(tools: Vec<SharedTool>, policy: ToolPolicy) -> Self {
-        Self { tools: tools.into_iter().map(KnownTool::new).collect(), sources: Vec::new(), policy }
+    pub fn new(tools: Vec<SharedTool>, policy: ToolPolicy, store: SharedStore) -> Self {
+        Self { tools: tools.into_iter().map(KnownTool::new).collect(), sources: Vec::new(), policy, store }
+    }
+
+    pub(super) fn store(&self) -> &SharedStore {
+        &self.store
     }
 
     /// Which calls are made, asked about, and refused.
@@ -215,10 +227,12 @@ impl ToolEngine {
     ) -> Result<ToolOutcome, ToolStop> {
         let (notes, mut noted) = Notes::new();
         let notes = Arc::new(notes);
+        // A question of the tool's that a person has yet to answer, and how many there were.
+        let (mut open, mut asked) = (None::<OpenQuestion>, 0);
         let (outcome, halted) = {
             let mut work = pin!(self.run(context, &request, notes));
             loop {
-                let note = tokio::select! {
+                let word = tokio::select! {
                     biased;
                     halt = context.halted() => {
                         if halt == Halt::Lost {
@@ -228,15 +242,29 @@ impl ToolEngine {
                         let result = json!({ "error": "the run ended before the tool did" });
                         break (ToolOutcome { status: ToolStatus::Interrupted, result }, Some(halt));
                     }
-                    Some(note) = noted.recv() => note,
+                    (verdict, by) = OpenQuestion::decided(open.as_ref(), self, context) => Heard::Decided(verdict, by),
+                    Some(word) = noted.recv(), if open.is_none() => Heard::Word(word),
                     outcome = &mut work => break (outcome, None),
                 };
                 // Outside of what may be dropped: an event that was begun is finished.
-                let Note { message, fraction } = note;
-                let event = AgentProgress { agent: context.agent().to_owned(), message, fraction };
-                context.emitter().agent_progress(event).await.map_err(ToolStop::Emit)?;
+                match word {
+                    Heard::Word(Word::Note(Note { message, fraction })) => {
+                        let event = AgentProgress { agent: context.agent().to_owned(), message, fraction };
+                        context.emitter().agent_progress(event).await.map_err(ToolStop::Emit)?;
+                    }
+                    Heard::Word(Word::Question(asking)) => {
+                        asked += 1;
+                        open = Some(self.pose(context, &tool_call_id, &request.tool, asked, asking).await?);
+                    }
+                    Heard::Decided(verdict, by) => {
+                        if let Some(open) = open.take() {
+                            self.close(context, open, verdict, by).await?;
+                        }
+                    }
+                }
             }
         };
+        let outcome = self.with_question_closed(context, open, outcome).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.complete(context, tool_call_id, request.tool, &outcome, duration_ms, by).await?;
         halted.map_or(Ok(outcome), |halt| Err(ToolStop::Halted(halt)))
@@ -281,6 +309,12 @@ impl ToolEngine {
             Err(_) => failed(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
         }
     }
+}
+
+/// What happens while a tool works.
+enum Heard {
+    Word(Word),
+    Decided(Verdict, Option<Author>),
 }
 
 async fn begin(

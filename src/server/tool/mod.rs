@@ -1,5 +1,6 @@
 //! Tools: what agents can do beside talking.
 
+mod asking;
 pub mod builtin;
 mod engine;
 #[cfg(debug_assertions)]
@@ -17,7 +18,7 @@ use serde_json::Value;
 
 pub(crate) use engine::bounded;
 pub use engine::{ToolEngine, ToolOutcome, ToolRequest, ToolStop};
-pub use notes::{Note, Notes};
+pub use notes::{Asking, Note, Notes, Word};
 pub use policy::{Person, Rule, Rules, ToolPolicy};
 pub use source::{KnownTool, ToolSource};
 
@@ -72,7 +73,7 @@ pub trait Tool: Send + Sync + 'static {
     /// Does it. Dropping the future cancels it.
     async fn call(&self, caller: ToolCaller, arguments: &Object) -> Result<Value, ToolError>;
 
-    /// The same with a way to say how far it is, for tools that take their time: the engine calls this.
+    /// The same with a way to say how far it is and to ask a person, for tools that take their time: the engine calls this.
     async fn work(&self, caller: ToolCaller, arguments: &Object, _notes: &Arc<Notes>) -> Result<Value, ToolFailure> {
         Ok(self.call(caller, arguments).await?)
     }

@@ -1,11 +1,15 @@
-//! How a tool says how far it is while it works. What it says is shown, and kept as an event: so there is a limit to it.
+//! What a tool says while it works: how far it is, and what it wants to know of a person. Both are shown and kept as events: so there
+//! is a limit to it.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use netra_ws::model::Question;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::server::store::questions::Verdict;
 
 /// The pause between two notes of one call. What is said sooner is left out: the next says how far it is by then.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -25,22 +29,82 @@ pub struct Note {
     pub fraction: Option<f64>,
 }
 
-/// Takes the notes of one call.
+/// Something that a tool wants to know before it goes on.
+#[derive(Debug)]
+pub struct Asking {
+    /// What a person is asked.
+    pub question: Question,
+    /// Where the answer goes; closed when the tool no longer waits for it.
+    pub answer: oneshot::Sender<Verdict>,
+}
+
+/// A word of a tool that works.
+#[derive(Debug)]
+pub enum Word {
+    /// How far it is.
+    Note(Note),
+    /// What it asks.
+    Question(Asking),
+}
+
+/// Takes the words of one call.
 pub struct Notes {
-    to: mpsc::Sender<Note>,
-    /// When the last was taken, and how many were.
+    to: mpsc::Sender<Word>,
+    /// When the last note was taken, and how many were.
     taken: Mutex<(Option<Instant>, u32)>,
+    heard: Mutex<Heard>,
+}
+
+/// When the tool was last heard of.
+struct Heard {
+    last: Instant,
+    /// Questions that are open: a tool that waits for a person is not silent.
+    open: u32,
+}
+
+/// A question that is open until this is dropped.
+struct Open<'a>(&'a Notes);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let mut heard = self.0.heard();
+        heard.open -= 1;
+        heard.last = Instant::now();
+    }
 }
 
 impl Notes {
     /// Notes, and where they arrive.
-    pub fn new() -> (Self, mpsc::Receiver<Note>) {
+    pub fn new() -> (Self, mpsc::Receiver<Word>) {
         let (to, from) = mpsc::channel(4);
-        (Self { to, taken: Mutex::default() }, from)
+        let heard = Mutex::new(Heard { last: Instant::now(), open: 0 });
+        (Self { to, taken: Mutex::default(), heard }, from)
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the tool has been silent, while it waited for nobody.
+    pub fn silent_for(&self) -> Duration {
+        let heard = self.heard();
+        if heard.open > 0 { Duration::ZERO } else { heard.last.elapsed() }
+    }
+
+    /// Asks a person, and waits until somebody has decided or the time is over.
+    pub async fn ask(&self, question: Question) -> Verdict {
+        self.heard().open += 1;
+        let _open = Open(self);
+        let (answer, verdict) = oneshot::channel();
+        if self.to.send(Word::Question(Asking { question, answer })).await.is_err() {
+            return Verdict::Expired;
+        }
+        verdict.await.unwrap_or(Verdict::Expired)
     }
 
     /// Says how far the tool is, unless it did a moment ago.
     pub fn say(&self, mut note: Note) {
+        self.heard().last = Instant::now();
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, count) = *taken;
         if count >= MOST || last.is_some_and(|last| last.elapsed() < PAUSE) {
@@ -48,7 +112,7 @@ impl Notes {
         }
         note.message.truncate(note.message.floor_char_boundary(LONGEST));
         note.fraction = note.fraction.filter(|fraction| fraction.is_finite()).map(|fraction| fraction.clamp(0.0, 1.0));
-        if self.to.try_send(note).is_ok() {
+        if self.to.try_send(Word::Note(note)).is_ok() {
             *taken = (Some(Instant::now()), count + 1);
         }
     }
@@ -64,7 +128,7 @@ mod tests {
         for step in 0..10_000 {
             notes.say(Note { message: "é".repeat(5_000), fraction: Some(f64::from(step)) });
         }
-        let first = from.try_recv().expect("the first is taken");
+        let Ok(Word::Note(first)) = from.try_recv() else { panic!("the first is taken") };
         assert!(first.message.len() <= LONGEST);
         assert_eq!(first.fraction, Some(0.0));
         let mut more = 0;

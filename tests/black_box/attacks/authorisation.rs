@@ -6,28 +6,63 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{
-    answer::{Answer, http},
-    server::{Server, Setup},
-    user::{PASSWORD, User, fresh_email},
+use crate::{
+    roles::join,
+    support::{
+        answer::{Answer, http},
+        server::{Server, Setup},
+        user::{PASSWORD, User, fresh_email},
+    },
 };
 
 /// Callers, in the order of the rows' statuses.
-const CALLERS: [&str; 7] = ["nobody", "stranger", "member", "owner", "administrator", "read token", "chat token"];
+const CALLERS: [&str; 9] =
+    ["nobody", "stranger", "member", "owner", "administrator", "read token", "chat token", "viewer", "guest"];
 
 /// An id that nothing has.
 const NO_ID: &str = "019a0000-0000-7000-8000-000000000000";
 
-/// A route, what is sent, and the status for each caller. `{thread}` is a fresh thread of the owner's, with the member in it.
+/// A route, what is sent, and the status for each caller. `{id}` is a fresh thread of the owner's, with the member and the viewer in it; the guest has nothing shared with them.
 /// What changes a sign-in or ends something comes on an account of its own.
-struct Row(&'static str, &'static str, &'static str, [u16; 7]);
+struct Row(&'static str, &'static str, &'static str, [u16; 9]);
 
 /// The read and the chat token are the owner's.
 fn rows() -> Vec<Row> {
-    let everyone = [200; 7];
-    let signed_in = [401, 200, 200, 200, 200, 200, 200];
-    let person = [401, 200, 200, 200, 200, 403, 403];
-    let reader = [401, 404, 200, 200, 404, 200, 200];
+    [administration(), all_but_administration()].into_iter().flatten().collect()
+}
+
+fn administration() -> Vec<Row> {
+    vec![
+        Row("POST", "/api/admin/broadcast", r#"{"message":"hello"}"#, [401, 403, 403, 403, 204, 403, 403, 403, 403]),
+        Row("POST", "/api/admin/invitations", "{}", [401, 403, 403, 403, 201, 403, 403, 403, 403]),
+        Row(
+            "POST",
+            "/api/admin/password-links",
+            r#"{"email":"{member}"}"#,
+            [401, 403, 403, 403, 201, 403, 403, 403, 403],
+        ),
+        Row("GET", "/api/admin/users", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("PATCH", "/api/admin/users/{id}", "{}", [401, 403, 403, 403, 404, 403, 403, 403, 403]),
+        Row("DELETE", "/api/admin/users/{id}/sign-ins", "", [401, 403, 403, 403, 404, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/sign-ins", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/links", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("DELETE", "/api/admin/links/{id}", "", [401, 403, 403, 403, 404, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/connections", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/runs", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("DELETE", "/api/admin/runs/{id}", "", [401, 403, 403, 403, 404, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/usage", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/agents", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/settings", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/audit.jsonl", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        Row("GET", "/api/admin/audit", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+    ]
+}
+
+fn all_but_administration() -> Vec<Row> {
+    let everyone = [200; 9];
+    let signed_in = [401, 200, 200, 200, 200, 200, 200, 200, 200];
+    let person = [401, 200, 200, 200, 200, 403, 403, 200, 200];
+    let reader = [401, 404, 200, 200, 404, 200, 200, 200, 404];
     vec![
         Row("GET", "/api/config", "", everyone),
         Row("GET", "/healthz", "", everyone),
@@ -37,106 +72,136 @@ fn rows() -> Vec<Row> {
         Row("GET", "/openapi.json", "", everyone),
         Row("GET", "/api/me", "", signed_in),
         Row("GET", "/api/agents", "", signed_in),
+        Row("GET", "/api/commands", "", signed_in),
+        Row("POST", "/api/commands/{name}", "{}", [401, 404, 404, 404, 404, 403, 404, 404, 404]),
         Row("GET", "/api/threads", "", signed_in),
         Row("GET", "/api/threads/{id}", "", reader),
         Row("GET", "/api/threads/{id}/events", "", reader),
         Row("GET", "/api/threads/{id}/messages", "", reader),
         Row("GET", "/api/threads/{id}/export", "", reader),
-        Row("GET", "/api/threads/{id}/runs/{run_id}", "", [401, 404, 404, 404, 404, 404, 404]),
+        Row("GET", "/api/threads/{id}/runs/{run_id}", "", [401, 404, 404, 404, 404, 404, 404, 404, 404]),
         Row("GET", "/api/threads/{id}/members", "", reader),
-        Row("POST", "/api/threads", r#"{"title":"new"}"#, [401, 201, 201, 201, 201, 403, 201]),
-        Row("PATCH", "/api/threads/{id}", r#"{"title":"renamed"}"#, [401, 404, 403, 200, 404, 403, 200]),
-        Row("POST", "/api/threads/{id}/members", r#"{"email":"{stranger}"}"#, [401, 404, 403, 201, 404, 403, 201]),
+        Row("POST", "/api/threads", r#"{"title":"new"}"#, [401, 201, 201, 201, 201, 403, 201, 201, 403]),
+        Row("PATCH", "/api/threads/{id}", r#"{"title":"renamed"}"#, [401, 404, 403, 200, 404, 403, 200, 403, 404]),
+        Row(
+            "POST",
+            "/api/threads/{id}/members",
+            r#"{"email":"{stranger}"}"#,
+            [401, 404, 403, 201, 404, 403, 201, 403, 404],
+        ),
         Row(
             "PATCH",
             "/api/threads/{id}/members",
             r#"{"email":"{member}","role":"viewer"}"#,
-            [401, 404, 403, 200, 404, 403, 200],
+            [401, 404, 403, 200, 404, 403, 200, 403, 404],
         ),
         Row("GET", "/api/invitations", "", signed_in),
-        Row("POST", "/api/invitations/{id}", "{}", [401, 404, 404, 404, 404, 403, 404]),
-        Row("DELETE", "/api/invitations/{id}", "", [401, 404, 404, 404, 404, 403, 404]),
+        Row("POST", "/api/invitations/{id}", "{}", [401, 404, 404, 404, 404, 403, 404, 404, 404]),
+        Row("DELETE", "/api/invitations/{id}", "", [401, 404, 404, 404, 404, 403, 404, 404, 404]),
         Row("GET", "/api/blocks", "", signed_in),
-        Row("POST", "/api/blocks", r#"{"user_id":"{nobody_id}"}"#, [401, 404, 404, 404, 404, 403, 404]),
-        Row("DELETE", "/api/blocks/{id}", "", [401, 404, 404, 404, 404, 403, 404]),
-        Row("DELETE", "/api/threads/{id}/members", r#"{"email":"{member}"}"#, [401, 404, 204, 204, 404, 403, 204]),
-        Row("DELETE", "/api/threads/{id}", "", [401, 404, 403, 204, 404, 403, 204]),
-        Row("POST", "/api/auth/ws-token", "{}", [401, 200, 200, 200, 200, 403, 200]),
-        Row("POST", "/api/auth/confirm", r#"{"password":"wrong words"}"#, [401, 403, 403, 403, 403, 403, 403]),
-        Row("GET", "/api/auth/oidc/start", "", [303; 7]),
-        Row("GET", "/api/auth/oidc/callback", "", [303; 7]),
-        Row("POST", "/api/auth/oidc/logout", "{}", [400, 400, 400, 400, 400, 403, 400]),
-        Row("POST", "/api/auth/forgot", r#"{"email":"{nobody}"}"#, [403; 7]),
-        Row("POST", "/api/auth/confirm-address", r#"{"link":"x"}"#, [404, 404, 404, 404, 404, 403, 404]),
-        Row("POST", "/api/account/address", "{}", [401, 409, 409, 409, 409, 403, 403]),
-        Row("POST", "/api/auth/dev", "{}", [403; 7]),
-        Row("POST", "/api/auth/register", r#"{"email":"nobody","password":"x"}"#, [400, 400, 400, 400, 400, 403, 400]),
+        Row("POST", "/api/blocks", r#"{"user_id":"{nobody_id}"}"#, [401, 404, 404, 404, 404, 403, 404, 404, 404]),
+        Row("DELETE", "/api/blocks/{id}", "", [401, 404, 404, 404, 404, 403, 404, 404, 404]),
+        Row(
+            "DELETE",
+            "/api/threads/{id}/members",
+            r#"{"email":"{member}"}"#,
+            [401, 404, 204, 204, 404, 403, 204, 403, 404],
+        ),
+        Row("DELETE", "/api/threads/{id}", "", [401, 404, 403, 204, 404, 403, 204, 403, 404]),
+        Row("POST", "/api/auth/ws-token", "{}", [401, 200, 200, 200, 200, 403, 200, 200, 200]),
+        Row(
+            "POST",
+            "/api/auth/confirm",
+            r#"{"password":"wrong words"}"#,
+            [401, 403, 403, 403, 403, 403, 403, 403, 403],
+        ),
+        Row("GET", "/api/auth/oidc/start", "", [303; 9]),
+        Row("GET", "/api/auth/oidc/callback", "", [303; 9]),
+        Row("POST", "/api/auth/oidc/logout", "{}", [400, 400, 400, 400, 400, 403, 400, 400, 400]),
+        Row("POST", "/api/auth/forgot", r#"{"email":"{nobody}"}"#, [403; 9]),
+        Row("POST", "/api/auth/confirm-address", r#"{"link":"x"}"#, [404, 404, 404, 404, 404, 403, 404, 404, 404]),
+        Row("POST", "/api/account/address", "{}", [401, 409, 409, 409, 409, 403, 403, 409, 409]),
+        Row("POST", "/api/auth/dev", "{}", [403; 9]),
+        Row(
+            "POST",
+            "/api/auth/register",
+            r#"{"email":"nobody","password":"x"}"#,
+            [400, 400, 400, 400, 400, 403, 400, 400, 400],
+        ),
         Row(
             "POST",
             "/api/auth/login",
             r#"{"email":"{nobody}","password":"wrong words"}"#,
-            [401, 401, 401, 401, 401, 403, 401],
+            [401, 401, 401, 401, 401, 403, 401, 401, 401],
         ),
         Row(
             "POST",
             "/api/auth/password",
             r#"{"current":"wrong words","new":"a new long password"}"#,
-            [401, 403, 403, 403, 403, 403, 403],
+            [401, 403, 403, 403, 403, 403, 403, 403, 403],
         ),
         Row(
             "POST",
             "/api/auth/reset",
             r#"{"link":"x","password":"a new long password"}"#,
-            [404, 404, 404, 404, 404, 403, 404],
+            [404, 404, 404, 404, 404, 403, 404, 404, 404],
         ),
         Row(
             "POST",
             "/ag-ui/{agent}",
             r#"{"threadId":"t","runId":"r","messages":[{"role":"user","content":"What is 1 + 1?"}]}"#,
-            [401, 200, 200, 200, 200, 403, 200],
+            [401, 200, 200, 200, 200, 403, 200, 200, 403],
         ),
-        Row("POST", "/api/attachments", "words", [401, 201, 201, 201, 201, 403, 201]),
-        Row("GET", "/api/attachments/{id}", "", [401, 404, 404, 404, 404, 404, 404]),
-        Row("DELETE", "/api/attachments/{id}", "", [401, 404, 404, 404, 404, 403, 404]),
-        Row("POST", "/api/unread", r#"{"code":"unknown_type","frames":1}"#, [401, 204, 204, 204, 204, 403, 204]),
+        Row("POST", "/api/attachments", "words", [401, 201, 201, 201, 201, 403, 201, 201, 403]),
+        Row("GET", "/api/attachments/{id}", "", [401, 404, 404, 404, 404, 404, 404, 404, 404]),
+        Row("DELETE", "/api/attachments/{id}", "", [401, 404, 404, 404, 404, 403, 404, 404, 404]),
+        Row(
+            "POST",
+            "/api/unread",
+            r#"{"code":"unknown_type","frames":1}"#,
+            [401, 204, 204, 204, 204, 403, 204, 204, 204],
+        ),
         // A program that does not say that it takes events is told so.
-        Row("POST", "/mcp", r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, [401, 401, 401, 401, 401, 403, 406]),
+        Row(
+            "POST",
+            "/mcp",
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
+            [401, 401, 401, 401, 401, 403, 406, 401, 401],
+        ),
         Row("GET", "/api/account", "", person),
         Row("GET", "/api/account/export", "", person),
-        Row("POST", "/api/account/close", r#"{"password":"wrong words"}"#, [401, 403, 403, 403, 403, 403, 403]),
-        Row("POST", "/api/account/second-factor", r#"{"password":"{password}"}"#, [401, 201, 201, 201, 201, 403, 403]),
-        Row("POST", "/api/account/second-factor/confirm", r#"{"code":"x"}"#, [401, 403, 403, 403, 403, 403, 403]),
+        Row(
+            "POST",
+            "/api/account/close",
+            r#"{"password":"wrong words"}"#,
+            [401, 403, 403, 403, 403, 403, 403, 403, 403],
+        ),
+        Row(
+            "POST",
+            "/api/account/second-factor",
+            r#"{"password":"{password}"}"#,
+            [401, 201, 201, 201, 201, 403, 403, 201, 201],
+        ),
+        Row(
+            "POST",
+            "/api/account/second-factor/confirm",
+            r#"{"code":"x"}"#,
+            [401, 403, 403, 403, 403, 403, 403, 403, 403],
+        ),
         Row(
             "DELETE",
             "/api/account/second-factor",
             r#"{"password":"{password}"}"#,
-            [401, 204, 204, 204, 204, 403, 403],
+            [401, 204, 204, 204, 204, 403, 403, 204, 204],
         ),
         Row("GET", "/api/sessions", "", person),
-        Row("DELETE", "/api/sessions", "", [401, 204, 204, 204, 204, 403, 403]),
-        Row("DELETE", "/api/sessions/{id}", "", [401, 404, 404, 404, 404, 403, 403]),
+        Row("DELETE", "/api/sessions", "", [401, 204, 204, 204, 204, 403, 403, 204, 204]),
+        Row("DELETE", "/api/sessions/{id}", "", [401, 404, 404, 404, 404, 403, 403, 404, 404]),
         Row("GET", "/api/tokens", "", person),
-        Row("POST", "/api/tokens", r#"{"name":"another"}"#, [401, 201, 201, 201, 201, 403, 403]),
-        Row("DELETE", "/api/tokens/{id}", "", [401, 404, 404, 404, 404, 403, 403]),
-        Row("POST", "/api/admin/broadcast", r#"{"message":"hello"}"#, [401, 403, 403, 403, 204, 403, 403]),
-        Row("POST", "/api/admin/invitations", "{}", [401, 403, 403, 403, 201, 403, 403]),
-        Row("POST", "/api/admin/password-links", r#"{"email":"{member}"}"#, [401, 403, 403, 403, 201, 403, 403]),
-        Row("GET", "/api/admin/users", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("PATCH", "/api/admin/users/{id}", "{}", [401, 403, 403, 403, 404, 403, 403]),
-        Row("DELETE", "/api/admin/users/{id}/sign-ins", "", [401, 403, 403, 403, 404, 403, 403]),
-        Row("GET", "/api/admin/sign-ins", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("GET", "/api/admin/links", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("DELETE", "/api/admin/links/{id}", "", [401, 403, 403, 403, 404, 403, 403]),
-        Row("GET", "/api/admin/connections", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("GET", "/api/admin/runs", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("DELETE", "/api/admin/runs/{id}", "", [401, 403, 403, 403, 404, 403, 403]),
-        Row("GET", "/api/admin/usage", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("GET", "/api/admin/agents", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("GET", "/api/admin/settings", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("GET", "/api/admin/audit.jsonl", "", [401, 403, 403, 403, 200, 403, 403]),
-        Row("GET", "/api/admin/audit", "", [401, 403, 403, 403, 200, 403, 403]),
+        Row("POST", "/api/tokens", r#"{"name":"another"}"#, [401, 201, 201, 201, 201, 403, 403, 201, 201]),
+        Row("DELETE", "/api/tokens/{id}", "", [401, 404, 404, 404, 404, 403, 403, 404, 404]),
         // Last, because it ends the sign-ins that ask.
-        Row("POST", "/api/auth/logout", "{}", [204, 204, 204, 204, 204, 403, 204]),
+        Row("POST", "/api/auth/logout", "{}", [204, 204, 204, 204, 204, 403, 204, 204, 204]),
     ]
 }
 
@@ -148,6 +213,8 @@ struct World {
     administrator: User,
     read: String,
     chat: String,
+    viewer: User,
+    guest: User,
 }
 
 impl World {
@@ -163,7 +230,9 @@ impl World {
             made.json()["token"].as_str().expect("a token").to_owned()
         };
         let (read, chat) = (token("read").await, token("chat").await);
-        Self { server, stranger, member, owner, administrator, read, chat }
+        let viewer = User::register(&server).await;
+        let guest = join(&server, &administrator, json!({ "guest": true })).await;
+        Self { server, stranger, member, owner, administrator, read, chat, viewer, guest }
     }
 
     /// A thread of the owner's with the member in it.
@@ -173,6 +242,10 @@ impl World {
             self.owner.post(&format!("/api/threads/{thread}/members"), json!({ "email": self.member.email })).await;
         assert_eq!(added.status, 201, "{}", added.body);
         self.member.post(&format!("/api/invitations/{thread}"), json!({})).await.ok();
+        let viewer = json!({ "email": self.viewer.email, "role": "viewer" });
+        let added = self.owner.post(&format!("/api/threads/{thread}/members"), viewer).await;
+        assert_eq!(added.status, 201, "{}", added.body);
+        self.viewer.post(&format!("/api/invitations/{thread}"), json!({})).await.ok();
         thread
     }
 
@@ -186,6 +259,8 @@ impl World {
             "member" => (&self.member, None),
             "owner" => (&self.owner, None),
             "administrator" => (&self.administrator, None),
+            "viewer" => (&self.viewer, None),
+            "guest" => (&self.guest, None),
             "read token" => (&nobody, Some(bearer(&self.read))),
             _ => (&nobody, Some(bearer(&self.chat))),
         };
@@ -215,13 +290,19 @@ async fn every_route_lets_in_whom_it_should() {
         for (caller, wanted) in CALLERS.into_iter().zip(statuses) {
             let thread = if path.contains("/api/threads/{id}") { world.thread().await } else { String::new() };
             let id = if thread.is_empty() { NO_ID.to_owned() } else { thread };
-            let address = path.replace("{id}", &id).replace("{run_id}", NO_ID).replace("{agent}", "guide");
+            let address = path
+                .replace("{id}", &id)
+                .replace("{run_id}", NO_ID)
+                .replace("{agent}", "guide")
+                .replace("{name}", "server:prompt");
             let body = body.replace("{stranger}", &world.stranger.email).replace("{member}", &world.member.email);
             // An address of its own for each: tries at one are held back.
             let body =
                 body.replace("{nobody}", &fresh_email()).replace("{nobody_id}", NO_ID).replace("{password}", PASSWORD);
             let answer = world.ask(caller, &method.parse().expect("a method"), &address, &body).await;
-            if answer.status != wanted {
+            // All callers are of one network, whose tries at links are held back in the end.
+            let held_back = path == "/api/auth/reset" && answer.status == 429;
+            if answer.status != wanted && !held_back {
                 wrong.push(format!(
                     "{method} {path} by {caller}: {} instead of {wanted}: {}",
                     answer.status, answer.body

@@ -1,7 +1,9 @@
 //! The Model Context Protocol, both ways: servers whose tools our agents use, and our agents as tools for others.
 
 mod clients;
+mod commands;
 mod conformance;
+mod elicitation;
 mod hostile;
 mod servers;
 mod settings;

@@ -4,7 +4,7 @@ use axum::http::Method;
 use netra_ws::{ErrorCode, discovery::Discovery};
 
 use super::{
-    super::{account as own, auth, discovery, oidc},
+    super::{account as own, auth, commands, discovery, oidc},
     operation::{Operation, Types},
 };
 use crate::server::auth::{NewSecondFactor, ProviderAnswer, RecoveryCodes, WsToken};
@@ -77,6 +77,21 @@ pub(super) fn account(types: &mut Types) -> Vec<Operation> {
             "The agents, the default first",
             types.written::<discovery::Agents>(),
         ),
+        Operation::new(Method::GET, "/api/commands", "commands", "discovery", "An agent's commands for the composer")
+            .signed_in()
+            .query(types.query::<commands::CommandsQuery>())
+            .answers(200, "The commands", types.written::<commands::Commands>())
+            .fails(&[ErrorCode::AgentUnknown]),
+        Operation::new(Method::POST, "/api/commands/{name}", "fillInCommand", "discovery", "A command as text")
+            .signed_in()
+            .body(types.read::<commands::FillIn>())
+            .answers(200, "The text", types.written::<commands::FilledIn>())
+            .fails(&[
+                ErrorCode::AgentUnknown,
+                ErrorCode::NotFound,
+                ErrorCode::AgentFailed,
+                ErrorCode::OriginNotAllowed,
+            ]),
     ]
 }
 

@@ -49,6 +49,12 @@ impl Operation {
                 "schema": { "type": "string" },
             }]);
         }
+        if self.path.contains("{name}") {
+            self.value["parameters"] = json!([{
+                "name": "name", "in": "path", "required": true, "description": "The command's name.",
+                "schema": { "type": "string" },
+            }]);
+        }
         if self.path.contains("{run_id}")
             && let Some(parameters) = self.value["parameters"].as_array_mut()
         {

@@ -11,11 +11,12 @@ use netra_ws::{CloseCode, ErrorCode, PROTOCOL, TOKEN_PREFIX, Timestamp, connecti
 
 use super::{duplex, inbound::read_limit};
 use crate::server::{
-    auth::SecurityService,
+    auth::{SecurityService, Visitor},
     error::ApiError,
     http::{bearer, guard::allowed_origin},
     metrics::metrics,
     state::AppState,
+    whence,
 };
 
 /// Bytes that are read at a time, held by every connection from its first moment on; the library's default is 128 KiB. Clients
@@ -29,6 +30,7 @@ const WRITE_BUFFER: usize = 4 * 1024;
 pub async fn upgrade(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    visitor: Visitor,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -70,7 +72,7 @@ pub async fn upgrade(
             if state.manager.closings() != closings {
                 tokio::spawn(recheck(state.security.clone(), token, connection.peer().clone()));
             }
-            Box::pin(duplex::run(state, socket, connection, peer))
+            Box::pin(whence::from(visitor.address, duplex::run(state, socket, connection, peer)))
         })
 }
 

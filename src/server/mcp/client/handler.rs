@@ -1,4 +1,5 @@
-//! What a server asks of us and tells us. It is given as little as can be: no roots, no sampling, no files.
+//! What a server asks of us and tells us. It is given as little as can be: no roots, no sampling, no files; people
+//! are asked for it.
 
 // Logging and sampling leave the protocol with 2026-07-28; servers in the field still use them.
 #![allow(deprecated)]
@@ -13,13 +14,14 @@ use rmcp::{
     ClientHandler, ErrorData,
     model::{
         ClientCapabilities, ClientConfig, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
-        ElicitResult, ElicitationAction, ErrorCode, Implementation, LoggingLevel, LoggingMessageNotificationParam,
-        ProgressNotificationParam, ProgressToken,
+        ElicitResult, ElicitationAction, ElicitationCapability, ErrorCode, FormElicitationCapability, Implementation,
+        LoggingLevel, LoggingMessageNotificationParam, ProgressNotificationParam, ProgressToken,
     },
     service::{NotificationContext, RequestContext, RoleClient},
 };
 use tokio::sync::Notify;
 
+use super::elicitation;
 use crate::server::{
     VERSION,
     tool::{Note, Notes},
@@ -54,6 +56,13 @@ impl Heard {
         self.calls().insert(token, notes);
     }
 
+    /// The call that is open, if it is the only one: a server does not say for which of its calls it asks.
+    fn only_call(&self) -> Option<Arc<Notes>> {
+        let calls = self.calls();
+        let mut open = calls.values();
+        open.next().filter(|_| open.next().is_none()).cloned()
+    }
+
     /// The call has ended.
     pub(super) fn forget(&self, token: &ProgressToken) {
         self.calls().remove(token);
@@ -84,14 +93,21 @@ impl ClientHandler for Handler {
         ready(Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None)))
     }
 
-    /// The one place where a server's question to a person arrives. As long as a run cannot ask from within a call, it is declined.
-    fn create_elicitation(
+    /// Asks the person for whom the server works. One who asks for none, or for one of several, is declined.
+    async fn create_elicitation(
         &self,
-        _request: ElicitRequestParams,
-        _context: RequestContext<RoleClient>,
-    ) -> impl Future<Output = Result<ElicitResult, ErrorData>> + Send + '_ {
-        tracing::warn!(server = &*self.server, "an MCP server asked a person something, which is declined");
-        ready(Ok(ElicitResult::new(ElicitationAction::Decline)))
+        request: ElicitRequestParams,
+        context: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        let Some(notes) = self.heard.only_call() else {
+            tracing::warn!(server = &*self.server, "an MCP server asks a person, and it is not known for which call");
+            return Ok(ElicitResult::new(ElicitationAction::Decline));
+        };
+        tokio::select! {
+            // What the server took back, nobody answers.
+            () = context.ct.cancelled() => Ok(ElicitResult::new(ElicitationAction::Cancel)),
+            answer = elicitation::ask(&self.server, &notes, request) => Ok(answer),
+        }
     }
 
     fn on_progress(
@@ -142,6 +158,9 @@ impl ClientHandler for Handler {
     }
 
     fn get_info(&self) -> ClientConfig {
-        ClientConfig::new(ClientCapabilities::default(), Implementation::new("netra", VERSION).with_title("Netra"))
+        let asks = ElicitationCapability::new().with_form(FormElicitationCapability::new());
+        let mut capabilities = ClientCapabilities::default();
+        capabilities.elicitation = Some(asks);
+        ClientConfig::new(capabilities, Implementation::new("netra", VERSION).with_title("Netra"))
     }
 }

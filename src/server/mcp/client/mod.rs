@@ -3,11 +3,12 @@
 //! - [`McpServers`]: all that are configured, as one [`ToolSource`](crate::server::tool::ToolSource);
 //! - `upkeep`: keeps a connection to each, whatever it does; `link`: makes one; `child`: a program that is started;
 //! - `listing`: what a server has, within bounds; `handler`: what servers ask of us and tell us;
-//! - `tool`: one of their tools as one of ours; `content`: their results.
+//! - `tool`: one of their tools as one of ours; `content`: their results; `elicitation`: what they ask people.
 
 mod away;
 mod child;
 mod content;
+mod elicitation;
 mod handler;
 mod link;
 mod listing;

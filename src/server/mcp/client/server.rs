@@ -2,8 +2,9 @@
 
 use std::{
     future::Future,
+    pin::pin,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use netra_ws::Timestamp;
@@ -11,18 +12,20 @@ use rmcp::{
     Peer, RoleClient,
     model::{
         CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotification, CancelledNotificationParam,
-        ClientRequest, GetPromptRequestParams, GetPromptResult, ProgressToken, Prompt, ReadResourceRequestParams,
-        ReadResourceResult, RequestId, ServerResult,
+        ClientRequest, GetPromptRequestParams, GetPromptResult, InputRequest, InputRequests, InputResponses,
+        ProgressToken, Prompt, ReadResourceRequestParams, ReadResourceResult, RequestId, ServerResult,
     },
     service::{PeerRequestOptions, ServiceError},
 };
+use serde_json::json;
 use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
+    elicitation,
     handler::Heard,
     link::{Link, innermost},
     listing::Has,
@@ -36,6 +39,12 @@ use crate::server::{
 
 /// Calls of one server that are open at a time; others wait.
 const CALLS: usize = 16;
+
+/// How often a call may come back with something that it needs first.
+const ROUNDS: usize = 8;
+
+/// Things that it may need at a time.
+const MOST_INPUTS: usize = 8;
 
 /// How long a call that may be made again waits for the server to be back.
 const RETURNING: Duration = Duration::from_secs(15);
@@ -265,29 +274,69 @@ impl McpServer {
         timeout(RETURNING, there).await.is_ok_and(|there| there.is_ok())
     }
 
-    /// Calls a tool once.
+    /// Calls a tool once. What it asks of a person before it can answer goes back with the same call.
     pub(super) async fn call(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         notes: &Arc<Notes>,
     ) -> Result<CallToolResult, Lost> {
         let _turn = self.turn().await?;
+        for _ in 0..ROUNDS {
+            match self.ask_for_call(request.clone(), notes).await? {
+                ServerResult::CallToolResult(result) => return Ok(result),
+                ServerResult::InputRequiredResult(asks) => {
+                    request.request_state = asks.request_state;
+                    request.input_responses = Some(self.inputs(asks.input_requests.unwrap_or_default(), notes).await?);
+                }
+                _ => {
+                    let why = "the MCP server answered with something that is no result of a tool";
+                    return Err(Lost::Failed(why.to_owned()));
+                }
+            }
+        }
+        Err(Lost::Failed(format!("the tool asked for something {ROUNDS} times and gave no result")))
+    }
+
+    /// What a server wants to have with its call.
+    async fn inputs(&self, requests: InputRequests, notes: &Notes) -> Result<InputResponses, Lost> {
+        let mut inputs = InputResponses::new();
+        for (name, request) in requests.into_iter().take(MOST_INPUTS) {
+            let input = match request {
+                InputRequest::Elicitation(asked) => {
+                    let answer = elicitation::ask(self.name(), notes, asked.params).await;
+                    serde_json::to_value(answer).map_err(|error| Lost::Failed(error.to_string()))?
+                }
+                InputRequest::ListRoots(_) => json!({ "roots": [] }),
+                _ => return Err(Lost::Failed("the tool wants to use a model, which is refused".to_owned())),
+            };
+            inputs.insert(name, input);
+        }
+        Ok(inputs)
+    }
+
+    /// One request and its answer. A server that says nothing for too long is waited for no longer, unless it waits for a person.
+    async fn ask_for_call(&self, request: CallToolRequestParams, notes: &Arc<Notes>) -> Result<ServerResult, Lost> {
         let Line { peer, heard } = self.line()?;
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(request));
-        let options = PeerRequestOptions::with_timeout(self.config.timeout).reset_timeout_on_progress();
-        let handle = peer.send_request_with_option(request, options).await.map_err(|error| self.lost(error))?;
+        let sent = peer.send_request_with_option(request, PeerRequestOptions::no_options()).await;
+        let handle = sent.map_err(|error| self.lost(error))?;
         let mut open =
             Open { peer, heard, id: handle.id.clone(), token: handle.progress_token.clone(), answered: false };
         open.heard.follow(open.token.clone(), notes.clone());
-        let answer = handle.await_response().await;
-        open.answered = true;
-        match answer {
-            Ok(ServerResult::CallToolResult(result)) => Ok(result),
-            Ok(ServerResult::InputRequiredResult(_)) => {
-                Err(Lost::Failed("the tool asks a person something, which cannot be answered from here".to_owned()))
+        let asked = Instant::now();
+        let mut answer = pin!(handle.await_response());
+        loop {
+            let silent = notes.silent_for().min(asked.elapsed());
+            let Some(left) = self.config.timeout.checked_sub(silent).filter(|left| !left.is_zero()) else {
+                return Err(Lost::Failed(self.late()));
+            };
+            tokio::select! {
+                answer = &mut answer => {
+                    open.answered = true;
+                    return answer.map_err(|error| self.lost(error));
+                }
+                () = sleep(left) => {}
             }
-            Ok(_) => Err(Lost::Failed("the MCP server answered with something that is no result of a tool".to_owned())),
-            Err(error) => Err(self.lost(error)),
         }
     }
 
@@ -376,7 +425,7 @@ impl Drop for Open {
         let Ok(runtime) = Handle::try_current() else { return };
         let (peer, id) = (self.peer.clone(), self.id.clone());
         runtime.spawn(async move {
-            let why = Some("the run ended".to_owned());
+            let why = Some("nobody waits for it any more".to_owned());
             let cancelled = CancelledNotification::new(CancelledNotificationParam::new(Some(id), why));
             // A server that is gone works on nothing.
             let _ = peer.send_notification(cancelled.into()).await;
