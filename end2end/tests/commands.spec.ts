@@ -1,74 +1,75 @@
 /** Commands: a slash at the beginning of a message offers them, and what they make is put into the message box. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 
-/** The server's side is tested against MCP servers; here its answers are given. */
-async function offer(page: Page): Promise<{ asked: string[]; called: unknown[] }> {
-  const heard = { asked: [] as string[], called: [] as unknown[] };
-  await page.route("**/api/commands**", async (route) => {
-    const request = route.request();
-    const { pathname, searchParams } = new URL(request.url());
-    if (request.method() === "GET") {
-      heard.asked.push(searchParams.get("agent") ?? "");
-      return route.fulfill({
-        json: {
-          commands: [
-            { name: "help/about", title: "About", description: "What this is", arguments: [] },
-            {
-              name: "code/review",
-              description: "Reviews a file",
-              arguments: [
-                { name: "file", description: "its path", required: true },
-                { name: "style", required: false },
-              ],
-            },
-            { name: "code/broken", arguments: [] },
-          ],
-        },
-      });
-    }
-    const body = request.postDataJSON();
-    heard.called.push({ pathname, body });
-    if (pathname.endsWith("broken")) {
-      const error = { code: "upstream_unavailable", message: "the prompt's server is away", retryable: true };
-      return route.fulfill({ status: 503, json: { error } });
-    }
-    return route.fulfill({ json: { text: `Made of ${JSON.stringify(body.arguments)}` } });
-  });
-  return heard;
-}
+const server = resolve(import.meta.dirname, "../../node_modules/@modelcontextprotocol/server-everything/dist/index.js");
+const settings = join(mkdtempSync(join(tmpdir(), "netra-commands-")), "netra.toml");
+writeFileSync(
+  settings,
+  `[[mcp]]
+name = "everything"
+command = ["node", ${JSON.stringify(server)}, "stdio"]
+
+[[agents]]
+name = "guide"
+kind = "guide"
+
+[[agents]]
+name = "caller"
+title = "Caller"
+kind = "openai"
+base_url = "http://127.0.0.1:9/v1"
+model = "none"
+tools = ["mcp:everything/*"]
+`,
+);
+test.use({ settings: { NETRA_CONFIG: settings } });
+test.afterAll(() => rmSync(settings, { force: true }));
+
+/** The server's program takes a moment to start. */
+test.beforeEach(async ({ chat, page }) => {
+  await expect
+    .poll(async () => (await (await page.request.get("/api/commands?agent=caller")).json()).commands.length, {
+      timeout: 30_000,
+    })
+    .toBeGreaterThan(1);
+  await page.goto("/");
+  await chat.linkIs("live", 15_000);
+  await chat.agent.selectOption("caller");
+});
 
 test("a command is chosen by its letters, asked for what it wants, and becomes the message (R25)", async ({
   chat,
   page,
 }) => {
-  const heard = await offer(page);
-  await chat.open();
-  await chat.agent.selectOption("guide");
   const list = page.getByRole("listbox", { name: "Commands" });
   await chat.composer.pressSequentially("/");
-  await expect(list.getByRole("option")).toHaveCount(3);
-  expect(heard.asked.at(-1)).toBe("guide");
-  await chat.composer.pressSequentially("rev");
-  await expect(list.getByRole("option")).toHaveText(/code\/review/);
+  await expect(list.getByRole("option").first()).toBeVisible();
+  await chat.composer.pressSequentially("args");
+  await expect(list.getByRole("option")).toHaveText(/everything:args-prompt/);
   await chat.composer.press("Enter");
-  const form = page.getByRole("group", { name: "/code/review" });
-  const file = form.getByLabel("file: its path");
-  await expect(file).toBeFocused();
+  const form = page.getByRole("group", { name: "/everything:args-prompt" });
+  const city = form.getByLabel(/^city/);
+  await expect(city).toBeFocused();
   // What it needs is asked for before anything is sent.
-  await file.press("Enter");
-  expect(heard.called).toEqual([]);
-  await file.fill("src/main.rs");
-  await file.press("Enter");
-  await expect(chat.composer).toHaveValue('Made of {"file":"src/main.rs"}');
+  await city.press("Enter");
+  await expect(form).toBeVisible();
+  await city.fill("Ulm");
+  await city.press("Enter");
+  await expect(chat.composer).toHaveValue(/Ulm/);
   await expect(chat.composer).toBeFocused();
-  expect(heard.called).toEqual([
-    { pathname: "/api/commands/code%2Freview", body: { agent: "guide", arguments: { file: "src/main.rs" } } },
-  ]);
   await expect(form).toHaveCount(0);
   // Nothing was sent by itself.
   await expect(page).toHaveURL(/\/$/);
+});
+
+test("the settings tell who answers with which tools, and how their servers are (R25)", async ({ page }) => {
+  await page.goto("/settings");
+  await expect(page.locator("li.answers").filter({ hasText: "Caller" })).toContainText("mcp:everything/*");
+  await expect(page.getByText(/MCP servers: everything is ready, with \d+ tools\./)).toBeVisible();
 });
 
 test("arrows choose, Escape closes, and other words that begin with a slash are words (R25)", async ({
@@ -76,25 +77,36 @@ test("arrows choose, Escape closes, and other words that begin with a slash are 
   guard,
   page,
 }) => {
-  guard.allow(/status of 503/);
-  await offer(page);
-  await chat.open();
+  guard.allow(/status of (404|502|503)/);
   const list = page.getByRole("listbox", { name: "Commands" });
+  const chosen = list.locator("[aria-selected=true]");
   await chat.composer.pressSequentially("/");
-  await expect(list).toBeVisible();
+  await expect(chosen).toHaveCount(1);
+  const first = (await chosen.textContent()) ?? "";
+  await chat.composer.press("ArrowDown");
+  await expect(chosen).not.toHaveText(first);
+  await chat.composer.press("ArrowUp");
+  await expect(chosen).toHaveText(first);
   await chat.composer.press("Escape");
   await expect(list).toHaveCount(0);
-  await chat.composer.pressSequentially("a");
+  await chat.composer.pressSequentially("simple");
   await expect(list).toBeVisible();
   await chat.composer.press("Enter");
-  await expect(chat.composer).toHaveValue("Made of {}");
+  await expect(chat.composer).toHaveValue(/simple prompt/i);
 
-  await chat.composer.fill("/broken");
+  // One that is gone when it is asked for is said to be.
+  await page.route("**/api/commands/*", async (route) => {
+    await route.continue({ url: route.request().url().replace("simple", "former") });
+  });
+  await chat.composer.fill("/simple");
   await expect(list.getByRole("option")).toHaveCount(1);
   await chat.composer.press("Enter");
-  await expect(page.getByText("The prompt's server is away")).toBeVisible();
-  await expect(chat.composer).toHaveValue("/broken");
+  await expect(page.getByText("This agent has no such command")).toBeVisible();
+  await expect(chat.composer).toHaveValue("/simple");
 
+  await chat.agent.selectOption("guide");
+  await chat.composer.fill("/");
+  await expect(page.getByText("This agent has no commands.")).toBeVisible();
   await chat.composer.fill("/etc/hosts, what is it?");
   await expect(list).toHaveCount(0);
   await chat.composer.press("Enter");
@@ -107,9 +119,6 @@ for (const colorScheme of ["light", "dark"] as const) {
     test.use({ viewport: { width: 390, height: 844 }, colorScheme, contextOptions: { reducedMotion: "reduce" } });
 
     test("the list and the form can be read by everyone (R25)", async ({ chat, page }, testInfo) => {
-      await offer(page);
-      await page.goto("/");
-      await chat.linkIs("live", 15_000);
       const judge = async (name: string) => {
         const path = testInfo.outputPath(`${name}.png`);
         await page.screenshot({ path, animations: "disabled" });
@@ -119,10 +128,10 @@ for (const colorScheme of ["light", "dark"] as const) {
       };
       await chat.composer.pressSequentially("/");
       const options = page.getByRole("listbox", { name: "Commands" }).getByRole("option");
-      await expect(options).toHaveCount(3);
+      await expect(options.first()).toBeVisible();
       await judge("commands");
-      await options.filter({ hasText: "review" }).click();
-      await expect(page.getByLabel("file: its path")).toBeFocused();
+      await options.filter({ hasText: "args-prompt" }).click();
+      await expect(page.getByRole("group", { name: /args/ }).getByLabel(/^city/)).toBeFocused();
       await judge("command");
     });
   });

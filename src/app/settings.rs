@@ -23,6 +23,8 @@ pub struct SettingsView {
     pub cost_a_day: Option<f64>,
     /// The agents that the user may ask, the default first.
     pub agents: Vec<AgentView>,
+    /// The MCP servers whose tools they use, each with how it is and how many tools it has.
+    pub servers: Vec<(String, String, usize)>,
 }
 
 /// An agent.
@@ -60,6 +62,12 @@ pub async fn settings() -> Result<SettingsView, ServerFnError> {
         cost_today: cost,
         cost_a_day: quota.cost_a_day,
         agents: state.registry.of(&identity.user).map(agent).collect(),
+        servers: state
+            .mcp
+            .states()
+            .into_iter()
+            .map(|server| (server.name, server.standing.as_str().to_owned(), server.tools))
+            .collect(),
     })
 }
 

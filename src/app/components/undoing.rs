@@ -75,7 +75,7 @@ pub(super) struct Undoing {
 
 impl Undoing {
     pub(super) fn new(store: AppStore, address: Address) -> Self {
-        Self { done: RwSignal::new(Vec::new()), count: StoredValue::new(0), store: StoredValue::new(store), address }
+        Self { done: RwSignal::new(Vec::new()), store: StoredValue::new(store), address }
     }
 
     /// Puts those that stay in the list in the meantime where they were, and takes out several that were done at once. Whether

@@ -59,6 +59,7 @@ pub(crate) fn SettingsPage() -> impl IntoView {
                     agents.into_iter().map(answers).collect()
                 })}
             </ul>
+            <p>{words(move || shown.with(|shown| shown.as_ref().map(servers).unwrap_or_default()))}</p>
             <h2>"Agents"</h2>
             {if administers {
                 agents()
@@ -268,6 +269,13 @@ fn uses(view: &SettingsView) -> String {
         view.cost_today,
         of(view.cost_a_day.map(|most| format!("${most:.2}"))),
     )
+}
+
+/// The servers that tools come from.
+fn servers(view: &SettingsView) -> String {
+    let told = |(name, status, tools): &(String, String, usize)| format!("{name} is {status}, with {tools} tools");
+    let told: Vec<String> = view.servers.iter().map(told).collect();
+    if told.is_empty() { String::new() } else { format!("MCP servers: {}.", told.join("; ")) }
 }
 
 /// An agent and its tools.
