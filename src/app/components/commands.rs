@@ -95,10 +95,12 @@ pub(crate) fn Commands() -> impl IntoView {
     let closed = RwSignal::new(false);
     let chosen = RwSignal::new(None::<Command>);
     let at = RwSignal::new(0_usize);
+    let trouble = RwSignal::new(String::new());
     effect(move || {
         typed.track();
         closed.set(false);
         at.set(0);
+        trouble.set(String::new());
     });
     let offers = memo(move || {
         if closed.get() || chosen.with(Option::is_some) {
@@ -110,7 +112,6 @@ pub(crate) fn Commands() -> impl IntoView {
             Some(Err(_)) | None => Vec::new(),
         })
     });
-    let trouble = RwSignal::new(String::new());
     let busy = RwSignal::new(false);
     let make = move |command: &Command, arguments: Map<String, Value>| {
         if busy.get_untracked() {
