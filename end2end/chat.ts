@@ -26,8 +26,10 @@ export class Chat {
   /** What is said of each message that is not in the thread yet. */
   readonly pending: Locator;
   readonly sidebar: Locator;
-  /** The sidebar's entry that asks whether to delete. */
-  readonly asking: Locator;
+  /** What was said while an answer is being written. */
+  readonly queue: Locator;
+  /** What was just done in the sidebar and can be taken back. */
+  readonly undoing: Locator;
   readonly search: Locator;
 
   constructor(readonly page: Page) {
@@ -46,9 +48,8 @@ export class Chat {
     this.answer = this.card.locator(".answer.markdown");
     this.pending = page.locator("article.message-user .message-state");
     this.sidebar = page.getByRole("navigation", { name: "Conversations" });
-    this.asking = this.sidebar
-      .locator("li.thread-item")
-      .filter({ has: page.getByRole("button", { name: "Keep", exact: true }) });
+    this.queue = page.getByRole("list", { name: "Waits for the answer before it" }).getByRole("listitem");
+    this.undoing = this.sidebar.locator(".undoing");
     this.search = page.getByLabel("Search conversations", { exact: true });
   }
 
@@ -175,8 +176,26 @@ export class Chat {
     await this.page.waitForURL(`**/t/${id}`);
   }
 
+  /** Deletes a thread, and waits until that can no longer be taken back. */
+  async deleteThread(id: string): Promise<void> {
+    await this.onThread(id, "Delete");
+    await expect(this.undoing).toContainText("Deleted.");
+    await expect(this.undoing).toHaveCount(0, { timeout: 20_000 });
+  }
+
+  /** As if the tab lay behind another one, or no longer did. */
+  async setHidden(hidden: boolean): Promise<void> {
+    await this.page.evaluate(
+      (state) => {
+        Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+      },
+      hidden ? "hidden" : "visible",
+    );
+  }
+
   /** Presses a button that an entry shows on hover. */
-  async onThread(id: string, action: "Rename" | "Pin" | "Unpin" | "Delete"): Promise<void> {
+  async onThread(id: string, action: "Rename" | "Pin" | "Unpin" | "Archive" | "Delete"): Promise<void> {
     await this.thread(id).hover();
     await this.thread(id).getByRole("button", { name: action, exact: true }).click();
   }

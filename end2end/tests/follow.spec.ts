@@ -86,8 +86,7 @@ test("what happened elsewhere while the network was away stands in the sidebar w
   await away.chat.linkIs(/^(reconnecting|unreachable)$/);
   await here.chat.cardIs("completed");
   await here.chat.rename(finished, "Renamed meanwhile");
-  await here.chat.onThread(deleted, "Delete");
-  await here.chat.asking.getByRole("button", { name: "Delete", exact: true }).click();
+  await here.chat.deleteThread(deleted);
   await expect(here.chat.thread(deleted)).toHaveCount(0);
   const made = await here.chat.askNew("assistant", prompts.count(3));
   await here.chat.cardIs("completed");

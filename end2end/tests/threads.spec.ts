@@ -43,19 +43,62 @@ test("a pinned thread stands first (R25)", async ({ chat, page }) => {
   await expect(firstLink).toHaveAttribute("href", `/t/${newer}`);
 });
 
-test("deleting asks in place, and can be taken back (R17, R25)", async ({ chat, page }) => {
+test("a deleted thread goes at once, and can be taken back for a while (R17, R25)", async ({ chat, page }) => {
   await chat.open();
   const id = await startThread(chat);
+  const status = async () => (await page.request.get(`/api/threads/${id}`)).status();
   await chat.onThread(id, "Delete");
-  await chat.asking.getByRole("button", { name: "Keep", exact: true }).click();
-  await expect(chat.thread(id)).toBeVisible();
-  expect((await page.request.get(`/api/threads/${id}`)).status()).toBe(200);
-
-  await chat.onThread(id, "Delete");
-  await chat.asking.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(chat.thread(id)).toHaveCount(0);
+  await expect(chat.undoing).toContainText("Deleted.");
+  // The one that was shown is left, and comes back when it is taken back.
   await page.waitForURL((url) => url.pathname === "/");
-  await expect.poll(async () => (await page.request.get(`/api/threads/${id}`)).status()).toBe(404);
+  const undo = chat.undoing.getByRole("button", { name: /^Undo/ });
+  await expect(undo).toBeFocused();
+  await undo.press("Enter");
+  await expect(chat.thread(id)).toBeVisible();
+  await page.waitForURL(`**/t/${id}`);
+  expect(await status()).toBe(200);
+
+  // Whoever leaves the page before its time is over keeps it.
+  await chat.onThread(id, "Delete");
+  await expect(chat.undoing).toContainText("Deleted.");
+  await page.reload();
+  await chat.isLive();
+  await expect(chat.thread(id)).toBeVisible();
+  expect(await status()).toBe(200);
+
+  await chat.deleteThread(id);
+  await expect(chat.thread(id)).toHaveCount(0);
+  await expect.poll(status).toBe(404);
+});
+
+test("what is archived says so where it was, and is taken back there, in every tab (R25)", async ({
+  chat,
+  context,
+}) => {
+  await chat.open();
+  const id = await startThread(chat);
+  const other = new Chat(await context.newPage());
+  await other.open();
+  await expect(other.thread(id)).toBeVisible();
+  await chat.onThread(id, "Archive");
+  await expect(chat.undoing).toContainText("Archived.");
+  await expect(other.thread(id)).toHaveCount(0);
+  await chat.undoing.getByRole("button", { name: /^Undo/ }).click();
+  for (const tab of [chat, other]) await expect(tab.thread(id)).toBeVisible();
+  await chat.onThread(id, "Archive");
+  await expect(chat.undoing).toHaveCount(0, { timeout: 20_000 });
+  await expect(chat.thread(id)).toHaveCount(0);
+});
+
+test("a deletion that the server refuses is said, and the thread stays (R25)", async ({ chat, guard, page }) => {
+  guard.allow(/Failed to load resource/);
+  await chat.open();
+  const id = await startThread(chat);
+  await page.route("**/fn/delete-thread", (route) => route.abort());
+  await chat.onThread(id, "Delete");
+  await expect(page.getByText(/was not deleted\. The server does not answer/)).toBeVisible({ timeout: 20_000 });
+  await expect(chat.thread(id)).toBeVisible();
 });
 
 test("search narrows the list, and clearing it brings the rest back (R25)", async ({ chat }) => {

@@ -58,6 +58,11 @@ impl Address {
         self.path.get()
     }
 
+    /// The path as it is now.
+    pub(crate) fn path_now(self) -> String {
+        self.path.get_untracked()
+    }
+
     /// The page; follows it.
     pub(crate) fn page(self) -> Page {
         self.path.with(|path| Page::of(path))

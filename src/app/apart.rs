@@ -1,4 +1,4 @@
-//! Pages whose program comes when somebody goes there: the first visit does not load what it does not show.
+//! Pages and pieces whose program comes when somebody asks for them: the first visit does not load what it does not show.
 //!
 //! `tools/bindgen` cuts the program at the two functions below: what only they lead to becomes a file of its own. The server has
 //! all of it, and draws at once.
@@ -10,6 +10,7 @@ use leptos::prelude::*;
 
 use super::{
     address::{Address, Page},
+    components::{Commands, Notifier, Palette, Picking, Shortcuts},
     pages::{AccountPage, AdminPage, SettingsPage, ThreadPage, UnknownPage},
     view::{Erase, view},
 };
@@ -34,6 +35,22 @@ impl Part {
     }
 }
 
+/// What a part draws: a page, or something that stands on any page once it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Page(Page),
+    /// Where one goes anywhere from the keyboard.
+    Palette,
+    /// The list of keys.
+    Shortcuts,
+    /// The list of conversations, to choose several.
+    Picking,
+    /// What is offered when a message begins with a slash.
+    Commands,
+    /// Tells outside of the page; nothing of it is seen.
+    Notifier,
+}
+
 /// Has the browser load what the document's page needs beside the program itself, at the same time.
 pub(super) fn files(folder: &str) -> Option<Vec<AnyView>> {
     let part = match Part::of(Address::current().page())? {
@@ -49,8 +66,8 @@ pub(super) fn files(folder: &str) -> Option<Vec<AnyView>> {
     Some(vec![file(part), file("split_both")])
 }
 
-/// Draws a page.
-type Draw = fn(Page) -> AnyView;
+/// Draws a page, or a piece of one.
+type Draw = fn(Piece) -> AnyView;
 
 /// The part did not come. The server has all of them.
 #[derive(Clone, Copy, Debug)]
@@ -67,16 +84,28 @@ impl From<leptos::wasm_split::SplitLoaderError> for Missing {
 // Each returns the address of a function: what calls that is known not to run before the part is there.
 #[cfg_attr(feature = "hydrate", leptos::wasm_split::wasm_split(conversation, wasm_split_path = ::leptos::wasm_split, fallible))]
 fn conversation() -> Result<Draw, Missing> {
-    Ok(|_| view! { <ThreadPage /> }.erase())
+    Ok(|piece| match piece {
+        Piece::Page(_) => view! { <ThreadPage /> }.erase(),
+        Piece::Palette => view! { <Palette /> }.erase(),
+        Piece::Shortcuts => view! { <Shortcuts /> }.erase(),
+        Piece::Picking => view! { <Picking /> }.erase(),
+        Piece::Commands => view! { <Commands /> }.erase(),
+        Piece::Notifier => view! { <Notifier /> }.erase(),
+    })
 }
 
 #[cfg_attr(feature = "hydrate", leptos::wasm_split::wasm_split(forms, wasm_split_path = ::leptos::wasm_split, fallible))]
 fn forms() -> Result<Draw, Missing> {
-    Ok(|page| match page {
-        Page::Account => view! { <AccountPage /> }.erase(),
-        Page::Settings => view! { <SettingsPage /> }.erase(),
-        Page::Admin => view! { <AdminPage /> }.erase(),
-        Page::Login | Page::Home | Page::Thread | Page::Unknown => view! { <UnknownPage /> }.erase(),
+    Ok(|piece| match piece {
+        Piece::Page(Page::Account) => view! { <AccountPage /> }.erase(),
+        Piece::Page(Page::Settings) => view! { <SettingsPage /> }.erase(),
+        Piece::Page(Page::Admin) => view! { <AdminPage /> }.erase(),
+        Piece::Page(Page::Login | Page::Home | Page::Thread | Page::Unknown)
+        | Piece::Palette
+        | Piece::Shortcuts
+        | Piece::Picking
+        | Piece::Commands
+        | Piece::Notifier => view! { <UnknownPage /> }.erase(),
     })
 }
 
@@ -84,18 +113,18 @@ pub(crate) use side::*;
 
 #[cfg(not(feature = "hydrate"))]
 mod side {
-    use super::{AnyView, Erase, Page, Part, conversation, forms};
+    use super::{AnyView, Erase, Part, Piece, conversation, forms};
     use crate::app::store::AppStore;
 
     pub(crate) fn provide_parts(_: &AppStore) {}
 
-    /// The page, which the part draws.
-    pub(crate) fn draw(part: Part, page: Page) -> AnyView {
+    /// What the part draws.
+    pub(crate) fn draw(part: Part, piece: Piece) -> AnyView {
         let drawn = match part {
             Part::Conversation => conversation(),
             Part::Forms => forms(),
         };
-        drawn.map_or_else(|_| ().erase(), |draw| draw(page))
+        drawn.map_or_else(|_| ().erase(), |draw| draw(piece))
     }
 }
 
@@ -109,7 +138,7 @@ mod side {
     use leptos::{ev, prelude::*, task::spawn_local};
     use netra_ws::session::Link;
 
-    use super::{Draw, Missing, Page, Part, conversation, forms};
+    use super::{Draw, Missing, Page, Part, Piece, conversation, forms};
     use crate::app::{
         address::use_address,
         store::AppStore,
@@ -240,14 +269,17 @@ mod side {
         }
     }
 
-    /// The page, once the part is here that draws it.
-    pub(crate) fn draw(part: Part, page: Page) -> AnyView {
+    /// What the part draws, once it is here.
+    pub(crate) fn draw(part: Part, piece: Piece) -> AnyView {
         let parts = expect_context::<Parts>();
         let state = parts.state(part);
         match state.get() {
-            State::Here(draw) => draw(page),
+            State::Here(draw) => draw(piece),
             State::Away | State::Coming => {
                 parts.fetch(part);
+                if piece == Piece::Notifier {
+                    return ().erase();
+                }
                 view! { <p class="apart" role="status">"Loading…"</p> }.erase()
             }
             State::Failed => view! {

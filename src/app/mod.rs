@@ -18,10 +18,14 @@ mod kept;
 mod keyboard;
 pub(crate) mod markdown;
 pub(crate) mod next;
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+mod notification;
 mod pages;
 mod remembered;
 mod room_view;
+mod seen;
 mod sentence;
+pub mod settings;
 pub(crate) mod size;
 mod socket;
 mod standing;
@@ -43,6 +47,7 @@ use address::{Address, Page};
 use apart::provide_parts;
 use boot::Boot;
 use pages::{ChatLayout, LoginPage};
+use seen::Seen;
 use socket::provide_socket;
 use store::AppStore;
 use view::{Erase, memo, part};
@@ -126,9 +131,11 @@ pub fn App() -> impl IntoView {
     provide_context(address);
     address.listen();
     provide_parts(&store);
+    let attention = Seen::provide(&store).attention(&store);
+    provide_context(theme::Chosen::new());
     let signs_in = memo(move || address.page() == Page::Login);
     view! {
-        <Title formatter=title::document_title />
+        <Title formatter=move |page: String| title::document_title(&attention.get(), &page) />
         {part(move || if signs_in.get() { view! { <LoginPage /> }.erase() } else { view! { <ChatLayout /> }.erase() })}
     }
 }

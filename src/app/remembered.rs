@@ -1,4 +1,4 @@
-//! Small choices that this browser remembers: the agent, and whether the sidebar is open. Losing one costs nothing, so they
+//! Small choices that this browser remembers: the agent, whether the sidebar is open, what Enter means. Losing one costs nothing, so they
 //! lie in `localStorage`, which is read at once; what a person has typed is kept elsewhere, with more care.
 
 use netra_ws::{ThreadId, UserId};
@@ -7,6 +7,15 @@ pub(crate) use browser::{recall, remember};
 
 /// The choice of a sidebar beside the page. `start.js` reads it too, before the page is drawn.
 pub(crate) const SIDEBAR: &str = "netra.sidebar";
+
+/// Whether Enter sends (`enter`, the default) or only Control and Enter do (`control`). `start.js` reads it too.
+pub(crate) const SENDS: &str = "netra.sends";
+
+/// Whether rows stand close together (`compact`). `start.js` reads it, before the page is drawn.
+pub(crate) const DENSITY: &str = "netra.density";
+
+/// Whether the reader wants to be told outside of the page (`on`).
+pub(crate) const NOTIFIES: &str = "netra.notifies";
 
 /// The choice of an agent: for new conversations, or for one.
 pub(crate) fn agent_key(user: Option<UserId>, thread: Option<ThreadId>) -> Option<String> {

@@ -12,6 +12,7 @@
     }
   };
   if (read("localStorage", "netra.sidebar") === "closed") root.dataset.sidebar = "closed";
+  if (read("localStorage", "netra.density") === "compact") root.dataset.density = "compact";
 
   // ------------------------------------------------------------------ what is typed and pressed is done later
   const typed = new Map();
@@ -41,6 +42,7 @@
   on("keydown", (event) => {
     const sends = event.key === "Enter" && event.code && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
     if (!sends || !event.target.matches(".composer textarea")) return;
+    if (read("localStorage", "netra.sends") === "control" && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     if (event.target.value.trim()) press(event.target.form);
   });

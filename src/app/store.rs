@@ -60,6 +60,8 @@ pub(crate) struct AppStore {
     pub(crate) notices: ArcRwSignal<Vec<Notice>>,
     /// The server is another version than this page, or says what this page does not know.
     pub(crate) outdated: ArcRwSignal<bool>,
+    /// The user's name, which the user can change.
+    pub(crate) name: ArcRwSignal<String>,
     /// Whether this browser keeps what is written.
     pub(crate) storage: ArcRwSignal<Storage>,
 }
@@ -109,6 +111,7 @@ impl AppStore {
             room: ArcRwSignal::new(RoomView::default()),
             notices: ArcRwSignal::new(Vec::new()),
             outdated: ArcRwSignal::new(false),
+            name: ArcRwSignal::new(boot.user.as_ref().map(|user| user.name.clone()).unwrap_or_default()),
             storage: ArcRwSignal::new(Storage::Loading),
             shared: Arc::new(Shared {
                 open: Mutex::new(OpenThreads::new(open)),
@@ -240,7 +243,7 @@ impl AppStore {
             if !thread.archived {
                 threads.push(thread);
             }
-            threads.sort_by_key(|thread| std::cmp::Reverse(place(thread)));
+            sort(threads);
         });
     }
 
@@ -278,7 +281,7 @@ impl AppStore {
             let new = page.threads.into_iter().filter(|thread| threads.iter().all(|known| known.id != thread.id));
             let new: Vec<Thread> = new.collect();
             threads.extend(new);
-            threads.sort_by_key(|thread| std::cmp::Reverse(place(thread)));
+            sort(threads);
         });
     }
 
@@ -353,6 +356,11 @@ impl AppStore {
     pub(crate) fn forget_failed(&self, id: FrameId) {
         self.pending.update(|pending| pending.retain(|item| item.frame.id != id));
     }
+}
+
+/// Puts threads in the order of the list.
+pub(crate) fn sort(threads: &mut [Thread]) {
+    threads.sort_by_key(|thread| std::cmp::Reverse(place(thread)));
 }
 
 /// Where a thread stands in the list: pinned ones first, then the newest.

@@ -2,6 +2,25 @@
 //!
 //! The choice is a cookie: the server writes it into the document, so that no page is drawn in the wrong colours first.
 
+use leptos::prelude::RwSignal;
+
+/// The theme that the page has, for all who show or change it.
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen(pub(crate) RwSignal<Theme>);
+
+impl Chosen {
+    /// As the document has it.
+    pub(crate) fn new() -> Self {
+        Self(RwSignal::new(Theme::current()))
+    }
+
+    /// Shows the page so.
+    pub(crate) fn set(self, theme: Theme) {
+        leptos::prelude::Set::set(&self.0, theme);
+        theme.apply();
+    }
+}
+
 /// What the reader chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Theme {

@@ -2,9 +2,11 @@
 
 /// The page's name and the product's. `leptos_meta` writes it into the server's HTML as it is, so it is escaped there; in the
 /// browser it is set as text.
-pub(crate) fn document_title(page: String) -> String {
-    let title = if page.is_empty() { "Netra".to_owned() } else { format!("{page} · Netra") };
-    written(title)
+///
+/// Before it stands what a page has to say that nobody sees.
+pub(crate) fn document_title(attention: &str, page: &str) -> String {
+    let between = if page.is_empty() { "" } else { " · " };
+    written(format!("{attention}{page}{between}Netra"))
 }
 
 #[cfg(feature = "ssr")]

@@ -7,8 +7,9 @@ use netra_ws::{
     model::Attachment,
 };
 
-use super::{Icon, attachments::Files};
+use super::{Icon, attachments::Files, commands::Slash};
 use crate::app::{
+    apart::{Part, Piece, draw},
     keyboard,
     remembered::{agent_key, recall, remember},
     store::{Storage, use_store},
@@ -40,6 +41,9 @@ pub(crate) fn Composer(
     /// Hears that the reader types, or no longer does.
     #[prop(optional)]
     typing: Option<Callback<bool>>,
+    /// Words that come back to be said in another way, or not at all.
+    #[prop(optional)]
+    back: Option<RwSignal<Option<String>>>,
     /// What can be stopped here.
     #[prop(optional)]
     work: Option<Work>,
@@ -54,6 +58,8 @@ pub(crate) fn Composer(
     let limit = discovery.with_untracked(|discovery| discovery.ws.limits.max_frame_bytes).saturating_sub(ENVELOPE);
     hold(text, field);
     keep_draft(&store, thread, text);
+    let slash = Slash::provide(text, memo(move || chosen.get().unwrap_or_else(|| agent.get())));
+    take_back(back, text);
     remember_agent(agent_key(user, thread), chosen);
     effect(move || {
         if field.get().is_some() {
@@ -136,6 +142,7 @@ pub(crate) fn Composer(
             }
         >
             {files.view()}
+            {when(move || slash.is_meant(), || draw(Part::Conversation, Piece::Commands))}
             <textarea
                 id=keyboard::COMPOSER
                 rows="1"
@@ -244,6 +251,21 @@ fn hold(text: RwSignal<String>, field: NodeRef<html::Textarea>) {
         let wanted = text.get();
         if field.value() != wanted {
             field.set_value(&wanted);
+        }
+    });
+}
+
+/// Puts words that come back behind those that are there.
+fn take_back(back: Option<RwSignal<Option<String>>>, text: RwSignal<String>) {
+    effect(move || {
+        if let Some((back, words)) = back.and_then(|back| Some((back, back.get()?))) {
+            back.set(None);
+            text.update(|text| {
+                if !text.trim().is_empty() {
+                    text.push('\n');
+                }
+                text.push_str(&words);
+            });
         }
     });
 }

@@ -122,8 +122,11 @@ fn clicked_summary(event: &ev::MouseEvent) -> bool {
 /// The messages and answers of the way that is shown, in order.
 fn items(way: Way) -> Memo<Vec<Item>> {
     memo(move || {
+        // Those wait above the message box.
+        let queued = way.queued();
+        let comes = |turn: &&Turn| queued.iter().all(|(message, _)| *message != turn.message);
         let turn = |turn: &Turn| [Some(Item::Message(turn.message)), turn.answer.map(Item::Card)];
-        way.with_path(|path| path.iter().flat_map(turn).flatten().collect())
+        way.with_path(|path| path.iter().filter(comes).flat_map(turn).flatten().collect())
     })
 }
 

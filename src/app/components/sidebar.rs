@@ -50,7 +50,7 @@ pub(crate) fn Sidebar() -> impl IntoView {
 fn Conversations() -> impl IntoView {
     let layout = expect_context::<Layout>();
     let search = RwSignal::new(String::new());
-    let archived = RwSignal::new(false);
+    let (archived, picking) = layout.lists();
     let label = move || if archived.get() { "Back to all" } else { "Archived" }.to_owned();
     view! {
         <a class="new-chat" href="/" on:click=move |_| layout.leave_sheet()>
@@ -70,16 +70,27 @@ fn Conversations() -> impl IntoView {
         </label>
         {when(move || archived.get(), || view! { <h2 class="sidebar-title">"Archived"</h2> }.erase())}
         <Invitations />
-        <ThreadList search archived />
-        <button
-            type="button"
-            class="archive-view"
-            aria-pressed=live(move || archived.get().to_string())
-            on:click=move |_| archived.update(|archived| *archived = !*archived)
-        >
-            {Icon::Archive.view()}
-            <span>{words(label)}</span>
-        </button>
+        <ThreadList search archived picking />
+        <div class="list-views">
+            <button
+                type="button"
+                class="archive-view"
+                aria-pressed=live(move || archived.get().to_string())
+                on:click=move |_| archived.update(|archived| *archived = !*archived)
+            >
+                {Icon::Archive.view()}
+                <span>{words(label)}</span>
+            </button>
+            <button
+                type="button"
+                class="archive-view"
+                aria-pressed=live(move || picking.get().to_string())
+                on:click=move |_| picking.update(|picking| *picking = !*picking)
+            >
+                {Icon::Check.view()}
+                "Select"
+            </button>
+        </div>
         <Account />
     }
     .erase()
@@ -89,7 +100,7 @@ fn Conversations() -> impl IntoView {
 fn Account() -> impl IntoView {
     let store = use_store();
     let socket = use_socket();
-    let name = store.user().map(|user| user.name.clone()).unwrap_or_default();
+    let name = store.name.clone();
     let role = store.user().and_then(|user| user.email.clone());
     let administers = store.user().is_some_and(|user| user.role == Role::Admin);
     let sign_out = move |_| {
@@ -112,7 +123,7 @@ fn Account() -> impl IntoView {
     };
     view! {
         <footer class="account">
-            <span class="account-name">{name}</span>
+            <span class="account-name">{words(move || name.get())}</span>
             <span class="account-role">{role}</span>
             <ThemeSwitch />
             <div class="account-links">
@@ -123,7 +134,7 @@ fn Account() -> impl IntoView {
                     "Settings"
                 </a>
                 {administers.then(|| view! { <a class="button quiet" href="/admin">"Administration"</a> }.erase())}
-                <button type="button" class="button quiet" on:click=sign_out>
+                <button type="button" class="button quiet" data-action="sign-out" on:click=sign_out>
                     "Sign out"
                 </button>
             </div>

@@ -4,19 +4,17 @@ use leptos::prelude::*;
 
 use super::Icon;
 use crate::app::{
-    theme::Theme,
+    theme::{Chosen, Theme},
     view::{Erase, live, part, view},
 };
 
 /// One button; each press is the next choice.
 #[component]
 pub(crate) fn ThemeSwitch() -> impl IntoView {
-    let theme = RwSignal::new(Theme::current());
+    let chosen = expect_context::<Chosen>();
+    let theme = chosen.0;
     let words = move || theme.get().words();
-    let press = move |_| {
-        theme.update(|theme| *theme = theme.next());
-        theme.get_untracked().apply();
-    };
+    let press = move |_| chosen.set(theme.get_untracked().next());
     view! {
         <button
             type="button"

@@ -1,16 +1,14 @@
-//! A conversation in the sidebar: open, rename, pin, delete; all in place.
+//! A conversation in the sidebar: open, rename, pin, put away, delete; all in place, and with a way back.
 
 use leptos::{html, prelude::*, task::spawn_local};
 use netra_ws::{ThreadId, model::Thread};
 
-use super::{
-    Icon, LookedFor,
-    thread_list::{Editing, Found},
-};
+use super::{Icon, LookedFor, thread_list::Listed, undoing::What};
 use crate::app::{
     address::use_address,
     api, keyboard, markdown,
     pages::Layout,
+    seen::use_seen,
     store::use_store,
     view::{Erase, effect, live, memo, part, view, when, words},
 };
@@ -19,7 +17,6 @@ use crate::app::{
 enum Mode {
     Rest,
     Renaming,
-    Deleting,
 }
 
 /// One row.
@@ -27,7 +24,7 @@ enum Mode {
 #[allow(clippy::too_many_lines)]
 pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let layout = expect_context::<Layout>();
-    let found = expect_context::<Found>();
+    let Listed { found, undoing, editing, .. } = expect_context();
     let looked_for = expect_context::<LookedFor>();
     let href = format!("/t/{id}");
     let address = use_address();
@@ -36,7 +33,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         memo(move || address.path() == href)
     };
     let mode = RwSignal::new(Mode::Rest);
-    keep_in_place(id, mode);
+    keep_in_place(id, mode, editing);
     let failure = RwSignal::new(None::<String>);
     let title = memo(move || {
         thread
@@ -45,40 +42,32 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
     let me = use_store().user().map(|user| user.id);
     let own = memo(move || thread.with(|thread| Some(thread.owner_id) == me));
     let running = memo(move || thread.with(|thread| thread.running));
-    let asks = memo(move || thread.with(|thread| thread.waiting));
+    let seen = use_seen();
+    let state = memo(move || {
+        thread.with(|thread| match thread {
+            thread if thread.waiting => WAITING,
+            thread if thread.running => RUNNING,
+            thread if !active.get() && seen.has_news(thread) => UNREAD,
+            _ => 0,
+        })
+    });
+    let undone = memo(move || undoing.of(id));
     let pinned = memo(move || thread.with(|thread| thread.pinned));
     let pin = move || if pinned.get() { "Unpin" } else { "Pin" };
     let archived = memo(move || thread.with(|thread| thread.archived));
     let archive = move || if archived.get() { "Take back from the archive" } else { "Archive" };
     let store = StoredValue::new(use_store());
     // The row may be gone when the server answers: what is needed then is taken along.
-    let change = move |title: Option<String>, pinned: Option<bool>, archived: Option<bool>| {
+    let change = move |title: Option<String>, pinned: Option<bool>| {
         let store = store.get_value();
         spawn_local(async move {
-            match api::change_thread(id, title, pinned, archived).await {
+            match api::change_thread(id, title, pinned, None).await {
                 Ok(thread) => store.put_thread(thread),
                 Err(error) => _ = failure.try_set(Some(api::reason(&error))),
             }
         });
     };
-    let delete = Callback::new(move |()| {
-        let (store, shown) = (store.get_value(), active.get_untracked());
-        // The event that removes the row may come before the answer.
-        let next = neighbour(id);
-        spawn_local(async move {
-            match api::delete_thread(id).await {
-                Ok(()) => {
-                    store.threads.update(|threads| threads.retain(|thread| thread.id != id));
-                    if shown {
-                        address.go("/");
-                    } else {
-                        keyboard::focus_next(next);
-                    }
-                }
-                Err(error) => _ = failure.try_set(Some(api::reason(&error))),
-            }
-        });
-    });
+    let done = move |what: What| undoing.begin(what, vec![thread.get_untracked()]);
     let input = NodeRef::<html::Input>::new();
     effect(move || {
         if let Some(input) = input.get() {
@@ -91,7 +80,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         let Some(input) = input.get_untracked() else { return };
         let wanted = input.value().trim().to_owned();
         if !wanted.is_empty() && thread.with_untracked(|thread| thread.title != wanted) {
-            change(Some(wanted), None, None);
+            change(Some(wanted), None);
         }
     };
     // Members look at a thread; its owner alone changes it.
@@ -113,7 +102,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     class="icon-button"
                     aria-label=live(pin)
                     title=live(pin)
-                    on:click=move |_| change(None, Some(!pinned.get_untracked()), None)
+                    on:click=move |_| change(None, Some(!pinned.get_untracked()))
                 >
                     {Icon::Pin.view()}
                 </button>
@@ -122,7 +111,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     class="icon-button"
                     aria-label=live(archive)
                     title=live(archive)
-                    on:click=move |_| change(None, None, Some(!archived.get_untracked()))
+                    on:click=move |_| done(if archived.get_untracked() { What::Restored } else { What::Archived })
                 >
                     {part(move || if archived.get() { Icon::Restore.view() } else { Icon::Archive.view() })}
                 </button>
@@ -132,10 +121,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                     aria-label="Delete"
                     title="Delete"
                     data-action="delete"
-                    on:click=move |_| {
-                        mode.set(Mode::Deleting);
-                        keyboard::focus_next(format!("{} [data-action=keep]", row_of(id)));
-                    }
+                    on:click=move |_| done(What::Deleted)
                 >
                     {Icon::Bin.view()}
                 </button>
@@ -143,8 +129,13 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         }
         .erase()
     };
-    let row = move || match mode.get() {
-        Mode::Renaming => view! {
+    let rest = move |mode: RwSignal<Mode>| {
+        mode.set(Mode::Rest);
+        keyboard::focus_next(format!("{} [data-action=rename]", row_of(id)));
+    };
+    let row = move || match (undone.get(), mode.get()) {
+        (1.., _) => undoing.view(undone.get_untracked()),
+        (0, Mode::Renaming) => view! {
             <input
                 class="thread-rename"
                 aria-label="New title"
@@ -161,11 +152,11 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                         "Enter" => {
                             event.prevent_default();
                             rename();
-                            rest(id, mode, "rename");
+                            rest(mode);
                         }
                         "Escape" => {
                             event.prevent_default();
-                            rest(id, mode, "rename");
+                            rest(mode);
                         }
                         _ => {}
                     }
@@ -180,8 +171,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             />
         }
         .erase(),
-        Mode::Deleting => question(id, mode, delete),
-        Mode::Rest => view! {
+        (0, Mode::Rest) => view! {
             <a
                 class="thread-link"
                 href=href.clone()
@@ -195,8 +185,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
                 <span class="thread-title" dir="auto">
                     {words(move || title.get())}
                 </span>
-                {when(move || running.get(), dot)}
-                {when(move || asks.get(), asking)}
+                {part(move || mark(state.get()))}
                 {part(move || found.excerpt(id).unwrap_or_else(|| ().erase()))}
             </a>
             {when(move || own.get(), actions)}
@@ -208,8 +197,9 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
             class="thread-item"
             data-thread=id.to_string()
             data-active=live(move || active.get().to_string())
+            data-unread=live(move || (state.get() == UNREAD).to_string())
             data-running=live(move || running.get().to_string())
-            data-editing=live(move || (mode.get() != Mode::Rest).to_string())
+            data-editing=live(move || (mode.get() != Mode::Rest || undone.get() > 0).to_string())
         >
             {part(row)}
             {part(move || match failure.get() {
@@ -222,8 +212,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
 }
 
 /// The list holds still while something is asked or typed here.
-fn keep_in_place(id: ThreadId, mode: RwSignal<Mode>) {
-    let editing = expect_context::<Editing>().0;
+fn keep_in_place(id: ThreadId, mode: RwSignal<Mode>, editing: RwSignal<Option<ThreadId>>) {
     let leave = move || {
         if editing.try_get_untracked() == Some(Some(id)) {
             editing.set(None);
@@ -239,65 +228,35 @@ fn keep_in_place(id: ThreadId, mode: RwSignal<Mode>) {
     on_cleanup(leave);
 }
 
-/// Back to rest, and the focus to where it was: the button that led away, in a row that is made anew.
-fn rest(id: ThreadId, mode: RwSignal<Mode>, button: &str) {
-    mode.set(Mode::Rest);
-    keyboard::focus_next(format!("{} [data-action={button}]", row_of(id)));
-}
-
-/// Whether to delete, asked where the row was.
-fn question(id: ThreadId, mode: RwSignal<Mode>, delete: Callback<()>) -> AnyView {
-    view! {
-        <div
-            class="thread-confirm"
-            role="group"
-            aria-label="Delete this conversation"
-            on:keydown=move |event| {
-                if event.key() == "Escape" {
-                    event.prevent_default();
-                    rest(id, mode, "delete");
-                }
-            }
-        >
-            <span>"Delete for good?"</span>
-            <button type="button" class="button danger" on:click=move |_| delete.run(())>
-                "Delete"
-            </button>
-            <button type="button" class="button" data-action="keep" on:click=move |_| rest(id, mode, "delete")>
-                "Keep"
-            </button>
-        </div>
-    }
-    .erase()
-}
-
 /// Where a thread's row is.
-fn row_of(id: ThreadId) -> String {
+pub(super) fn row_of(id: ThreadId) -> String {
     format!(".thread-item[data-thread=\"{id}\"]")
 }
 
 /// Where the focus goes when this row is gone: to the next conversation, or to the one before, or to a new one.
-fn neighbour(id: ThreadId) -> String {
+pub(super) fn neighbour(id: ThreadId) -> String {
     let rows = keyboard::each(".thread-item", "data-thread");
     let at = rows.iter().position(|row| *row == id.to_string());
     let near = at.and_then(|at| rows.get(at + 1).or_else(|| rows.get(at.checked_sub(1)?)));
     near.map_or_else(|| ".new-chat".to_owned(), |id| format!(".thread-item[data-thread=\"{id}\"] .thread-link"))
 }
 
-fn asking() -> AnyView {
-    view! {
-        <span class="asking-mark" title="Waits for you">
-            {Icon::Clock.view()}
-            <span class="visually-hidden">"an agent waits for you here"</span>
-        </span>
-    }
-    .erase()
-}
+/// What a row's mark tells; nothing is 0.
+const WAITING: usize = 1;
+const RUNNING: usize = 2;
+const UNREAD: usize = 3;
 
-fn dot() -> AnyView {
+fn mark(state: usize) -> AnyView {
+    let (class, title, words, icon) = match state {
+        WAITING => ("asking-mark", "Waits for you", "an agent waits for you here", Icon::Clock.view()),
+        RUNNING => ("running-dot", "An agent works here", "an agent works here", ().erase()),
+        UNREAD => ("unread-mark", "Not read yet", "not read yet", ().erase()),
+        _ => return ().erase(),
+    };
     view! {
-        <span class="running-dot">
-            <span class="visually-hidden">"an agent works here"</span>
+        <span class=class title=title>
+            {icon}
+            <span class="visually-hidden">{words}</span>
         </span>
     }
     .erase()

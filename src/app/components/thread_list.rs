@@ -6,10 +6,12 @@ use std::time::Duration;
 use leptos::{html, prelude::*, task::spawn_local};
 use netra_ws::{ThreadId, model::Thread};
 
-use super::thread_item::ThreadItem;
+use super::{thread_item::ThreadItem, undoing::Undoing};
 use crate::app::{
+    address::use_address,
+    apart::{Part, Piece, draw},
     api::{self, ThreadPage},
-    store::use_store,
+    store::{sort, use_store},
     time::day_group,
     view::{Erase, Key, Row, effect, list, memo, part, view, when},
 };
@@ -68,8 +70,10 @@ enum Listing {
 
 /// The list.
 #[component]
-pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> impl IntoView {
+#[allow(clippy::too_many_lines)]
+pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, picking: RwSignal<bool>) -> impl IntoView {
     let store = use_store();
+    let undoing = Undoing::new(store.clone(), use_address());
     let asked = memo(move || Asked { query: search.get().trim().to_owned(), archived: archived.get() });
     let listing = RwSignal::new(Listing::Reading);
     let read = move || {
@@ -113,7 +117,7 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
     effect(move || offset.set(crate::app::time::zone_offset_ms()));
 
     let own = store.threads.clone();
-    let shown = memo(move || {
+    let listed = memo(move || {
         let asked = asked.get();
         if asked.is_own() {
             return own.get();
@@ -128,13 +132,21 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
             found.into_iter().map(newest).filter(|thread| thread.archived == asked.archived).collect()
         })
     });
+    // What was just put away or deleted is said where it was.
+    let shown = memo(move || {
+        let mut threads = listed.get();
+        let archived = asked.with(|asked| asked.archived);
+        if undoing.lay_over(archived, &mut threads) {
+            sort(&mut threads);
+        }
+        threads
+    });
     let now = store.rendered_at();
-    let editing = Editing(RwSignal::new(None));
-    provide_context(editing);
+    let editing = RwSignal::new(None::<ThreadId>);
     let groups = Memo::new(move |before: Option<&Vec<(&'static str, Vec<Thread>)>>| {
         let fresh = shown.get();
         match before {
-            Some(before) if editing.0.with(Option::is_some) => in_place(before, &fresh),
+            Some(before) if editing.with(Option::is_some) => in_place(before, &fresh),
             _ => by_day(fresh, now, offset.get()),
         }
     });
@@ -144,7 +156,6 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
             Listing::Read(_) | Listing::Reading | Listing::Failed(_) => Default::default(),
         })
     }));
-    provide_context(found);
     let rows = move || {
         let row = |(name, _): (&'static str, Vec<Thread>)| {
             Row::new(Key::Name(name.to_owned()), move || view! { <Group groups name /> }.erase())
@@ -208,9 +219,21 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
         }
         .erase()
     };
+    provide_context(Listed { groups, found, editing, undoing, archived, picking });
+    let several = move || {
+        let row = |number| Row::new(Key::At(number), move || undoing.view(number));
+        undoing.of_several().into_iter().map(row).collect()
+    };
     view! {
         <div class="thread-groups" node_ref=scroller on:scroll=on_scroll>
-            {list(rows)}
+            <div class="undo-several">{list(several)}</div>
+            {part(move || {
+                if picking.get() {
+                    draw(Part::Conversation, Piece::Picking)
+                } else {
+                    list(rows)
+                }
+            })}
             <div role="status">
                 {part(move || match said(&asked.get(), &listing.get(), shown.with(Vec::is_empty)) {
                     words if words.is_empty() => ().erase(),
@@ -226,6 +249,27 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>) -> 
     }
     .erase()
 }
+
+/// What the list shows, for those who draw it in another way.
+#[derive(Clone, Copy)]
+pub(super) struct Listed {
+    /// The conversations by day.
+    pub(super) groups: Memo<Groups>,
+    /// What was looked for in them.
+    pub(super) found: Found,
+    /// The conversation whose title is being changed. As long as there is one nothing moves: its row would be made anew in
+    /// another group, without what was typed.
+    pub(super) editing: RwSignal<Option<ThreadId>>,
+    /// What was just done to them.
+    pub(super) undoing: Undoing,
+    /// Whether they are those that were put away.
+    pub(super) archived: RwSignal<bool>,
+    /// Whether several are being chosen.
+    pub(super) picking: RwSignal<bool>,
+}
+
+/// Conversations by day.
+pub(super) type Groups = Vec<(&'static str, Vec<Thread>)>;
 
 /// What was looked for, and what stands around it in the conversations that hold it.
 #[derive(Clone, Copy)]
@@ -313,11 +357,6 @@ fn by_day(threads: Vec<Thread>, now: netra_ws::Timestamp, offset: i64) -> Vec<(&
     }
     groups
 }
-
-/// The conversation whose title is being changed, or that is about to be deleted. As long as there is one nothing moves: its row
-/// would be made anew in another group, without what was typed.
-#[derive(Clone, Copy)]
-pub(crate) struct Editing(pub(crate) RwSignal<Option<ThreadId>>);
 
 /// The groups as they were, with the threads as they are now; those that came meanwhile wait.
 fn in_place(before: &[(&'static str, Vec<Thread>)], fresh: &[Thread]) -> Vec<(&'static str, Vec<Thread>)> {

@@ -1,7 +1,7 @@
 //! Ways through a conversation: several answers to one message, several messages that follow one. The newest is shown, until a
 //! reader turns to another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use leptos::prelude::*;
 use netra_ws::{
@@ -19,6 +19,10 @@ use crate::app::{
 pub(crate) struct Way {
     choices: RwSignal<Choices>,
     path: Memo<Vec<Turn>>,
+    /// Messages that wait for the answers before theirs.
+    queued: Memo<Vec<(MessageId, RunId)>>,
+    /// Messages that were taken back here before they were answered.
+    taken: RwSignal<HashSet<MessageId>>,
     /// Messages that others could stand in the place of, which are few.
     branches: Memo<HashMap<MessageId, Turn>>,
     /// Where the reader goes on from, before the message that does so has come.
@@ -63,6 +67,9 @@ impl Onwards {
 pub(crate) fn provide_way(thread: ThreadId) -> Way {
     let store = use_store().thread(thread);
     let choices = RwSignal::new(Choices::default());
+    let waits = store.clone();
+    let queued = memo(move || waits.queued());
+    let taken = RwSignal::new(HashSet::new());
     let onwards = RwSignal::new(None::<Onwards>);
     let goes_on = {
         let store = store.clone();
@@ -79,13 +86,19 @@ pub(crate) fn provide_way(thread: ThreadId) -> Way {
         if goes_on.get() {
             onwards.with(|onwards| onwards.iter().for_each(|onwards| onwards.cut(&mut path)));
         }
+        // What is said next follows what came before them, and no agent reads them.
+        taken.with(|taken| {
+            while path.last().is_some_and(|turn| taken.contains(&turn.message)) {
+                path.pop();
+            }
+        });
         path
     });
     let branches = memo(move || {
         let several = |turn: &&Turn| !turn.siblings.is_empty();
         path.with(|path| path.iter().filter(several).map(|turn| (turn.message, turn.clone())).collect())
     });
-    let way = Way { choices, path, branches, onwards, goes_on };
+    let way = Way { choices, path, queued, taken, branches, onwards, goes_on };
     provide_context(way);
     way
 }
@@ -160,6 +173,18 @@ impl Way {
     pub(super) fn stay(&self) {
         self.onwards.set(None);
         self.choices.set(Choices::default());
+    }
+
+    /// Messages that wait for the answers before theirs, and were not taken back; follows them.
+    pub(super) fn queued(&self) -> Vec<(MessageId, RunId)> {
+        self.taken.with(|taken| {
+            self.queued.with(|queued| queued.iter().filter(|(message, _)| !taken.contains(message)).copied().collect())
+        })
+    }
+
+    /// A message is not to be answered, and the reader goes on without it.
+    pub(super) fn take_back(&self, message: MessageId) {
+        self.taken.update(|taken| _ = taken.insert(message));
     }
 
     fn turn_to_answer(&self, message: MessageId, run: RunId) {

@@ -4,11 +4,12 @@ use leptos::{ev, prelude::*};
 
 use super::{HomePage, UnknownPage};
 use crate::app::{
-    address::{Page, use_address},
-    apart::{Part, draw},
+    address::{Address, Page, use_address},
+    apart::{Part, Piece, draw},
     components::{LookedFor, Sidebar},
-    keyboard,
+    keyboard::{self, Does},
     remembered::{SIDEBAR, recall, remember},
+    seen::use_seen,
     view::{Erase, effect, live, memo, part, view, when},
 };
 
@@ -17,6 +18,14 @@ use crate::app::{
 pub(crate) struct Layout {
     beside: RwSignal<bool>,
     sheet: RwSignal<bool>,
+    /// What stands over the page.
+    over: RwSignal<Option<Piece>>,
+    /// Whether the sidebar lists what was put away, and whether several are chosen there.
+    archived: RwSignal<bool>,
+    picking: RwSignal<bool>,
+    /// The agent that was chosen for a new conversation.
+    pub(crate) agent: RwSignal<Option<String>>,
+    address: Address,
 }
 
 impl Layout {
@@ -43,10 +52,54 @@ impl Layout {
         self.sheet.set(false);
     }
 
-    /// To the search, from anywhere.
-    fn search(self) {
+    /// Does what a key, or somebody in the palette, asks for.
+    pub(crate) fn carry_out(self, does: Does) {
+        match does {
+            Does::Palette => self.put_over(Piece::Palette),
+            Does::Shortcuts => self.put_over(Piece::Shortcuts),
+            Does::Search => {
+                self.show();
+                keyboard::focus_next("#sidebar input[type=search]");
+            }
+            Does::NewChat => {
+                self.leave_sheet();
+                self.address.go("/");
+                keyboard::focus_next("#message");
+            }
+            Does::Sidebar if self.is_shown() => self.close(),
+            Does::Sidebar => self.open(),
+            // Whoever has the focus knows what these mean.
+            Does::Enter | Does::NewLine | Does::Send | Does::Escape | Does::Events => {}
+        }
+    }
+
+    /// Whether the sidebar lists what was put away, and whether several are chosen there.
+    pub(crate) fn lists(self) -> (RwSignal<bool>, RwSignal<bool>) {
+        (self.archived, self.picking)
+    }
+
+    /// Shows the sidebar with one of its lists.
+    pub(crate) fn show_list(self, choose: impl FnOnce(RwSignal<bool>, RwSignal<bool>)) {
         self.show();
-        keyboard::focus_next("#sidebar input[type=search]");
+        choose(self.archived, self.picking);
+    }
+
+    fn is_shown(self) -> bool {
+        if keyboard::is_narrow() { self.sheet.get_untracked() } else { self.beside.get_untracked() }
+    }
+
+    /// Shows something over the page; what is asked for again goes.
+    fn put_over(self, piece: Piece) {
+        let shown = self.over.get_untracked();
+        // A panel that is open comes first.
+        if shown.is_some() || !keyboard::has_panel() {
+            self.over.set((shown != Some(piece)).then_some(piece));
+        }
+    }
+
+    /// What stood over the page is gone.
+    pub(crate) fn uncover(self) {
+        let _ = self.over.try_set(None);
     }
 
     fn show(self) {
@@ -72,7 +125,16 @@ impl Layout {
 /// The frame.
 #[component]
 pub(crate) fn ChatLayout() -> impl IntoView {
-    let layout = Layout { beside: RwSignal::new(true), sheet: RwSignal::new(false) };
+    let layout = Layout {
+        beside: RwSignal::new(true),
+        sheet: RwSignal::new(false),
+        over: RwSignal::new(None),
+        archived: RwSignal::new(false),
+        picking: RwSignal::new(false),
+        agent: RwSignal::new(None),
+        address: use_address(),
+    };
+    let notifies = use_seen().notifies;
     provide_context(layout);
     provide_context(LookedFor::new());
     effect(move || layout.recall());
@@ -82,9 +144,12 @@ pub(crate) fn ChatLayout() -> impl IntoView {
         if event.key() == "Escape" && free && layout.sheet.get_untracked() {
             event.prevent_default();
             layout.close();
-        } else if (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("k") {
+        } else if let Some(does) = keyboard::asks(&event).filter(|does| !matches!(does, Does::Escape | Does::Events)) {
             event.prevent_default();
-            layout.search();
+            layout.carry_out(does);
+        } else if event.key() == "Escape" && !keyboard::has_panel() {
+            // What was to stand over the page did not come.
+            layout.uncover();
         }
     });
     // A sheet is for narrow screens; on a wide one nothing would close it.
@@ -116,9 +181,16 @@ pub(crate) fn ChatLayout() -> impl IntoView {
             <main class="main" inert=live(move || layout.sheet.get())>
                 {page()}
             </main>
+            {part(move || layout.over.get().map_or_else(|| ().erase(), over))}
+            {when(move || notifies.get(), || draw(Part::Conversation, Piece::Notifier))}
         </div>
     }
     .erase()
+}
+
+/// What stands over the page, or what is said until it does.
+fn over(piece: Piece) -> AnyView {
+    view! { <div class="over">{part(move || draw(Part::Conversation, piece))}</div> }.erase()
 }
 
 /// What the address names.
@@ -127,8 +199,8 @@ fn page() -> AnyView {
     let page = memo(move || address.page());
     part(move || match page.get() {
         Page::Home => view! { <HomePage /> }.erase(),
-        Page::Thread => draw(Part::Conversation, Page::Thread),
-        page @ (Page::Account | Page::Settings | Page::Admin) => draw(Part::Forms, page),
+        page @ Page::Thread => draw(Part::Conversation, Piece::Page(page)),
+        page @ (Page::Account | Page::Settings | Page::Admin) => draw(Part::Forms, Piece::Page(page)),
         // Signing in has no frame around it, and is on its way.
         Page::Login | Page::Unknown => view! { <UnknownPage /> }.erase(),
     })

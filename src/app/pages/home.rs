@@ -10,9 +10,10 @@ use crate::app::{
     address::use_address,
     components::{Composer, Mark, Notices, Topbar, waiting_row},
     keyboard::is_first,
+    pages::Layout,
     socket::use_socket,
     store::{Pending, PendingState, use_store},
-    view::{Erase, Key, Row, list, memo, view, words},
+    view::{Erase, Key, Row, effect, list, memo, view, words},
 };
 
 /// For how long an example that was pressed is not pressed again: the second half of a double click.
@@ -26,6 +27,14 @@ pub(crate) fn HomePage() -> impl IntoView {
     let address = use_address();
     let discovery = store.discovery.clone();
     let chosen = RwSignal::new(None::<String>);
+    // An agent that was asked for elsewhere, such as in the palette.
+    let wanted = expect_context::<Layout>().agent;
+    effect(move || {
+        if let Some(name) = wanted.get() {
+            chosen.set(Some(name));
+            wanted.set(None);
+        }
+    });
     let agent = memo(move || {
         let agents = discovery.get().agents;
         let wanted = chosen.get().and_then(|name| agents.iter().find(|agent| agent.name == name).cloned());

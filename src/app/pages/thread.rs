@@ -8,10 +8,11 @@ use super::NotFoundPage;
 use crate::app::{
     address::use_address,
     components::{
-        Composer, EventPanel, Export, MessageList, Notices, PanelButton, RewindBar, Sharing, Spoken, Topbar, Typing,
-        Work, provide_panel, provide_rewind, provide_way,
+        Composer, EventPanel, Export, MessageList, Notices, PanelButton, Queue, RewindBar, Sharing, Spoken, Topbar,
+        Typing, Work, provide_panel, provide_rewind, provide_way,
     },
     keyboard, markdown, next,
+    seen::use_seen,
     socket::use_socket,
     standing::{ReadsOnly, provide_standing},
     store::use_store,
@@ -64,6 +65,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
             watching.watch(thread);
         }
     });
+    use_seen().follow(head, store.clone());
     let leaving = socket.clone();
     on_cleanup(move || leaving.leave(thread));
     let shared = memo(move || head.with(|head| head.as_ref().is_some_and(|thread| thread.shared)));
@@ -85,6 +87,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         memo(move || link.get() == Link::SignedOut)
     };
     let chosen = RwSignal::new(None::<String>);
+    let back = RwSignal::new(None::<String>);
     let way = provide_way(thread);
     let panel = provide_panel();
     let standing = provide_standing(thread, head);
@@ -126,6 +129,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
             <RewindBar rewind />
             <div class="dock" inert=live(move || past.get())>
                 <Typing />
+                <Queue thread back />
                 {part(move || {
                     if reads_only.get() {
                         return view! {
@@ -135,7 +139,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
                         }
                         .erase();
                     }
-                    view! { <Composer thread=Some(thread) agent chosen typing work send /> }.erase()
+                    view! { <Composer thread=Some(thread) agent chosen typing work back send /> }.erase()
                 })}
             </div>
             <EventPanel thread panel rewind />

@@ -7,10 +7,10 @@ use std::{
 
 use leptos::prelude::*;
 use netra_ws::{
-    RunId, ServerFrame, ThreadState,
+    MessageId, RunId, ServerFrame, ThreadState,
     frame::Place,
     history::Earlier,
-    model::{Run, Thread},
+    model::{Run, RunStatus, Thread},
     state::Applied,
 };
 
@@ -146,6 +146,19 @@ impl ThreadStore {
             return None;
         }
         self.read(|state| state.active_runs().next().map(|run| run.run_id))
+    }
+
+    /// Messages that wait for the answers before theirs, each with the one run that is to answer it. Follows any change.
+    pub(crate) fn queued(&self) -> Vec<(MessageId, RunId)> {
+        self.inner.any.track();
+        self.read(|state| {
+            let waits = |run: &&Run| run.status == RunStatus::Queued;
+            let alone = |message: &MessageId| {
+                state.runs.iter().filter(|other| other.answers == Some(*message)).nth(1).is_none()
+            };
+            let asked = state.active_runs().filter(|run| !run.is_nested()).skip(1).filter(waits);
+            asked.filter_map(|run| Some((run.answers.filter(alone)?, run.run_id))).collect()
+        })
     }
 
     /// How many messages are held.

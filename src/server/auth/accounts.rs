@@ -13,7 +13,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Identity, SecurityService, SessionSecret, Visitor, password, secret, too_many,
+    Identity, SecurityService, SessionSecret, Visitor, names, password, secret, too_many,
     with_password::{GuessPlace, guess_line},
 };
 use crate::server::{
@@ -177,6 +177,15 @@ impl SecurityService {
         }
         self.guesses.succeeded(&line);
         Ok(())
+    }
+
+    /// Gives whoever asks another name.
+    pub async fn rename(&self, identity: &Identity, name: &str) -> Result<String, ApiError> {
+        let name = names::name(name, &self.reserved_names)
+            .map_err(|error| ApiError::new(ErrorCode::InvalidPayload, error.sentence()))?;
+        self.store.rename_user(identity.user.id, &name).await?;
+        tracing::info!(user_id = %identity.user.id, "name changed");
+        Ok(name)
     }
 
     /// Changes the password of someone who knows it, and ends the other sign-ins.

@@ -24,6 +24,8 @@ pub trait UserStore: Send + Sync {
     async fn password_hash(&self, user: UserId) -> Result<Option<String>, StoreError>;
     /// Sets the password, and ends the user's sign-ins but one and all password links: all or nothing.
     async fn set_password(&self, user: UserId, hash: &str, except: Option<&[u8]>) -> Result<(), StoreError>;
+    /// Gives the user another name; what was said under the former keeps it.
+    async fn rename_user(&self, user: UserId, name: &str) -> Result<(), StoreError>;
     /// Whether somebody with a password administers the server.
     async fn has_administrator(&self) -> Result<bool, StoreError>;
 }

@@ -11,7 +11,7 @@ use netra_ws::session::Link;
 
 use super::Heard;
 use crate::app::{
-    keyboard,
+    keyboard::{self, Does},
     remembered::{recall, remember},
     store::use_store,
     view::{Erase, effect, live, view},
@@ -61,8 +61,7 @@ pub(crate) fn provide_panel() -> PanelLayout {
         }
     });
     let keys = window_event_listener(leptos::ev::keydown, move |event| {
-        let held = (event.ctrl_key() || event.meta_key()) && event.shift_key() && !event.alt_key();
-        if held && event.key().eq_ignore_ascii_case("d") {
+        if keyboard::asks(&event) == Some(Does::Events) {
             event.prevent_default();
             layout.toggle();
         }

@@ -101,6 +101,11 @@ impl UserStore for SqliteStore {
         Ok(tx.commit().await?)
     }
 
+    async fn rename_user(&self, user: UserId, name: &str) -> Result<(), StoreError> {
+        query("UPDATE users SET name = ? WHERE id = ?").bind(name).bind(user.uuid()).execute(&self.writer).await?;
+        Ok(())
+    }
+
     async fn has_administrator(&self) -> Result<bool, StoreError> {
         let there_is = "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND email IS NOT NULL
                  AND (password_hash IS NOT NULL OR id IN (SELECT user_id FROM identities)))";
