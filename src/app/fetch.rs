@@ -45,7 +45,7 @@ pub(crate) async fn get<T: DeserializeOwned>(_: &str) -> Result<T, String> {
 }
 
 #[cfg(feature = "hydrate")]
-pub(crate) use browser::{post, reason};
+pub(crate) use browser::{post, reason, upload};
 
 #[cfg(feature = "hydrate")]
 mod browser {
@@ -63,6 +63,9 @@ mod browser {
     /// How long the server may take.
     const PATIENCE: Duration = Duration::from_secs(15);
 
+    /// The same for a file that it has to take and read.
+    const PATIENCE_WITH_FILES: Duration = Duration::from_mins(10);
+
     pub(super) async fn get(path: &str) -> Result<String, String> {
         send("GET", path, None).await
     }
@@ -77,6 +80,18 @@ mod browser {
         }
         match within(PATIENCE, read(window().fetch_with_str_and_init(path, &init))).await {
             Some(Ok((true, text))) => Ok(text),
+            Some(Ok((false, text))) => Err(reason(&text)),
+            Some(Err(_)) | None => Err("the server does not answer".to_owned()),
+        }
+    }
+
+    /// Sends a file as it is; what the server answers, null when it answers nothing, or why it refused, for people.
+    pub(crate) async fn upload(path: &str, file: &JsValue) -> Result<Value, String> {
+        let init = RequestInit::new();
+        init.set_method("POST");
+        init.set_body(file);
+        match within(PATIENCE_WITH_FILES, read(window().fetch_with_str_and_init(path, &init))).await {
+            Some(Ok((true, text))) => Ok(serde_json::from_str(&text).unwrap_or_default()),
             Some(Ok((false, text))) => Err(reason(&text)),
             Some(Err(_)) | None => Err("the server does not answer".to_owned()),
         }

@@ -11,6 +11,7 @@ mod export;
 #[cfg(any(feature = "hydrate", test))]
 mod growing;
 mod icon;
+mod importing;
 mod invitations;
 mod link_status;
 mod looked_for;
@@ -53,6 +54,7 @@ pub(crate) use composer::{Composer, Work};
 pub(crate) use copying::copy_button;
 pub(crate) use export::Export;
 pub(crate) use icon::{Icon, Mark};
+pub(crate) use importing::Importing;
 pub(crate) use looked_for::LookedFor;
 pub(crate) use message_list::MessageList;
 pub(crate) use notices::Notices;

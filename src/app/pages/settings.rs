@@ -7,7 +7,7 @@ use netra_ws::model::Role;
 
 use crate::app::{
     api::{self, AgentState},
-    components::{Notices, Topbar},
+    components::{Importing, Notices, Topbar},
     notification::{Permission, ask, permission},
     remembered::{DENSITY, NOTIFIES, SENDS, recall, remember},
     seen::use_seen,
@@ -49,6 +49,8 @@ pub(crate) fn SettingsPage() -> impl IntoView {
                 "Your password, where you are signed in, and tokens for programs are under "
                 <a href="/account">"your account"</a>"."
             </p>
+            <h2>"Conversations from elsewhere"</h2>
+            <Importing />
             <h2>"What you use"</h2>
             <p role="status">{words(move || shown.with(|shown| shown.as_ref().map(uses).unwrap_or_default()))}</p>
             {part(move || trouble(failure.get()))}
