@@ -310,7 +310,7 @@ test("what a tool gave is cut when it is long, and read whole when asked for (R6
   page,
 }) => {
   await chat.open();
-  const id = await chat.askNew("guide", "How does a client resume after its connection was lost?");
+  const id = await chat.askNew("guide", "What does a snapshot hold and how does a client follow a thread?");
   await chat.cardIs("completed");
   await chat.open(`/t/${id}`);
   const tool = chat.card.locator("details.tool").filter({ hasText: "search_docs" }).first();

@@ -9,7 +9,7 @@ mod apart;
 pub mod api;
 pub mod boot;
 pub mod call;
-mod components;
+pub(crate) mod components;
 #[cfg(feature = "ssr")]
 mod device;
 mod fetch;

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::{auth::link_digest, error::ApiError, state::AppState, store::read_only_links::Opened};
-use crate::app::markdown;
+use crate::app::{components::whole_answer, markdown};
 
 /// What stands before the secret.
 pub(super) const PATH: &str = "/shared/";
@@ -114,6 +114,11 @@ async fn conversation(state: &AppState, secret: &str, before: Option<u64>) -> Re
         let answer = run.and_then(|run| known.message(run.message_id?));
         turns.extend(answer.map(|message| said(message, run, &opened.owner_name)));
     }
+    for answer in turns.iter_mut().filter(|said| said.by_agent) {
+        if let Some(agent) = state.registry.find(Some(&answer.who)) {
+            answer.who.clone_from(&agent.title);
+        }
+    }
     tracing::info!(thread_id = %opened.thread, "a conversation was read by its link");
     Ok(Some(Shown { title: thread.title, opened, turns, earlier }))
 }
@@ -185,7 +190,7 @@ fn turn(said: &Said) -> impl IntoView + use<> {
         </header>
     };
     if said.by_agent {
-        let answer = markdown::blocks(&said.content, false).concat();
+        let answer = whole_answer(&said.content);
         view! {
             <article class="card shared-turn">
                 {head} {tools} <div class="answer markdown" inner_html=answer></div>

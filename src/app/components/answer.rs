@@ -34,6 +34,12 @@ pub(crate) fn Answer(#[prop(into)] text: Signal<String>, #[prop(into)] streaming
     .erase()
 }
 
+/// An answer that is whole, as HTML.
+#[cfg(feature = "ssr")]
+pub(crate) fn whole(text: &str) -> String {
+    in_parts(&markdown::blocks(text, false))
+}
+
 fn in_parts(blocks: &[String]) -> String {
     let mut html = String::new();
     for part in blocks.chunks(PART) {

@@ -49,6 +49,8 @@ mod variants;
 mod waiting;
 mod window;
 
+#[cfg(feature = "ssr")]
+pub(crate) use answer::whole as whole_answer;
 pub(crate) use commands::Commands;
 pub(crate) use composer::{Composer, Work};
 pub(crate) use copying::copy_button;

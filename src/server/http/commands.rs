@@ -1,5 +1,5 @@
-//! `/api/commands`: the prompts of MCP servers as commands of the composer. A command is filled in here and becomes text that its
-//! reader may change before it is sent; nothing is sent by it.
+//! `/api/commands`: what an agent itself offers, and the prompts of MCP servers, as commands of the composer. A command is filled in
+//! here and becomes text that its reader may change before it is sent; nothing is sent by it.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApiJson, ApiPath, ApiQuery};
 use crate::server::{
-    agent::Listed,
+    agent::{AgentCommand, Listed},
     auth::Identity,
     error::ApiError,
     mcp::client::{McpServer, McpStanding},
@@ -41,7 +41,7 @@ pub struct Commands {
 /// A command.
 #[derive(JsonSchema, Serialize)]
 pub struct Command {
-    /// What is typed behind the slash: `<server>:<prompt>`.
+    /// What is typed behind the slash: the agent's own word, or `<server>:<prompt>`.
     name: String,
     /// Its name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,10 +88,12 @@ pub async fn list(
     identity: Identity,
     ApiQuery(asked): ApiQuery<CommandsQuery>,
 ) -> Result<Json<Commands>, ApiError> {
-    let servers = servers(&state, &identity, asked.agent.as_deref())?;
+    let agent = agent(&state, &identity, asked.agent.as_deref())?;
+    let own = agent.agent.offers().commands.into_iter().map(own_command);
+    let servers = servers(&state, agent);
     let there = servers.filter(|server| server.state().standing == McpStanding::Ready);
     let commands = there.flat_map(|server| server.prompts().into_iter().map(|prompt| command(server.name(), prompt)));
-    Ok(Json(Commands { commands: commands.collect() }))
+    Ok(Json(Commands { commands: own.chain(commands).collect() }))
 }
 
 /// Fills a command in.
@@ -102,8 +104,12 @@ pub async fn fill_in(
     ApiJson(given): ApiJson<FillIn>,
 ) -> Result<Json<FilledIn>, ApiError> {
     let unknown = || ApiError::new(ErrorCode::NotFound, "this agent has no such command");
+    let agent = agent(&state, &identity, given.agent.as_deref())?;
+    if agent.agent.offers().commands.iter().any(|offered| offered.name == name) {
+        return own_text(&name, &given.arguments).map(Json);
+    }
     let (server, prompt) = name.split_once(':').ok_or_else(unknown)?;
-    let mut servers = servers(&state, &identity, given.agent.as_deref())?;
+    let mut servers = servers(&state, agent);
     let server = servers.find(|known| known.name() == server).ok_or_else(unknown)?;
     let known = server.prompts().into_iter().find(|known| known.name == prompt).ok_or_else(unknown)?;
     check(&known, &given.arguments)?;
@@ -125,26 +131,44 @@ pub async fn fill_in(
     Ok(Json(FilledIn { text }))
 }
 
-/// The MCP servers of which an agent that this user may ask uses something.
-fn servers<'a>(
-    state: &'a AppState,
-    identity: &Identity,
-    agent: Option<&str>,
-) -> Result<impl Iterator<Item = &'a McpServer> + use<'a>, ApiError> {
+/// The agent that is asked about; the first that the user may ask when none is named.
+fn agent<'a>(state: &'a AppState, identity: &'a Identity, name: Option<&str>) -> Result<&'a Listed, ApiError> {
     let mut agents = state.registry.of(&identity.user);
-    let found = agents.find(|listed| agent.is_none_or(|name| listed.name == name));
-    let patterns: Vec<String> = match found {
-        Some(Listed { tools, .. }) => tools.clone().unwrap_or_default(),
-        None => {
-            let message = format!("there is no agent called {:?}", agent.unwrap_or_default());
-            return Err(ApiError::new(ErrorCode::AgentUnknown, message));
-        }
-    };
-    let uses = move |server: &&McpServer| {
-        let mut named = patterns.iter().filter_map(|pattern| names::parts_of_mcp(pattern));
+    agents.find(|listed| name.is_none_or(|name| listed.name == name)).ok_or_else(|| {
+        let message = format!("there is no agent called {:?}", name.unwrap_or_default());
+        ApiError::new(ErrorCode::AgentUnknown, message)
+    })
+}
+
+/// The MCP servers of which an agent uses something.
+fn servers<'a>(state: &'a AppState, agent: &'a Listed) -> impl Iterator<Item = &'a McpServer> {
+    let uses = |server: &&McpServer| {
+        let mut named = agent.tools.iter().flatten().filter_map(|pattern| names::parts_of_mcp(pattern));
         named.any(|(of, _)| names::matches(of, server.name()))
     };
-    Ok(state.mcp.servers().iter().map(AsRef::as_ref).filter(uses))
+    state.mcp.servers().iter().map(AsRef::as_ref).filter(uses)
+}
+
+/// What is said behind an agent's own command.
+const WORDS: &str = "words";
+
+fn own_command(offered: AgentCommand) -> Command {
+    let words = CommandArgument { name: WORDS.to_owned(), description: offered.hint, required: false };
+    let description = Some(offered.description).filter(|words| !words.is_empty());
+    Command { name: offered.name, title: None, description, arguments: vec![words] }
+}
+
+/// The agent takes its own commands as they are typed.
+fn own_text(name: &str, given: &BTreeMap<String, String>) -> Result<FilledIn, ApiError> {
+    let wrong = |message| Err(ApiError::new(ErrorCode::InvalidPayload, message));
+    if let Some(name) = given.keys().find(|name| *name != WORDS) {
+        return wrong(format!("the command has no argument {name:?}"));
+    }
+    let words = given.get(WORDS).map_or("", |words| words.trim());
+    if words.len() > LONGEST_VALUE {
+        return wrong(format!("{WORDS:?} may have {LONGEST_VALUE} bytes"));
+    }
+    Ok(FilledIn { text: format!("/{name} {words}").trim_end().to_owned() })
 }
 
 fn command(server: &str, prompt: Prompt) -> Command {

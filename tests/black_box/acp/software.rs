@@ -41,6 +41,24 @@ async fn words_come_as_they_are_said_and_the_session_goes_on() {
 }
 
 #[tokio::test]
+async fn what_the_agent_offers_are_commands() {
+    let server = scripted("").start().await;
+    let user = User::dev(&server).await;
+    let socket = user.connect().await;
+    assert_eq!(user.get("/api/commands?agent=coder").await.ok()["commands"], json!([]), "it has said nothing yet");
+    end(&socket, &start_run(&socket, "coder", "What have you heard?").await).await;
+    let told = user.get("/api/commands?agent=coder").await.ok();
+    let plan = &told["commands"][0];
+    assert_eq!((&plan["name"], &plan["description"]), (&json!("plan"), &json!("Make a plan")), "{told}");
+    let fill = async |arguments: Value| {
+        user.post("/api/commands/plan", json!({ "agent": "coder", "arguments": arguments })).await
+    };
+    assert_eq!(fill(json!({ "words": " the move " })).await.ok()["text"], "/plan the move");
+    assert_eq!(fill(json!({})).await.ok()["text"], "/plan");
+    assert_eq!(fill(json!({ "other": "x" })).await.error().1, "invalid_payload");
+}
+
+#[tokio::test]
 async fn a_tool_that_is_allowed_begins_behind_the_answer_and_shows_its_change() {
     let server = scripted("").start().await;
     let user = User::dev(&server).await;

@@ -6,6 +6,7 @@ mod connections;
 mod credentials;
 mod developer;
 mod files;
+mod frames;
 mod held_up;
 mod pages;
 mod search;
