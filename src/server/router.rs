@@ -139,6 +139,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .fallback_service(site)
         .route("/ws", get(socket::upgrade))
         .route("/docs", get(reference::serve))
+        .route(reference::STYLE, get(reference::style))
         .route(&format!("{}{{secret}}", shared_page::PATH), get(shared_page::serve))
         .route("/asyncapi.json", get(specification::serve_asyncapi))
         .route("/openapi.json", get(specification::serve_openapi))

@@ -16,7 +16,7 @@ use netra_ws::{
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{auth::link_digest, error::ApiError, state::AppState, store::read_only_links::Opened};
+use super::{auth::link_digest, error::ApiError, reference, state::AppState, store::read_only_links::Opened};
 use crate::app::{components::whole_answer, markdown};
 
 /// What stands before the secret.
@@ -233,6 +233,7 @@ fn document(style: String, title: String, body: AnyView) -> String {
                 <title>{format!("{title}: Netra")}</title>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="stylesheet" href=style />
+                <link rel="stylesheet" href=reference::STYLE />
             </head>
             <body class="shared">
                 <main>{body}</main>

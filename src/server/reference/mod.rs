@@ -25,6 +25,15 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
+/// Where the style of pages stands that no visit to the application needs.
+pub(super) const STYLE: &str = "/docs.css";
+
+/// Serves that style.
+pub(super) async fn style() -> impl IntoResponse {
+    let text = concat!(include_str!("../../../style/reference.css"), include_str!("../../../style/shared.css"));
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")], text)
+}
+
 /// Serves the page.
 pub(super) async fn serve(State(state): State<AppState>) -> Response {
     static PAGE: OnceLock<String> = OnceLock::new();
@@ -48,6 +57,7 @@ fn page(style: String) -> String {
                 <title>"Reference: Netra"</title>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="stylesheet" href=style />
+                <link rel="stylesheet" href=STYLE />
             </head>
             <body class="reference">
                 <header class="reference-head">
