@@ -7,6 +7,7 @@ use netra_ws::{
     payload::{AgentCompleted, AgentResponse, AgentStarted, AgentThinking, CompletedStatus, ThreadMessage},
 };
 
+use super::LONGEST_TEXT;
 use crate::server::store::importing::{ImportedEvent, ImportedRun};
 
 /// Who answered, where the file does not say.
@@ -37,7 +38,12 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// More of it.
+    /// Bytes of text.
+    pub(super) fn len(&self) -> usize {
+        self.text.len() + self.thoughts.len()
+    }
+
+    /// More of it, as much as a message may have.
     pub(super) fn add(&mut self, text: &str, thoughts: &str, model: Option<String>, at: Option<Timestamp>) {
         for (whole, part) in [(&mut self.text, text), (&mut self.thoughts, thoughts)] {
             if !part.trim().is_empty() {
@@ -45,6 +51,7 @@ impl Answer {
                     whole.push_str("\n\n");
                 }
                 whole.push_str(part);
+                whole.truncate(whole.floor_char_boundary(LONGEST_TEXT));
             }
         }
         self.model = model.or(self.model.take());

@@ -80,6 +80,7 @@ pub(super) fn read(
     }
     let mut known = false;
     for entry in entries {
+        let room = 2 * entry.get().len() + LONGEST_TEXT;
         let entry: Value =
             serde_json::from_str(entry.get()).map_err(|error| format!("the file is no JSON: {error}"))?;
         let Some(kind) = kind(&entry) else {
@@ -89,8 +90,8 @@ pub(super) fn read(
         known = true;
         take(match kind {
             Kind::Own => own::events(entry, left_out),
-            Kind::ChatGpt => tree::events(chatgpt::conversation(&entry, left_out), left_out),
-            Kind::OpenWebUi => tree::events(open_webui::conversation(&entry, left_out), left_out),
+            Kind::ChatGpt => tree::events(chatgpt::conversation(&entry, left_out), room, left_out),
+            Kind::OpenWebUi => tree::events(open_webui::conversation(&entry, left_out), room, left_out),
         });
     }
     if known {

@@ -131,6 +131,19 @@ fn trees_that_are_none() {
 }
 
 #[test]
+fn branches_that_repeat_a_long_beginning_do_not_grow_without_end() {
+    let mut nodes = json!({ "u": { "message": message("user", "x", 1.0), "parent": null, "children": [] } });
+    nodes["a"] =
+        json!({ "message": message("assistant", &"long ".repeat(100_000), 2.0), "parent": "u", "children": [] });
+    for number in 0..4_000 {
+        nodes[format!("b{number}")] =
+            json!({ "message": message("assistant", "y", 3.0), "parent": "a", "children": [] });
+    }
+    let (found, without, _) = imported(&chatgpt("Repeated", "a", nodes));
+    assert_eq!((found.len(), without), (0, vec!["conversations whose branches repeat too much"]));
+}
+
+#[test]
 fn open_webui_new_and_old() {
     let file = json!([
         { "id": "1", "title": "Hello", "created_at": 1_700_000_000, "chat": { "title": "Hello", "history": {

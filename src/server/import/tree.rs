@@ -1,7 +1,7 @@
 //! The tree of a conversation as events. Each way from a person's message down to the next one is an answer; the way that was shown
 //! last comes last, so that it is what is shown here.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, rc::Rc};
 
 use netra_ws::{MessageId, Timestamp};
 
@@ -14,13 +14,14 @@ struct Place {
     asked: Option<MessageId>,
     /// What a message here follows.
     follows: Option<MessageId>,
-    /// What was answered so far.
-    answer: Option<Answer>,
+    /// What was answered so far; shared by the ways that go on from it.
+    answer: Option<Rc<Answer>>,
     at: Option<Timestamp>,
 }
 
-/// The conversation's events, or why there are none.
-pub(super) fn events(conversation: Conversation, left_out: &mut LeftOut) -> Result<Events, &'static str> {
+/// The conversation's events, or why there are none. Ways repeat what they have in common: all of them together may have `room`
+/// bytes of text.
+pub(super) fn events(conversation: Conversation, room: usize, left_out: &mut LeftOut) -> Result<Events, &'static str> {
     let Conversation { title, created_at, mut nodes, current } = conversation;
     if nodes.len() > 4 * MOST_MESSAGES {
         return Err("conversations of more than 5,000 messages");
@@ -49,7 +50,7 @@ pub(super) fn events(conversation: Conversation, left_out: &mut LeftOut) -> Resu
     let start = Place { at: created_at, ..Place::default() };
     stack.extend(last_first(&roots).into_iter().map(|root| (root, start.clone())));
     let mut events = Events::new(title, created_at);
-    let mut seen = 0_usize;
+    let (mut seen, mut written) = (0_usize, 0_usize);
     while let Some((number, mut place)) = stack.pop() {
         seen += 1;
         let node = std::mem::take(&mut nodes[number]);
@@ -61,12 +62,13 @@ pub(super) fn events(conversation: Conversation, left_out: &mut LeftOut) -> Resu
             By::Nobody => {}
             By::Person => {
                 let text = bounded(with_files(node.text, &node.files), left_out);
+                written += text.len();
                 let id = events.person(text, place.follows, place.at);
                 place = Place { asked: Some(id), follows: Some(id), answer: None, at: place.at };
             }
             By::Agent if place.asked.is_none() => count(left_out, "answers to nothing"),
             By::Agent => {
-                let answer = place.answer.get_or_insert_with(Answer::default);
+                let answer = Rc::make_mut(place.answer.get_or_insert_default());
                 answer.add(
                     &bounded(with_files(node.text, &node.files), left_out),
                     &node.thoughts,
@@ -80,7 +82,13 @@ pub(super) fn events(conversation: Conversation, left_out: &mut LeftOut) -> Resu
         let ends = next.is_empty() || next.iter().any(|child| nodes[*child].by == By::Person);
         let mut after = place.clone();
         if ends && let (Some(asked), Some(answer)) = (place.asked, after.answer.take()) {
-            after.follows = events.answer(asked, answer).or(after.follows);
+            written += answer.len();
+            if written <= room {
+                after.follows = events.answer(asked, Rc::unwrap_or_clone(answer)).or(after.follows);
+            }
+        }
+        if written > room {
+            return Err("conversations whose branches repeat too much");
         }
         for child in last_first(next) {
             let place = if nodes[child].by == By::Person { after.clone() } else { place.clone() };
