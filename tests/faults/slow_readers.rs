@@ -24,8 +24,9 @@ const THREADS: usize = 3;
 /// Readers that come back, besides.
 const RETURNING: u64 = 3;
 
-/// A full queue is one of a megabyte, or a write that takes 10 s; then the goodbye takes up to 4 s.
-const BOUND: Duration = Duration::from_secs(20);
+/// A full queue is one of a megabyte, or a write that takes too long: 10 s for each 128 KB that its first frame begins, and an
+/// answer here, told whole at its end, is 200 KB. Then the goodbye takes a second, and a busy machine may add as much again.
+const BOUND: Duration = Duration::from_secs(2 * 10 + 1 + 20);
 
 /// Kilobytes by which the server may grow: a full queue for each reader, and half as much again around it.
 const GROWTH_KB: u64 = READERS as u64 * 1_536;
