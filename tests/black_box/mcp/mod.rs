@@ -1,5 +1,6 @@
 //! The Model Context Protocol, both ways: servers whose tools our agents use, and our agents as tools for others.
 
+mod authorization;
 mod clients;
 mod commands;
 mod conformance;
