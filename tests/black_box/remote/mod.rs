@@ -1,6 +1,7 @@
 //! Agents that others run: those of other people's software, those that behave badly, and Netra's own by AG-UI.
 
 mod ag_ui_server;
+mod documented;
 mod hostile;
 mod killed;
 mod software;
