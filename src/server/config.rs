@@ -1,9 +1,9 @@
 //! Settings: flags beat `NETRA_*` beats `netra.toml` beats defaults. Every mistake is one line that names the setting.
 
 mod acp;
+mod agents;
 mod attachments;
 mod audience;
-mod file;
 mod in_force;
 mod mail;
 mod mcp;
@@ -26,9 +26,9 @@ use netra_ws::payload::Limits;
 use super::{store::Durability, tool::ToolPolicy};
 
 pub use acp::AcpConfig;
+pub use agents::{AgentConfig, AgentKind, ModelConfig, Protocol};
 pub use attachments::{AttachmentsConfig, AttachmentsPlace};
 pub use audience::Audience;
-pub use file::{AgentConfig, AgentKind, ModelConfig, Protocol};
 pub use in_force::Setting;
 pub use mail::MailConfig;
 pub use mcp::{McpConfig, McpOAuth, McpPlace};
@@ -159,7 +159,7 @@ impl Config {
         };
         let auth = auth_modes(&source)?;
         let mcp = mcp::servers(&source)?;
-        let agents = file::agents(&source, &mcp)?;
+        let agents = agents::agents(&source, &mcp)?;
         let mut config = Self {
             addr,
             data_dir: source.text("data_dir").unwrap_or_else(|| "./data".to_owned()).into(),

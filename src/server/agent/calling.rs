@@ -275,7 +275,7 @@ impl RunHandle<'_> {
         match verdict {
             Verdict::Open => Ok(None),
             Verdict::Approved { .. } if context.has_sub_agent(&call.tool) => {
-                let request = request_of(call);
+                let request = ToolRequest::of(call);
                 match self.task(&request, 0).await? {
                     Some(Ok(task)) => {
                         self.hand_over(call.tool_call_id.clone(), &request, task, decided_by, None).await?;
@@ -402,10 +402,6 @@ pub(super) async fn settle(
 /// Whether it is a question of the agent's own or of a tool that works, which ask again by themselves.
 pub(super) fn is_question(call: &ToolCall) -> bool {
     call.tool_call_id.rsplit('-').next().is_some_and(|number| number.starts_with('q'))
-}
-
-fn request_of(call: &ToolCall) -> ToolRequest {
-    ToolRequest { id: call.tool_call_id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) }
 }
 
 /// What can be chosen where a tool is to be allowed.

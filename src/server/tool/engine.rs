@@ -42,6 +42,13 @@ pub struct ToolRequest {
     pub arguments: Result<Object, String>,
 }
 
+impl ToolRequest {
+    /// What was asked for, as the log has it.
+    pub(crate) fn of(call: &ToolCall) -> Self {
+        Self { id: call.tool_call_id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) }
+    }
+}
+
 /// How a call ended.
 #[derive(Clone, Debug)]
 pub struct ToolOutcome {
@@ -153,7 +160,7 @@ impl ToolEngine {
         call: &ToolCall,
         by: Option<Author>,
     ) -> Result<ToolOutcome, ToolStop> {
-        let request = request_of(call);
+        let request = ToolRequest::of(call);
         begin(context, &call.tool_call_id, &request, by.clone()).await?;
         self.finish(context, call.tool_call_id.clone(), request, Instant::now(), by).await
     }
@@ -203,7 +210,7 @@ impl ToolEngine {
 
     /// Ends a call that another process began: done again if that does no harm, else the model is told that it was cut off.
     pub async fn resume(&self, context: &RunContext, call: &ToolCall) -> Result<ToolOutcome, ToolStop> {
-        let (request, by) = (request_of(call), call.decided_by.clone());
+        let (request, by) = (ToolRequest::of(call), call.decided_by.clone());
         self.settled(Some(std::slice::from_ref(&call.tool))).await;
         if self.tool(&call.tool).is_some_and(|tool| tool.spec.idempotent) {
             return self.finish(context, call.tool_call_id.clone(), request, Instant::now(), by).await;
@@ -334,10 +341,6 @@ async fn begin(
     let (tool_call_id, tool) = (tool_call_id.to_owned(), request.tool.clone());
     let event = ToolExecuting { tool_call_id, tool, agent: context.agent().to_owned(), arguments, decided_by };
     context.emitter().tool_executing(event).await.map_err(ToolStop::Emit)
-}
-
-fn request_of(call: &ToolCall) -> ToolRequest {
-    ToolRequest { id: call.tool_call_id.clone(), tool: call.tool.clone(), arguments: Ok(call.arguments.clone()) }
 }
 
 /// A result that is too long says so, and how it begins.
