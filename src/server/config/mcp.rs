@@ -41,7 +41,7 @@ pub enum McpPlace {
         /// Headers of every request.
         headers: Vec<(HeaderName, HeaderValue)>,
         /// How tokens for it are got, when it wants some.
-        oauth: Option<McpOAuth>,
+        oauth: Option<Box<McpOAuth>>,
     },
 }
 
@@ -267,7 +267,7 @@ fn from_entry(entry: McpEntry) -> Result<McpConfig, ConfigError> {
             McpPlace::Program { command, env }
         }
         (None, Some(text)) => {
-            let oauth = entry.oauth.map(|entry| oauth(entry).map_err(&wrong)).transpose()?;
+            let oauth = entry.oauth.map(|entry| oauth(entry).map(Box::new).map_err(&wrong)).transpose()?;
             if oauth.is_some() && entry.headers_env.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
                 return Err(wrong("has both oauth and an Authorization header; it is sent one".to_owned()));
             }

@@ -232,7 +232,7 @@ impl Tokens {
 /// How long a token is kept.
 fn kept_for(expires_in: Option<u64>) -> Duration {
     let lives = expires_in.map_or(LONGEST_LIFE, Duration::from_secs).min(LONGEST_LIFE);
-    lives - MARGIN.min(lives / 4)
+    lives.saturating_sub(MARGIN.min(lives / 4))
 }
 
 /// The places of a well-known document: with the path, and without.

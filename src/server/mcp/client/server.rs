@@ -146,7 +146,7 @@ impl McpServer {
         metrics().mcp_standing(&config.name, false);
         let tokens = match &config.place {
             McpPlace::Address { url, oauth: Some(oauth), .. } => {
-                Some(Arc::new(Tokens::new(oauth.clone(), url.clone(), http.clone())))
+                Some(Arc::new(Tokens::new((**oauth).clone(), url.clone(), http.clone())))
             }
             McpPlace::Address { oauth: None, .. } | McpPlace::Program { .. } => None,
         };
