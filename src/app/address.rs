@@ -40,7 +40,7 @@ fn names_one(path: &str, under: &str) -> bool {
 }
 
 /// The address of what is shown.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     path: RwSignal<String>,
     /// What follows the question mark.
