@@ -114,8 +114,8 @@ test("only documents and files of the page are kept, without secrets (R9)", asyn
   await chat.isLive();
   await page.goto("/settings");
   await chat.isLive();
-  await page.goto("/docs");
   await page.evaluate(() => Promise.all(["/api/me", "/api/threads", "/healthz"].map((path) => fetch(path))));
+  await page.goto("/docs");
   const kept = Object.values(await caches(page)).flat();
   const allowed = /^\/(pkg\/[0-9a-f]{12}\/[\w.-]+|rich\/.+|offline\.(html|css)|favicon\.svg|t\/[0-9a-f-]{36})?$/;
   expect(kept.filter((path) => !allowed.test(path))).toEqual([]);

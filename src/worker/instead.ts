@@ -29,7 +29,7 @@ export async function offline(): Promise<Response> {
   const cache = await own();
   const kept = cache ? await entries(cache) : [];
   const recent = kept.filter((entry) => Date.now() - entry.kept < LONGEST_MS);
-  const theme = /data-theme="\w+"/.exec((await recent[0]?.response.text()) ?? "")?.[0] ?? "";
+  const theme = /<html[^>]* (data-theme="\w+")/.exec((await recent[0]?.response.text()) ?? "")?.[1] ?? "";
   const item = ({ path, kept, note }: Entry) => {
     const title = path === "/" ? "New chat" : escaped(decodeURIComponent(note("title")));
     return `<li><a href="${path}"><span dir="auto">${title}</span> <small>as of ${at(kept)}</small></a></li>`;
