@@ -68,6 +68,10 @@ test("a server without a worker has it leave, with all that it kept (R6)", async
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("ServiceWorker.enable");
   await devtools.send("ServiceWorker.stopAllWorkers");
+  // The pages of such a server know of none.
+  await page.addInitScript(() => {
+    ServiceWorkerContainer.prototype.register = () => Promise.reject(new Error("there is none"));
+  });
   await page.reload();
   await chat.isLive();
   await expect.poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length)).toBe(0);

@@ -27,6 +27,8 @@ export const isFile = (path: string) => /^\/(pkg\/[\w.-]+|rich\/[\w./-]+)$/.test
 
 /** Counts how often everything was forgotten: what was on its way then is not kept any more. */
 let forgotten = 0;
+/** The server has no worker any more. */
+let hasLeft = false;
 /** The build of the newest document. */
 let build: string | undefined;
 /** How often each document was to be kept. */
@@ -87,8 +89,9 @@ export async function learn(path: string, response: Response, born: number): Pro
 
 /** Keeps a file of the page. */
 export async function keepFile(path: string, response: Response): Promise<void> {
-  if (response.status !== 200 || response.redirected || !(isImmutable(path) || isFile(path))) return;
+  if (response.status !== 200 || response.redirected || !(isImmutable(path) || isFile(path)) || hasLeft) return;
   await (await caches.open(FILES)).put(path, response);
+  if (hasLeft) await remove(FILES);
 }
 
 /** The files that a document names; those that are kept are not loaded again. */
@@ -190,6 +193,7 @@ async function renew(path: string): Promise<void> {
 async function leaveIfGone(): Promise<void> {
   const answer = await fetch(SCRIPT, { method: "HEAD", cache: "no-store" });
   if (answer.status !== 404 && answer.status !== 410) return;
+  hasLeft = true;
   forgotten++;
   await Promise.all((await caches.keys()).filter((name) => name.startsWith(PREFIX)).map(remove));
   await worker.registration.unregister();
