@@ -174,17 +174,29 @@ test("a conversation of 10,000 messages", async ({ chat, page, server }) => {
   await chat.open();
   const count = Number(process.env.NETRA_BENCH_MESSAGES ?? 10_000);
   const id = await fill(page, count);
-  const opened: number[] = [];
+  const shown: number[] = [];
+  const alive: number[] = [];
   for (let visit = 0; visit < 7; visit++) {
     await page.goto("/");
     await chat.isLive();
     await page.goto(`/t/${id}`, { waitUntil: "commit" });
-    await page.waitForSelector("article.card");
-    opened.push(
-      await page.evaluate(() => new Promise<number>((drawn) => requestAnimationFrame(() => drawn(performance.now())))),
+    await page.waitForFunction(() => document.querySelector("#netra:not([translate])"));
+    alive.push(await page.evaluate(() => performance.now()));
+    // The largest paint before anybody touches the page is that of the messages.
+    shown.push(
+      await page.evaluate(
+        () =>
+          new Promise<number>((painted) =>
+            new PerformanceObserver((list) => painted(list.getEntries().at(-1)!.startTime)).observe({
+              type: "largest-contentful-paint",
+              buffered: true,
+            }),
+          ),
+      ),
     );
   }
-  note(`a thread of ${count} messages, shown (≤ 300 ms)`, milliseconds(percentile(opened, 0.5)));
+  note(`a thread of ${count} messages, shown (≤ 300 ms), median of 7`, milliseconds(percentile(shown, 0.5)));
+  note("the same: until its program works, median of 7", milliseconds(percentile(alive, 0.5)));
   await chat.isLive();
   const tasks = await watchTasks(page);
   const cards = await chat.cards.count();
@@ -210,9 +222,9 @@ for (const kind of ["paragraphs", "code"] as const) {
     await chat.open();
     const devtools = await page.context().newCDPSession(page);
     await devtools.send("Performance.enable");
-    const tasks = await watchTasks(page);
     await chat.askNew("assistant", kind);
     await page.waitForSelector(".answer[data-streaming=true]");
+    const tasks = await watchTasks(page);
     await ended(page, 1);
     await expect.poll(async () => (await chat.answer.textContent())!.length).toBeGreaterThan(250_000);
     const long = await tasks();

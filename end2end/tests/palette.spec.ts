@@ -5,7 +5,7 @@ import { expect, test } from "../fixtures.ts";
 import { prompts } from "../model.ts";
 
 const palette = (page: Page) => page.getByRole("dialog", { name: "Go to" });
-const field = (page: Page) => page.getByRole("combobox", { name: "Go to" });
+const field = (page: Page) => page.getByRole("combobox", { name: "Search or go to" });
 const options = (page: Page) => palette(page).getByRole("option");
 
 async function judge(page: Page, testInfo: TestInfo, name: string): Promise<void> {

@@ -62,19 +62,13 @@ pub(crate) enum Piece {
     Sending,
 }
 
-/// Has the browser load what the document's page needs beside the program itself, at the same time.
-pub(super) fn files(folder: &str) -> Option<Vec<AnyView>> {
-    let part = match Part::of(Address::current().page())? {
-        Part::Conversation => "split_conversation",
-        Part::Forms => "split_forms",
-    };
-    let file = |name: &str| {
-        let address = format!("/{folder}/{name}.wasm");
-        leptos::view! { <link rel="preload" href=address r#as="fetch" r#type="application/wasm" crossorigin="anonymous" /> }
-            .into_any()
-    };
-    // What both need is a file as well.
-    Some(vec![file(part), file("split_both")])
+/// The files that the document's page needs beside the program itself, by their names: its part, and what both parts need.
+pub(super) fn files() -> &'static [&'static str] {
+    match Part::of(Address::current().page()) {
+        None => &[],
+        Some(Part::Conversation) => &["split_conversation", "split_both"],
+        Some(Part::Forms) => &["split_forms", "split_both"],
+    }
 }
 
 /// Draws a page, or a piece of one.

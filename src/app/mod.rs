@@ -22,6 +22,7 @@ pub(crate) mod next;
 mod notification;
 mod offline;
 mod pages;
+mod program;
 mod remembered;
 mod room_view;
 mod seen;
@@ -56,13 +57,9 @@ use view::{Erase, memo, part};
 /// The element that the application is drawn into. It has one of its own, for `body` belongs to extensions as well.
 pub const ROOT_ID: &str = "netra";
 
-/// What runs before the application does.
-const START: &str = include_str!("start.js");
-
 /// The document around the application.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let boot = Boot::current().to_script();
-    let parts = apart::files(&options.site_pkg_dir);
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme::Theme::current().attribute()>
@@ -80,11 +77,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
                 <link rel="manifest" href="/manifest.webmanifest" />
                 <link rel="stylesheet" href=options.css_path() />
-                <script nonce=nonce() inner_html=START></script>
+                {program::starting_script(&options)}
                 <script type="application/json" id=boot::SCRIPT_ID inner_html=boot></script>
-                <AutoReload options=options.clone() />
-                <HydrationScripts options />
-                {parts}
+                <AutoReload options />
                 <MetaTags />
             </head>
             <body>
@@ -106,17 +101,6 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </body>
         </html>
     }
-}
-
-/// What lets a script of the page run: its content security policy names it.
-#[cfg(feature = "ssr")]
-fn nonce() -> Option<leptos::nonce::Nonce> {
-    leptos::nonce::use_nonce()
-}
-
-#[cfg(not(feature = "ssr"))]
-fn nonce() -> Option<String> {
-    None
 }
 
 /// The application: its state, its socket, and its pages. The socket is made here, above every page, so that no navigation

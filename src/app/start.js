@@ -14,6 +14,24 @@
   if (read("localStorage", "netra.sidebar") === "closed") root.dataset.sidebar = "closed";
   if (read("localStorage", "netra.density") === "compact") root.dataset.density = "compact";
 
+  // ------------------------------------------------------------------ the program comes once the page is on the screen
+  const { program, files } = document.currentScript.dataset;
+  let asked = false;
+  const load = () => {
+    if (asked) return;
+    asked = true;
+    const [whole, ...parts] = files.split(" ");
+    const module_or_path = fetch(whole);
+    const link = { rel: "preload", as: "fetch", crossOrigin: "anonymous" };
+    for (const href of parts) document.head.append(Object.assign(document.createElement("link"), link, { href }));
+    import(program).then((module) => module.default({ module_or_path }).then(module.hydrate));
+  };
+  // After the first frame; a page that nobody sees draws none.
+  requestAnimationFrame(() => setTimeout(load));
+  if (document.hidden) load();
+  document.addEventListener("visibilitychange", load);
+  setTimeout(load, 3000);
+
   // ------------------------------------------------------------------ what is typed and pressed is done later
   const typed = new Map();
   const pressed = new Set();

@@ -142,7 +142,7 @@ pub(crate) fn Palette() -> impl IntoView {
                 type="text"
                 class="palette-field"
                 role="combobox"
-                aria-label="Go to"
+                aria-label="Search or go to"
                 aria-expanded="true"
                 aria-controls="palette-list"
                 aria-autocomplete="list"
