@@ -94,11 +94,11 @@ export async function keepFile(path: string, response: Response): Promise<void> 
   if (hasLeft) await remove(FILES);
 }
 
-/** The files that a document names; those that are kept are not loaded again. */
+/** The files that a document names before anything that people wrote; those that are kept are not loaded again. */
 async function gather(text: string): Promise<void> {
   const cache = await caches.open(FILES);
-  const paths = new Set([...text.matchAll(/["'](\/pkg\/[\w./-]+)["']/g)].map((found) => found[1]!));
-  for (const path of paths) {
+  const head = text.slice(0, text.indexOf('id="netra-boot"'));
+  for (const path of new Set(head.match(/(?<=["' ])\/pkg\/[\w./-]+(?=["' ])/g))) {
     if (isImmutable(path) && (await cache.match(path, { ignoreVary: true }))) continue;
     await keepFile(path, await fetch(path));
   }
