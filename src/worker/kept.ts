@@ -168,7 +168,9 @@ export async function own(): Promise<Cache | undefined> {
 export async function keepSoon(path: string): Promise<void> {
   const turn = (turns.get(path) ?? 0) + 1;
   turns.set(path, turn);
-  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  // Those who watch one conversation do not all ask at once.
+  const pause = PAUSE_MS * (1 + 2 * Math.random());
+  await new Promise((resolve) => setTimeout(resolve, pause));
   if (turns.get(path) !== turn) return;
   turns.delete(path);
   await renew(path);
