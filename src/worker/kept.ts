@@ -25,6 +25,9 @@ export const isImmutable = (path: string) => /^\/pkg\/[0-9a-f]{12}\/[\w.-]+$/.te
 /** Files that may change under their address: the server is asked first. */
 export const isFile = (path: string) => /^\/(pkg\/[\w.-]+|rich\/[\w./-]+)$/.test(path);
 
+/** What the document carries for the program. */
+const BOOT = /<script [^>]*id="netra-boot"[^>]*>(.*?)<\/script>/s;
+
 /** Counts how often everything was forgotten: what was on its way then is not kept any more. */
 let forgotten = 0;
 /** The server has no worker any more. */
@@ -45,7 +48,7 @@ export async function learn(path: string, response: Response, born: number): Pro
   const isHtml = response.headers.get("content-type")?.startsWith("text/html");
   if (![200, 404].includes(response.status) || response.redirected || !isHtml) return;
   const text = await response.text();
-  const boot = JSON.parse(/<script [^>]*id="netra-boot"[^>]*>(.*?)<\/script>/s.exec(text)?.[1] ?? "null");
+  const boot = JSON.parse(BOOT.exec(text)?.[1] ?? "null");
   if (!boot) return;
   // Nobody is signed in here.
   if (!boot.user) return forget();
@@ -54,7 +57,9 @@ export async function learn(path: string, response: Response, born: number): Pro
   const name = PAGES + boot.user.id;
   const others = (await caches.keys()).filter((other) => other.startsWith(PAGES) && other !== name);
   await Promise.all(others.map(remove));
-  const from = /\/pkg\/([0-9a-f]{12})\//.exec(text)?.[1] ?? "";
+  // Without anything that people wrote.
+  const head = text.slice(0, text.indexOf("</head>")).replace(BOOT, "");
+  const from = /\/pkg\/([0-9a-f]{12})\//.exec(head)?.[1] ?? "";
   if (build !== from) {
     build = from;
     await leaveIfGone();
@@ -82,7 +87,7 @@ export async function learn(path: string, response: Response, born: number): Pro
     await remove(name);
     return;
   }
-  await gather(text);
+  await gather(head);
   await prune(cache);
   if (path === "/" && !boot.threads.next) await recheck(cache, listed);
 }
@@ -94,10 +99,9 @@ export async function keepFile(path: string, response: Response): Promise<void> 
   if (hasLeft) await remove(FILES);
 }
 
-/** The files that a document names before anything that people wrote; those that are kept are not loaded again. */
-async function gather(text: string): Promise<void> {
+/** The files that a document's head names; those that are kept are not loaded again. */
+async function gather(head: string): Promise<void> {
   const cache = await caches.open(FILES);
-  const head = text.slice(0, text.indexOf('id="netra-boot"'));
   for (const path of new Set(head.match(/(?<=["' ])\/pkg\/[\w./-]+(?=["' ])/g))) {
     if (isImmutable(path) && (await cache.match(path, { ignoreVary: true }))) continue;
     await keepFile(path, await fetch(path));
