@@ -46,7 +46,7 @@ worker.addEventListener("fetch", (event) => {
   } else if (isImmutable(path)) {
     event.respondWith(known(request).then((file) => file ?? load(event, path)));
   } else if (isFile(path) || OFFLINE_FILES.includes(path)) {
-    event.respondWith(load(event, path).catch(async () => (await known(request)) ?? Response.error()));
+    event.respondWith(newest(event, path));
   }
 });
 
@@ -72,6 +72,13 @@ async function answer(event: FetchEvent, path: string): Promise<Response> {
 
 async function known(request: Request): Promise<Response | undefined> {
   return caches.match(request.url, { ignoreVary: true }).catch(() => undefined);
+}
+
+/** The server's file, unless it does not come. */
+async function newest(event: FetchEvent, path: string): Promise<Response> {
+  const fresh = await load(event, path).catch(() => undefined);
+  if (fresh && !AWAY.includes(fresh.status)) return fresh;
+  return (await known(event.request)) ?? fresh ?? Response.error();
 }
 
 async function load(event: FetchEvent, path: string): Promise<Response> {
