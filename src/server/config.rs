@@ -31,7 +31,7 @@ pub use audience::Audience;
 pub use file::{AgentConfig, AgentKind, ModelConfig, Protocol};
 pub use in_force::Setting;
 pub use mail::MailConfig;
-pub use mcp::{McpConfig, McpPlace};
+pub use mcp::{McpConfig, McpOAuth, McpPlace};
 pub use oidc::OidcConfig;
 pub use quotas::{Quota, Quotas};
 pub use registration::RegistrationPolicy;

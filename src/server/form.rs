@@ -1,5 +1,5 @@
 //! Small forms: the JSON Schema of a flat object, as the Model Context Protocol's elicitation has it, and what is filled in.
-//! A field is a string, a number, a whole number, a boolean, or one of a list of strings.
+//! A field is a string, a number, a whole number, a boolean, one of a list of strings, or several of one.
 
 use netra_ws::model::Object;
 use serde_json::Value;
@@ -38,7 +38,9 @@ pub(crate) fn check_form(form: &Object) -> Result<(), String> {
     }
     let known = |field: &Value| {
         let kind = field.get("type").and_then(Value::as_str);
-        matches!(kind, Some("string" | "number" | "integer" | "boolean")) || field.get("enum").is_some()
+        matches!(kind, Some("string" | "number" | "integer" | "boolean"))
+            || field.get("enum").is_some()
+            || several(field).is_some()
     };
     match fields.iter().find(|(_, field)| !known(field)) {
         Some((name, _)) => Err(format!("the field {name:?} is of no type that a form has")),
@@ -46,7 +48,34 @@ pub(crate) fn check_form(form: &Object) -> Result<(), String> {
     }
 }
 
+/// The choices of a field in which several may be taken.
+pub(crate) fn several(field: &Value) -> Option<&[Value]> {
+    let choices = field.get("items").filter(|_| field["type"] == "array")?.get("enum")?.as_array()?;
+    choices.iter().all(Value::is_string).then_some(choices)
+}
+
+/// Whether these are some of the choices, each once, and as many as are to be taken.
+fn fits_several(field: &Value, choices: &[Value], value: &Value) -> Result<(), String> {
+    let taken = value.as_array().ok_or("is no list")?;
+    if taken.iter().any(|one| !choices.contains(one)) {
+        return Err("has something that is none of the choices".to_owned());
+    }
+    if taken.iter().enumerate().any(|(at, one)| taken[..at].contains(one)) {
+        return Err("has a choice twice".to_owned());
+    }
+    let bound = |name: &str| field.get(name).and_then(Value::as_u64);
+    let count = u64::try_from(taken.len()).unwrap_or(u64::MAX);
+    match () {
+        () if bound("minItems").is_some_and(|least| count < least) => Err("has too few".to_owned()),
+        () if bound("maxItems").is_some_and(|most| count > most) => Err("has too many".to_owned()),
+        () => Ok(()),
+    }
+}
+
 fn fits(field: &Value, value: &Value) -> Result<(), String> {
+    if let Some(choices) = several(field) {
+        return fits_several(field, choices, value);
+    }
     if let Some(choices) = field.get("enum").and_then(Value::as_array)
         && !choices.contains(value)
     {
@@ -97,7 +126,8 @@ mod tests {
                 "age": { "type": "integer", "minimum": 0, "maximum": 150 },
                 "share": { "type": "number" },
                 "sure": { "type": "boolean" },
-                "size": { "type": "string", "enum": ["s", "m"] }
+                "size": { "type": "string", "enum": ["s", "m"] },
+                "days": { "type": "array", "items": { "type": "string", "enum": ["mo", "tu", "we"] }, "minItems": 1, "maxItems": 2 }
             },
             "required": ["name"]
         }));
@@ -115,6 +145,12 @@ mod tests {
             (json!({ "name": "Ada", "share": "x" }), Some("\"share\" is no number")),
             (json!({ "name": "Ada", "sure": "yes" }), Some("\"sure\" is neither yes nor no")),
             (json!({ "name": "Ada", "size": "xl" }), Some("\"size\" is none of the choices")),
+            (json!({ "name": "Ada", "days": ["we", "mo"] }), None),
+            (json!({ "name": "Ada", "days": "mo" }), Some("\"days\" is no list")),
+            (json!({ "name": "Ada", "days": ["su"] }), Some("\"days\" has something that is none of the choices")),
+            (json!({ "name": "Ada", "days": ["mo", "mo"] }), Some("\"days\" has a choice twice")),
+            (json!({ "name": "Ada", "days": [] }), Some("\"days\" has too few")),
+            (json!({ "name": "Ada", "days": ["mo", "tu", "we"] }), Some("\"days\" has too many")),
             (json!({ "name": "Ada", "other": 1 }), Some("there is no field \"other\"")),
         ] {
             let found = check(&form, &object(answer.clone())).err();
@@ -126,6 +162,8 @@ mod tests {
     fn a_form_is_flat_and_small() {
         let nested = object(json!({ "properties": { "a": { "type": "object" } } }));
         assert!(check_form(&nested).is_err());
+        let free = object(json!({ "properties": { "a": { "type": "array", "items": { "type": "string" } } } }));
+        assert!(check_form(&free).is_err(), "a list without choices");
         assert!(check_form(&object(json!({ "type": "object" }))).is_err());
         let many: Object = (0..33).map(|at| (at.to_string(), json!({ "type": "string" }))).collect();
         assert!(check_form(&object(json!({ "properties": many }))).is_err());

@@ -68,6 +68,7 @@ pub struct Metrics {
     swept: Counter,
     mcp: Family<ByServer, Gauge>,
     mcp_restarts: Family<ByServer, Counter>,
+    agent_processes: Gauge,
 }
 
 /// Counters of one type in one direction, found once.
@@ -133,6 +134,16 @@ impl Metrics {
     /// An MCP server is to be connected to again.
     pub fn mcp_restart(&self, server: &str) {
         self.mcp_restarts.get_or_create(&ByServer { server: server.to_owned() }).inc();
+    }
+
+    /// An agent's program runs.
+    pub fn agent_process_runs(&self) {
+        self.agent_processes.inc();
+    }
+
+    /// An agent's program is gone.
+    pub fn agent_process_is_gone(&self) {
+        self.agent_processes.dec();
     }
 
     /// Whether the code says that a frame cannot be read.

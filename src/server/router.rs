@@ -56,7 +56,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/auth/forgot", post(account::forgot))
         .route("/api/auth/confirm-address", post(account::confirm_address))
         .route("/api/account/address", post(account::ask_for_address))
-        .route("/api/account", get(account::account))
+        .route("/api/account", get(account::account).patch(account::change_account))
         .route("/api/account/export", get(export::export))
         .route("/api/account/close", post(account::close_account))
         .route("/api/account/second-factor", post(account::begin_second_factor).delete(account::end_second_factor))

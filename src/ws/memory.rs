@@ -1,5 +1,7 @@
 //! An event log in memory: the guarantees of [`EventLog`] with a map and a lock. For tests, and for whoever needs no disk.
 
+mod runs;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,11 +19,14 @@ use crate::{
         Stored,
     },
     message::Event,
-    model::Thread,
+    model::{RunStatus, Thread},
     payload::{Ack, ThreadSnapshot},
     state::ThreadState,
     time::Timestamp,
 };
+use runs::Runs;
+
+pub use runs::{Claimed, Ruling, Verdict};
 
 /// Messages in a snapshot.
 const SNAPSHOT_MESSAGES: usize = 200;
@@ -50,10 +55,7 @@ struct Kept {
     now: ThreadState,
     /// Every event that ever was, trimmed or not.
     ids: Vec<FrameId>,
-    fences: HashMap<RunId, i64>,
-    ended: HashSet<RunId>,
-    /// Runs that nobody holds.
-    waiting: HashSet<RunId>,
+    runs: Runs,
     /// Of messages.
     message_ids: HashSet<MessageId>,
 }
@@ -79,11 +81,52 @@ impl MemoryLog {
     /// The log has no such thread.
     pub fn claim(&self, thread: ThreadId, run_id: RunId) -> Fence {
         let mut tables = self.tables();
+        tables.threads.get_mut(&thread).expect("a thread of this log").runs.claim(run_id)
+    }
+
+    /// Claims the thread's next run, for a process that works on these.
+    pub fn claim_next(&self, thread: ThreadId, working: &[RunId]) -> Option<Claimed> {
+        self.tables().threads.get_mut(&thread)?.runs.claim_next(working)
+    }
+
+    /// A person decides whether a call may be made: the first decision counts, and its command may come again.
+    ///
+    /// # Panics
+    /// Nobody asked this in the thread.
+    pub fn decide(&self, thread: ThreadId, user: UserId, command: CommandId, call: &str, approve: bool) -> Ruling {
+        let mut tables = self.tables();
+        if tables.commands.contains_key(&(user, command)) {
+            return Ruling::Counts;
+        }
         let kept = tables.threads.get_mut(&thread).expect("a thread of this log");
-        let token = kept.fences.entry(run_id).or_default();
-        *token += 1;
-        kept.waiting.remove(&run_id);
-        Fence { run_id, token: *token }
+        let ruling = kept.runs.decide(call, approve).expect("a question of this thread");
+        if ruling == Ruling::Counts {
+            let ack = Ack { thread_id: Some(thread), message_id: None, run_id: None, seq: None, duplicate: false };
+            tables.commands.insert((user, command), (vec![u8::from(approve)], ack));
+        }
+        ruling
+    }
+
+    /// The time to decide on a call is over.
+    pub fn expire(&self, thread: ThreadId, call: &str) {
+        if let Some(kept) = self.tables().threads.get_mut(&thread) {
+            kept.runs.expire(call);
+        }
+    }
+
+    /// A run and all that work for it are to stop; which those are.
+    pub fn stop(&self, thread: ThreadId, run: RunId) -> Vec<RunId> {
+        self.tables().threads.get_mut(&thread).map(|kept| kept.runs.stop(run)).unwrap_or_default()
+    }
+
+    /// What became of the questions of a run.
+    pub fn verdicts(&self, thread: ThreadId, run: RunId) -> Vec<(String, Verdict)> {
+        self.tables().threads.get(&thread).map(|kept| kept.runs.verdicts(run)).unwrap_or_default()
+    }
+
+    /// The calls of a run that other runs answer, who does, and how they ended.
+    pub fn children(&self, thread: ThreadId, run: RunId) -> Vec<(String, RunId, Option<RunStatus>)> {
+        self.tables().threads.get(&thread).map(|kept| kept.runs.children(run)).unwrap_or_default()
     }
 
     /// Deletes a thread.
@@ -158,13 +201,10 @@ impl Tables {
             updated_at: at,
         };
         let epoch = format!("{:08x}", fastrand::u32(..));
-        let (events, ids, fences, ended) = <(Vec<_>, Vec<_>, HashMap<_, _>, HashSet<_>)>::default();
-        let waiting = HashSet::new();
-        let message_ids = HashSet::new();
+        let (events, ids, message_ids, runs) = <(Vec<_>, Vec<_>, HashSet<_>, Runs)>::default();
         let base = ThreadState { epoch: epoch.clone(), ..ThreadState::default() };
         let (now, trimmed_seq) = (base.clone(), 0);
-        let kept =
-            Kept { user_id, thread, epoch, trimmed_seq, events, base, now, ids, fences, ended, waiting, message_ids };
+        let kept = Kept { user_id, thread, epoch, trimmed_seq, events, base, now, ids, runs, message_ids };
         self.threads.insert(id, kept);
         id
     }
@@ -175,20 +215,6 @@ impl Tables {
 }
 
 impl Kept {
-    fn check(&self, fence: Fence) -> Result<(), LogError> {
-        match self.fences.get(&fence.run_id) {
-            None => Err(LogError::NotFound),
-            Some(token)
-                if *token == fence.token
-                    && !self.ended.contains(&fence.run_id)
-                    && !self.waiting.contains(&fence.run_id) =>
-            {
-                Ok(())
-            }
-            Some(_) => Err(LogError::Fenced),
-        }
-    }
-
     fn store(&mut self, run_id: Option<RunId>, event: &NewEvent) -> StoredEvent {
         self.thread.head_seq += 1;
         self.thread.version += 1;
@@ -203,7 +229,6 @@ impl Kept {
         });
         self.events.push(stored.clone());
         self.ids.push(stored.id);
-        self.ended.extend(run_id.filter(|_| event.event.is_terminal()));
         stored
     }
 
@@ -229,15 +254,10 @@ impl Tables {
         if repeated && let Some(stored) = kept.stored_before(&append.events) {
             return Ok(stored);
         }
-        let waits = kept.waiting.contains(&append.fence.run_id);
-        if repeated
-            && append.events.is_empty()
-            && waits
-            && kept.fences.get(&append.fence.run_id) == Some(&append.fence.token)
-        {
+        if repeated && append.events.is_empty() && kept.runs.was_left(append.fence) {
             return Ok(Vec::new());
         }
-        kept.check(append.fence)?;
+        kept.runs.check(append.fence)?;
         let answers = append.events.iter().filter_map(|event| match &event.event {
             Event::AgentResponse(answer) if !append.nested => Some(answer.message_id),
             _ => None,
@@ -248,8 +268,7 @@ impl Tables {
             }
         }
         let stored = append.events.iter().map(|event| kept.store(Some(append.fence.run_id), event)).collect();
-        kept.fences.extend(append.children.iter().map(|child| (child.run_id, 0)));
-        kept.waiting.extend(append.wait.map(|_| append.fence.run_id));
+        kept.runs.take_in(append);
         Ok(stored)
     }
 
@@ -280,11 +299,11 @@ impl Tables {
             }
         }
         // An answer has its run's id, which is known before the answer is.
-        let is_runs = kept.fences.keys().any(|run| run.uuid() == command.command_id.uuid());
+        let is_runs = kept.runs.has(command.command_id.uuid());
         if is_runs || !kept.message_ids.insert(command.command_id.into()) {
             return Err(LogError::IdConflict);
         }
-        kept.fences.insert(run_id, 0);
+        kept.runs.add(run_id);
         let message = admission.message(None);
         let event =
             kept.store(None, &NewEvent::at(admission.event_id, admission.ts, message).map_err(LogError::store)?);

@@ -1,11 +1,15 @@
 //! Histories: the real session, manager, subscriptions, emitters and committer in one deterministic world that cuts, delays,
-//! reorders, repeats, slows down, fails and restarts. What each client applied must be the log: dense, once, in order (R14).
+//! reorders, repeats, slows down, fails and restarts. What each client applied must be the log: dense, once, in order (R14). Runs
+//! call tools, ask people, work for each other and wait; what was asked, decided and stopped must be what the events tell.
 //!
 //! Any store can be the ground that a history is played on, as with [`conformance`](crate::conformance). `NETRA_SIM_HISTORIES`
 //! says how many, `NETRA_SIM_SEED` where to begin. A failure names its seed, and a seed always gives the same history.
 
+mod agent;
 mod faulty;
+mod ground;
 mod line;
+mod people;
 mod tab;
 mod world;
 
@@ -19,15 +23,18 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use tokio::{runtime::Runtime, time::sleep};
 
-use crate::{conformance::Subject, id::ThreadId, memory::MemoryLog};
+#[cfg(test)]
+use crate::memory::MemoryLog;
 use tab::Tab;
 use world::World;
 
+pub use crate::memory::{Claimed, Ruling, Verdict};
+pub use ground::{Ground, StoreFault};
+
 /// Steps of a history.
-const STEPS: usize = 25;
+const STEPS: usize = 22;
 
 /// How often the clients are asked to come to rest before they count as stuck.
 const ROUNDS: usize = 4_000;
@@ -35,33 +42,6 @@ const ROUNDS: usize = 4_000;
 /// The shortest pause while things move, and the longest while nothing does.
 const PAUSE: Duration = Duration::from_millis(3);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-
-/// A store that a history is played on.
-#[async_trait]
-pub trait Ground: Subject + 'static {
-    /// Forgets what may be forgotten of the thread's events up to `seq`.
-    async fn trim(&self, thread: ThreadId, seq: u64);
-
-    /// The faults of its own that this store can be made to have.
-    fn faults(&self) -> &'static [StoreFault] {
-        &[]
-    }
-
-    /// Has the fault from now on.
-    async fn hurt(&self, _fault: StoreFault) {}
-
-    /// Has no fault any more.
-    async fn mend(&self) {}
-}
-
-/// What goes wrong in a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreFault {
-    /// Another process writes.
-    Busy,
-    /// There is no room.
-    Full,
-}
 
 macro_rules! totals {
     ($($(#[$doc:meta])* $field:ident: $name:literal,)*) => {
@@ -113,13 +93,30 @@ totals! {
     unclear: "commits stored and not answered",
     /// Reads that failed.
     unread: "reads failed",
-}
-
-#[async_trait]
-impl Ground for MemoryLog {
-    async fn trim(&self, thread: ThreadId, seq: u64) {
-        Self::trim(self, thread, seq);
-    }
+    /// Processes of those that died in the middle of what an agent did.
+    died: "deaths in the middle",
+    /// Tools that had their effect.
+    calls: "tools called",
+    /// Calls whose process died, and which were not made again.
+    interrupted: "calls interrupted",
+    /// Questions to people.
+    asked: "questions",
+    /// Decisions that counted.
+    decided: "decided",
+    /// Decisions after another.
+    conflicts: "decided again",
+    /// Questions that nobody answered in time.
+    expired: "expired",
+    /// Decisions after the time.
+    too_late: "decided too late",
+    /// Times that a run began to wait.
+    waits: "waits",
+    /// Waits that ended.
+    woken: "woken",
+    /// Runs that worked for another.
+    children: "nested runs",
+    /// Runs that were stopped.
+    stops: "stops",
 }
 
 fn count(counter: &AtomicU64) {
@@ -208,11 +205,11 @@ async fn history(seed: u64, ground: Arc<dyn Ground>, totals: &Arc<Totals>) -> u6
     let mut world = World::new(seed, ground, totals).await;
     let mut tabs: Vec<Tab> = (0..4).map(|number| Tab::new(&mut world, number)).collect();
     for _ in 0..STEPS {
-        world.step().await;
+        let died = world.step().await.is_err();
         for tab in &mut tabs {
             tab.suffer(&mut world).await;
         }
-        if world.random.u8(0..30) == 0 {
+        if died || world.random.u8(0..30) == 0 {
             world.restart().await;
             for tab in &mut tabs {
                 tab.lose(totals);
@@ -224,6 +221,7 @@ async fn history(seed: u64, ground: Arc<dyn Ground>, totals: &Arc<Totals>) -> u6
         tab.cut(&world, 1006);
     }
     world.heal();
+    world.come_to_an_end().await;
     let last_words = world.last_words().await;
     let mut pause = PAUSE;
     for _ in 0..ROUNDS {

@@ -67,6 +67,21 @@ async fn an_invitation_makes_one_account() {
 }
 
 #[tokio::test]
+async fn an_account_gets_another_name_and_only_one_that_others_may_trust() {
+    let server = Setup::new().set("NETRA_AUTH", "password").start().await;
+    let (ada, status, body) = join(&server, "", &fresh_email()).await;
+    assert_eq!((status, &body["user"]["name"]), (201, &json!("Ada")), "{body}");
+    let renamed = ada.patch("/api/account", json!({ "name": "  Ada   Lovelace " })).await.ok();
+    assert_eq!(renamed["account"]["name"], "Ada Lovelace");
+    let long = "a".repeat(101);
+    for name in ["", " \u{200b} ", "a\nb", "Netra", "guide", &long] {
+        assert_eq!(ada.patch("/api/account", json!({ "name": name })).await.error().0, 400, "{name:?}");
+    }
+    assert_eq!(ada.patch("/api/account", json!({})).await.error(), (400, "invalid_payload".into()));
+    assert_eq!(ada.get("/api/account").await.ok()["account"]["name"], "Ada Lovelace");
+}
+
+#[tokio::test]
 async fn the_first_administrator_is_invited_at_the_terminal() {
     let server = public().start().await;
     let log = server.logged(0, "the link", |log| log.contains("invitation=")).await;

@@ -39,6 +39,7 @@ mod importing;
 mod isolation;
 mod jsonrpc;
 mod killed;
+mod kills;
 mod limits;
 mod liveness;
 mod logs;

@@ -125,6 +125,8 @@ struct Field {
     label: String,
     kind: String,
     choices: Vec<String>,
+    /// Whether more than one of them may be taken.
+    several: bool,
     required: bool,
 }
 
@@ -137,7 +139,10 @@ fn fields_of(form: &Object) -> Vec<Field> {
         name: name.clone(),
         label: text(value, "title").or_else(|| text(value, "description")).unwrap_or_else(|| name.clone()),
         kind: text(value, "type").unwrap_or_default(),
+        several: value.get("items").is_some(),
         choices: value
+            .get("items")
+            .unwrap_or(value)
             .get("enum")
             .and_then(Value::as_array)
             .into_iter()
@@ -172,6 +177,9 @@ fn input(field: &Field, filled: StoredValue<Object>) -> AnyView {
         }
         .erase();
     }
+    if field.several {
+        return boxes(field, label, filled);
+    }
     let read = move |text: String| match kind.as_str() {
         _ if text.is_empty() => Value::Null,
         "number" | "integer" => {
@@ -201,6 +209,43 @@ fn input(field: &Field, filled: StoredValue<Object>) -> AnyView {
             <span>{label}</span>
             <input type=kind step="any" dir="auto" on:input=move |event| set(read(event_target_value(&event))) />
         </label>
+    }
+    .erase()
+}
+
+/// A box for each choice of a field in which several may be taken.
+fn boxes(field: &Field, label: String, filled: StoredValue<Object>) -> AnyView {
+    let (name, choices) = (field.name.clone(), field.choices.clone());
+    let take = Callback::new(move |(choice, taken): (String, bool)| {
+        filled.update_value(|filled| {
+            let mut list = filled.remove(&name).and_then(|list| list.as_array().cloned()).unwrap_or_default();
+            list.retain(|one| one.as_str() != Some(choice.as_str()));
+            if taken {
+                list.push(Value::String(choice));
+            }
+            if !list.is_empty() {
+                filled.insert(name.clone(), Value::Array(list));
+            }
+        });
+    });
+    let row = move |(at, choice): (usize, String)| {
+        Row::new(Key::At(at), move || {
+            let (choice, label) = (choice.clone(), choice.clone());
+            view! {
+                <label class="approval-field">
+                    <input type="checkbox" on:change=move |event| take.run((choice.clone(), event_target_checked(&event))) />
+                    <span>{label}</span>
+                </label>
+            }
+            .erase()
+        })
+    };
+    let rows = move || choices.iter().cloned().enumerate().map(row).collect();
+    view! {
+        <div class="approval-fields" role="group" aria-label=label.clone()>
+            <span>{label}</span>
+            {list(rows)}
+        </div>
     }
     .erase()
 }

@@ -21,9 +21,9 @@ use leptos::ev::on;
 
 use super::{Erase, Live, live};
 
-mod state;
+mod shown;
 
-use state::State;
+use shown::State;
 
 /// Elements that hold nothing and are not closed.
 const VOID: [&str; 6] = ["br", "hr", "img", "input", "link", "meta"];

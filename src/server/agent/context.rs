@@ -11,8 +11,14 @@ use std::{
 use netra_ws::{MessageId, RunId, ThreadId, UserId, emitter::Emitter, log::Fence};
 use tokio::{sync::watch, time::Instant};
 
-use super::Listed;
+use super::{
+    Listed,
+    held::{Held, Waits},
+};
 use crate::server::tool::{Person, Rule, ToolPolicy, names};
+
+/// The shortest time until it is looked again whether a run has any left.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Why a run ends before its agent is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +46,8 @@ pub struct RunContext {
     /// How long processes before this one worked on it, and since when this one does.
     pub(super) worked_before: Duration,
     pub(super) began: Instant,
+    /// How long this one held it for people.
+    pub(super) held: Held,
     /// How many runs stand above it.
     pub(super) depth: u32,
     /// Runs that were begun for it in this process, or may have been in one before.
@@ -79,7 +87,17 @@ impl RunContext {
 
     /// How long processes have worked on it; waiting does not count.
     pub fn worked(&self) -> Duration {
-        self.worked_before + self.began.elapsed()
+        self.worked_before + self.began.elapsed().saturating_sub(self.held.total())
+    }
+
+    /// A person is waited for, until this is dropped, without giving the run back: the agent's time stands still.
+    pub(crate) fn waits_for_a_person(&self) -> Waits<'_> {
+        self.held.begin()
+    }
+
+    /// When the agent's time is over, if nobody is waited for from now on.
+    fn deadline(&self) -> Instant {
+        self.deadline + self.held.total()
     }
 
     /// How many runs stand above it.
@@ -116,7 +134,7 @@ impl RunContext {
 
     /// Whether the run is to end early by now, and why.
     pub fn is_halted(&self) -> Option<Halt> {
-        let late = Instant::now() >= self.deadline;
+        let late = Instant::now() >= self.deadline();
         self.halt.borrow().or(late.then_some(Halt::TimedOut))
     }
 
@@ -131,10 +149,16 @@ impl RunContext {
                 Err(_) => Halt::Lost,
             }
         };
+        let late = async {
+            // It moves on while a person is waited for.
+            while Instant::now() < self.deadline() {
+                tokio::time::sleep_until(self.deadline().max(Instant::now() + SOON)).await;
+            }
+        };
         tokio::select! {
             biased;
             reason = told => reason,
-            () = tokio::time::sleep_until(self.deadline) => Halt::TimedOut,
+            () = late => Halt::TimedOut,
         }
     }
 }

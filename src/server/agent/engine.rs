@@ -25,6 +25,7 @@ use super::{
     Halt, Leave, Listed, Registry, RunContext, RunHandle,
     calling::settle,
     conversation,
+    held::Held,
     model::ChatMessage,
     recovery::{self, Progress},
     title,
@@ -761,6 +762,7 @@ fn context_of(
         halt,
         worked_before: worked,
         began: Instant::now(),
+        held: Held::default(),
         depth: run.nested.as_ref().map_or(0, |nested| nested.depth),
         // Processes before this one may have begun some.
         children: AtomicUsize::new(usize::from(progress.iterations > 0)),

@@ -20,6 +20,7 @@ mod conversation;
 mod engine;
 mod guide;
 mod handle;
+mod held;
 mod kept;
 pub mod model;
 mod model_names;

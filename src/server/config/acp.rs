@@ -24,6 +24,8 @@ pub struct AcpConfig {
     pub readable: Vec<PathBuf>,
     /// Bytes that one conversation's folder may take.
     pub disk: u64,
+    /// Bytes of memory that one program may hold, with all that it starts.
+    pub memory: u64,
     /// Processes that one program may be, with all that it starts.
     pub processes: usize,
     /// Programs at a time, one a conversation.
@@ -52,6 +54,7 @@ pub(super) struct AcpFields {
     pub(super) workspace: Option<PathBuf>,
     pub(super) readable: Option<Vec<PathBuf>>,
     pub(super) disk_mb: Option<u64>,
+    pub(super) memory_mb: Option<u64>,
     pub(super) max_processes: Option<usize>,
     pub(super) max_conversations: Option<usize>,
     pub(super) idle_s: Option<u64>,
@@ -67,6 +70,7 @@ impl AcpFields {
             ("workspace", self.workspace.is_some()),
             ("readable", self.readable.is_some()),
             ("disk_mb", self.disk_mb.is_some()),
+            ("memory_mb", self.memory_mb.is_some()),
             ("max_processes", self.max_processes.is_some()),
             ("max_conversations", self.max_conversations.is_some()),
             ("idle_s", self.idle_s.is_some()),
@@ -116,6 +120,7 @@ impl AcpFields {
             workspace: absolute(&workspace).map_err(|error| format!("workspace: {error}"))?,
             readable: self.readable.clone().unwrap_or_default(),
             disk: between("disk_mb", self.disk_mb, 1_024, 1 << 20)? << 20,
+            memory: between("memory_mb", self.memory_mb, 4_096, 1 << 20)? << 20,
             processes: count("max_processes", self.max_processes, 256, 10_000)?,
             programs: count("max_conversations", self.max_conversations, 8, 1_000)?,
             idle: Duration::from_secs(between("idle_s", self.idle_s, 600, 86_400)?),

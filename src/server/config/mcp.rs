@@ -40,7 +40,22 @@ pub enum McpPlace {
         url: url::Url,
         /// Headers of every request.
         headers: Vec<(HeaderName, HeaderValue)>,
+        /// How tokens for it are got, when it wants some.
+        oauth: Option<McpOAuth>,
     },
+}
+
+/// Who asks an authorization server for tokens: OAuth's `client_credentials`.
+#[derive(Clone)]
+pub struct McpOAuth {
+    /// The client's name there.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// What the tokens are to allow.
+    pub scopes: Vec<String>,
+    /// The authorization server; absent when it is where the server itself is.
+    pub issuer: Option<url::Url>,
 }
 
 impl McpPlace {
@@ -65,6 +80,16 @@ impl std::fmt::Debug for McpPlace {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct OAuthEntry {
+    client_id: String,
+    client_secret_env: String,
+    #[serde(default)]
+    scopes: Vec<String>,
+    issuer: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct McpEntry {
     name: String,
     command: Option<Vec<String>>,
@@ -75,6 +100,7 @@ struct McpEntry {
     url: Option<String>,
     #[serde(default)]
     headers_env: BTreeMap<String, String>,
+    oauth: Option<OAuthEntry>,
     timeout_s: Option<u64>,
 }
 
@@ -95,6 +121,7 @@ struct JsonEntry {
     url: Option<String>,
     #[serde(default)]
     headers_env: BTreeMap<String, String>,
+    oauth: Option<OAuthEntry>,
     timeout_s: Option<u64>,
 }
 
@@ -119,6 +146,7 @@ fn read_json(text: &str) -> Result<Vec<McpConfig>, Wrong> {
         pass_env: entry.pass_env,
         url: entry.url,
         headers_env: entry.headers_env,
+        oauth: entry.oauth,
         timeout_s: entry.timeout_s,
     });
     entries.map(|entry| from_entry(entry).map_err(Wrong::Entry)).collect()
@@ -170,6 +198,29 @@ fn read(setting: &str, entries: &toml::Value) -> Result<Vec<McpConfig>, ConfigEr
     entries.into_iter().map(from_entry).collect()
 }
 
+fn oauth(entry: OAuthEntry) -> Result<McpOAuth, String> {
+    let name = entry.client_secret_env;
+    let secret = env::var(&name).map_err(|_| format!("oauth: client_secret_env names {name}, which is not set"))?;
+    let wrong_scope =
+        |scope: &&String| scope.is_empty() || scope.contains(|c: char| c.is_whitespace() || c.is_control());
+    if let Some(scope) = entry.scopes.iter().find(wrong_scope) {
+        return Err(format!("oauth: {scope:?} is no scope; each is a word of its own"));
+    }
+    if entry.client_id.trim().is_empty() || secret.trim().is_empty() {
+        return Err("oauth: client_id and the client's secret are not empty".to_owned());
+    }
+    let issuer = match entry.issuer {
+        None => None,
+        Some(text) => {
+            let issuer = url::Url::parse(text.trim()).ok();
+            let issuer = issuer.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            Some(issuer.ok_or_else(|| format!("oauth: issuer {text:?} is not an http address"))?)
+        }
+    };
+    let (client_id, client_secret) = (entry.client_id.trim().to_owned(), secret.trim().to_owned());
+    Ok(McpOAuth { client_id, client_secret, scopes: entry.scopes, issuer })
+}
+
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
@@ -190,6 +241,9 @@ fn from_entry(entry: McpEntry) -> Result<McpConfig, ConfigError> {
     let place = match (entry.command, entry.url) {
         (Some(_), Some(_)) => return Err(wrong("has both a command and a url; it is one server".to_owned())),
         (None, None) => return Err(wrong("needs a command or a url".to_owned())),
+        (Some(_), None) if entry.oauth.is_some() => {
+            return Err(wrong("oauth is for a url; a command has env and pass_env".to_owned()));
+        }
         (Some(command), None) => {
             if command.first().is_none_or(|program| program.trim().is_empty()) {
                 return Err(wrong(
@@ -213,6 +267,10 @@ fn from_entry(entry: McpEntry) -> Result<McpConfig, ConfigError> {
             McpPlace::Program { command, env }
         }
         (None, Some(text)) => {
+            let oauth = entry.oauth.map(|entry| oauth(entry).map_err(&wrong)).transpose()?;
+            if oauth.is_some() && entry.headers_env.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
+                return Err(wrong("has both oauth and an Authorization header; it is sent one".to_owned()));
+            }
             if !entry.env.is_empty() || !entry.pass_env.is_empty() {
                 return Err(wrong("env and pass_env are for a command; a url has headers_env".to_owned()));
             }
@@ -229,7 +287,7 @@ fn from_entry(entry: McpEntry) -> Result<McpConfig, ConfigError> {
                 value.set_sensitive(true);
                 headers.push((header, value));
             }
-            McpPlace::Address { url, headers }
+            McpPlace::Address { url, headers, oauth }
         }
     };
     Ok(McpConfig { name: entry.name, place, timeout: Duration::from_secs(timeout) })

@@ -35,6 +35,9 @@ pub const DISK_FULL: u8 = 121;
 /// The keeper ended the program, which had started too many others.
 pub const TOO_MANY: u8 = 122;
 
+/// The keeper ended the program, which held too much memory with all that it started.
+pub const TOO_LARGE: u8 = 123;
+
 /// Where the program works, below its own folder.
 pub const FILES: &str = "files";
 
@@ -75,6 +78,9 @@ pub struct Order {
     /// Bytes that its folder may take.
     #[arg(long)]
     pub disk: u64,
+    /// Bytes of memory that it may hold, with all that it starts.
+    #[arg(long)]
+    pub memory: u64,
     /// Processes that it may be, with all that it starts.
     #[arg(long)]
     pub processes: usize,
@@ -127,8 +133,12 @@ fn keep(order: &Order) -> io::Result<u8> {
         if ends.is_none() && input_is_closed() {
             ends = Some(Instant::now() + GOING);
         }
-        if tree::count(own) > order.processes {
+        let taken = tree::taken(own);
+        if taken.processes > order.processes {
             break TOO_MANY;
+        }
+        if taken.memory > order.memory {
+            break TOO_LARGE;
         }
         if next <= Instant::now() {
             let begun = Instant::now();

@@ -1,5 +1,14 @@
 //! What a keeper's program started, found below the keeper whatever it did to get away.
 
+/// What a program takes with all that it started.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Taken {
+    /// Processes.
+    pub(super) processes: usize,
+    /// Bytes of memory that are no file's.
+    pub(super) memory: u64,
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::{
@@ -10,6 +19,7 @@ mod linux {
         time::{Duration, Instant},
     };
 
+    use super::Taken;
     use rustix::process::{Pid, Signal, WaitOptions, getpid, getuid, kill_process, set_child_subreaper, waitpid};
 
     /// How long ending what runs on may take.
@@ -66,9 +76,19 @@ mod linux {
         let _ = set_child_subreaper(Some(getpid()));
     }
 
-    /// How many run below this process.
-    pub(in super::super) fn count(awaited: u32) -> usize {
-        below(Some(awaited)).len()
+    /// What runs below this process takes.
+    pub(in super::super) fn taken(awaited: u32) -> Taken {
+        let found = below(Some(awaited));
+        Taken { processes: found.len(), memory: found.iter().map(|pid| memory(*pid)).sum() }
+    }
+
+    /// Bytes of memory that a process holds and that are no file's.
+    fn memory(pid: i32) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let held = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix("kB")?.trim().parse().ok());
+        held.map_or(0, |kilobytes: u64| kilobytes.saturating_mul(1_024))
     }
 
     /// Threads of this user, in all its processes.
@@ -111,19 +131,19 @@ mod linux {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{adopt, count, end, threads_of_user};
+pub(super) use linux::{adopt, end, taken, threads_of_user};
 
 /// Elsewhere the server ends the group alone.
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
     pub(in super::super) fn adopt() {}
 
-    pub(in super::super) fn count(_awaited: u32) -> usize {
-        0
+    pub(in super::super) fn taken(_awaited: u32) -> super::Taken {
+        super::Taken::default()
     }
 
     pub(in super::super) fn end() {}
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) use elsewhere::{adopt, count, end};
+pub(super) use elsewhere::{adopt, end, taken};

@@ -159,6 +159,13 @@ pub struct Account {
     recovery_codes_left: Option<u64>,
 }
 
+/// `PATCH /api/account`
+#[derive(Deserialize, JsonSchema)]
+pub struct AccountChange {
+    /// What others are to see: 1 to 100 characters, none of them invisible, and no name that is reserved.
+    name: String,
+}
+
 /// The password of whoever is signed in, asked once more.
 #[derive(Deserialize, JsonSchema)]
 pub struct Confirmation {
@@ -188,6 +195,17 @@ pub async fn account(State(state): State<AppState>, identity: Identity) -> Resul
     let confirmed_until = state.security.confirmed_until(&identity).await?;
     let recovery_codes_left = state.security.has_second_factor(identity.user.id).await?;
     Ok(Json(Account { account, address_due, confirmed_until, recovery_codes_left }))
+}
+
+/// Gives the account another name.
+pub async fn change_account(
+    state: State<AppState>,
+    identity: Identity,
+    ApiJson(change): ApiJson<AccountChange>,
+) -> Result<Json<Account>, ApiError> {
+    identity.require_person()?;
+    state.security.rename(&identity, &change.name).await?;
+    account(state, identity).await
 }
 
 /// Begins to set up a second factor.

@@ -87,6 +87,7 @@ impl Metrics {
             swept: Counter::default(),
             mcp: Family::default(),
             mcp_restarts: Family::default(),
+            agent_processes: Gauge::default(),
         };
         this.register_link();
         this.register_work();
@@ -186,6 +187,7 @@ impl Metrics {
         );
         to.register("mcp_up", "1 while the tools of an MCP server can be called", self.mcp.clone());
         to.register("mcp_restarts", "Times that an MCP server was connected to again", self.mcp_restarts.clone());
+        to.register("agent_processes", "Programs of agents that run", self.agent_processes.clone());
         to.register("upstream_circuit_open", "1 while a model's server is left alone", self.circuits.clone());
     }
 }

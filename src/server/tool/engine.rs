@@ -225,10 +225,12 @@ impl ToolEngine {
         started: Instant,
         by: Option<Author>,
     ) -> Result<ToolOutcome, ToolStop> {
-        let (notes, mut noted) = Notes::new();
+        let (notes, mut noted) = Notes::new(Some(context.run_id()));
         let notes = Arc::new(notes);
         // A question of the tool's that a person has yet to answer, and how many there were.
         let (mut open, mut asked) = (None::<OpenQuestion>, 0);
+        // While it is open, nobody works.
+        let mut waits = None;
         let (outcome, halted) = {
             let mut work = pin!(self.run(context, &request, notes));
             loop {
@@ -255,8 +257,10 @@ impl ToolEngine {
                     Heard::Word(Word::Question(asking)) => {
                         asked += 1;
                         open = Some(self.pose(context, &tool_call_id, &request.tool, asked, asking).await?);
+                        waits = Some(context.waits_for_a_person());
                     }
                     Heard::Decided(verdict, by) => {
+                        drop(waits.take());
                         if let Some(open) = open.take() {
                             self.close(context, open, verdict, by).await?;
                         }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netra_ws::model::Question;
+use netra_ws::{RunId, model::Question};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::server::store::questions::Verdict;
@@ -50,6 +50,8 @@ pub enum Word {
 /// Takes the words of one call.
 pub struct Notes {
     to: mpsc::Sender<Word>,
+    /// Whose call it is.
+    run: Option<RunId>,
     /// When the last note was taken, and how many were.
     taken: Mutex<(Option<Instant>, u32)>,
     heard: Mutex<Heard>,
@@ -74,11 +76,16 @@ impl Drop for Open<'_> {
 }
 
 impl Notes {
-    /// Notes, and where they arrive.
-    pub fn new() -> (Self, mpsc::Receiver<Word>) {
+    /// Notes of a call of this run, if of one, and where they arrive.
+    pub fn new(run: Option<RunId>) -> (Self, mpsc::Receiver<Word>) {
         let (to, from) = mpsc::channel(4);
         let heard = Mutex::new(Heard { last: Instant::now(), open: 0 });
-        (Self { to, taken: Mutex::default(), heard }, from)
+        (Self { to, run, taken: Mutex::default(), heard }, from)
+    }
+
+    /// Whether both are of calls of one run.
+    pub fn is_of_the_run_of(&self, other: &Self) -> bool {
+        self.run.is_some() && self.run == other.run
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -124,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_notes_is_a_few() {
-        let (notes, mut from) = Notes::new();
+        let (notes, mut from) = Notes::new(None);
         for step in 0..10_000 {
             notes.say(Note { message: "é".repeat(5_000), fraction: Some(f64::from(step)) });
         }

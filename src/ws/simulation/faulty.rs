@@ -56,9 +56,8 @@ impl Record {
     }
 
     /// A run as its events tell it.
-    pub(super) fn run(&self, thread: ThreadId, run: RunId) -> Run {
-        let runs = &self.thread(thread).state.runs;
-        runs.iter().find(|known| known.run_id == run).expect("it was asked for").clone()
+    pub(super) fn run(&self, thread: ThreadId, run: RunId) -> Option<Run> {
+        self.thread(thread).state.runs.iter().find(|known| known.run_id == run).cloned()
     }
 
     fn note(&mut self, stored: &StoredEvent) {
@@ -71,12 +70,38 @@ impl Record {
         assert_eq!(place, kept.ids.len() + 1, "numbers are dense");
         kept.ids.push(stored.id);
         let event = stored.decode().expect("what was stored can be read");
+        if let Some(run) = stored.run_id.and_then(|id| kept.state.runs.iter().find(|run| run.run_id == id)) {
+            check_order(run, &kept.state.runs, &event.message);
+        }
         match &event.message {
             Event::ThreadMessage(message) => kept.unfinished.extend(message.answered_by),
             ended if ended.is_terminal() => kept.unfinished.retain(|run| Some(*run) != stored.run_id),
             _ => {}
         }
         assert_ne!(kept.state.apply_event(&event), Applied::Gap, "one epoch, no hole");
+    }
+}
+
+/// What the order of a run's events promises: a call begins once and ends once, a run ends once, after its calls and after the
+/// runs that work for it, and nothing follows.
+fn check_order(run: &Run, all: &[Run], next: &Event) {
+    assert!(!run.has_ended(), "nothing follows the end of a run: {next:?}");
+    let call = |id: &String| run.tools().find(|call| call.tool_call_id == *id);
+    match next {
+        Event::ToolApprovalRequired(asked) => assert!(call(&asked.tool_call_id).is_none(), "nobody is asked twice"),
+        Event::ToolExecuting(begun) => {
+            let waited = call(&begun.tool_call_id).is_none_or(|call| call.approval_expires_at.is_some());
+            assert!(waited, "a call begins once");
+        }
+        Event::ToolCompleted(done) => {
+            assert!(call(&done.tool_call_id).is_some_and(|call| call.status.is_none()), "what began ends once");
+        }
+        ended if ended.is_terminal() => {
+            assert!(run.tools().all(|call| call.status.is_some()), "the calls of a run end before it");
+            let below = all.iter().filter(|other| other.parent_run_id == Some(run.run_id));
+            assert!(below.clone().all(Run::has_ended), "those that work for a run end before it");
+        }
+        _ => {}
     }
 }
 

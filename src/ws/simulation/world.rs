@@ -1,12 +1,15 @@
 //! The server's side of a history: processes that die, agents, people who speak from elsewhere, trimming.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::{
-    Ground, Totals, count,
+    Ground, Totals,
+    agent::{Died, Working},
+    count,
     faulty::{FaultyBus, FaultyLog},
+    people::People,
     tab::Tab,
 };
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
     id::{CommandId, FrameId, MessageId, RunId, ThreadId},
     log::{self, Accept, SharedLog},
     manager::{Manager, ManagerLimits},
-    model::{Role, RunStatus, User},
+    model::{Role, Run, RunStatus, User},
     payload as p,
 };
 
@@ -28,13 +31,6 @@ pub(super) struct Process {
     bus: Arc<FaultyBus>,
 }
 
-/// A run that an agent works on.
-struct Working {
-    thread: ThreadId,
-    run: RunId,
-    emitter: Emitter,
-}
-
 /// Everything but the clients.
 pub(super) struct World {
     pub(super) random: fastrand::Rng,
@@ -45,11 +41,19 @@ pub(super) struct World {
     pub(super) users: [User; 2],
     /// Two of each user.
     threads: Vec<(usize, ThreadId)>,
-    working: Vec<Working>,
+    pub(super) working: Vec<Working>,
     /// Agents of processes that died and do not know it.
     late: Vec<Emitter>,
     /// What people said from elsewhere.
     given: Vec<(ThreadId, FrameId)>,
+    /// What people were asked, and what they stopped.
+    pub(super) people: People,
+    /// Calls that had their effect.
+    pub(super) effects: HashSet<String>,
+    /// How many calls and runs were made, for their names.
+    pub(super) named: u32,
+    /// Whether what began is brought to an end, and nothing new begins.
+    pub(super) ending: bool,
 }
 
 impl World {
@@ -62,9 +66,22 @@ impl World {
         }
         let users: [User; 2] = users.try_into().expect("two");
         let process = process(&log, seed.is_multiple_of(2), &mut random);
-        let (threads, working, late, given) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let totals = totals.clone();
-        let mut world = Self { random, totals, ground, log, process, users, threads, working, late, given };
+        let mut world = Self {
+            random,
+            totals: totals.clone(),
+            ground,
+            log,
+            process,
+            users,
+            threads: Vec::new(),
+            working: Vec::new(),
+            late: Vec::new(),
+            given: Vec::new(),
+            people: People::default(),
+            effects: HashSet::new(),
+            named: 0,
+            ending: false,
+        };
         for of in [0, 0, 1, 1] {
             world.add_thread(of).await;
         }
@@ -110,63 +127,62 @@ impl World {
         self.threads.iter().map(|(_, thread)| record.head(*thread)).collect()
     }
 
-    /// An agent works on the thread's oldest unfinished run; if there is none, someone asks for one.
+    /// The runs of the thread that an agent of this process works on.
+    pub(super) fn working_in(&self, thread: ThreadId) -> Vec<RunId> {
+        self.working.iter().filter(|working| working.thread == thread).map(|working| working.run).collect()
+    }
+
+    /// Agents take up all runs of the thread that can be claimed. When there is nothing to do, someone asks for something.
     async fn work_on(&mut self, of: usize, thread: ThreadId) {
-        if self.working.iter().any(|working| working.thread == thread) {
-            return;
-        }
-        if self.log.record().thread(thread).unfinished.is_empty() {
+        self.claim_all(thread).await;
+        if self.working_in(thread).is_empty() && self.log.record().thread(thread).unfinished.is_empty() {
             let id = FrameId::new();
             self.given.push((thread, id));
             let message = p::UserMessage { content: "Go on.".to_owned(), ..p::UserMessage::default() };
             self.process.accept(self.users[of].id, id, thread, message).await;
+            self.claim_all(thread).await;
+            assert_eq!(self.working_in(thread).len(), 1, "what was asked for can be claimed");
         }
-        let run = self.log.record().thread(thread).unfinished[0];
-        let working = self.claim(thread, run).await;
-        self.working.push(working);
     }
 
-    /// Claims a run, which goes on from where its events left it.
-    async fn claim(&self, thread: ThreadId, run: RunId) -> Working {
-        let fence = self.ground.claim(thread, run).await;
-        assert_eq!(fence.run_id, run, "the thread's oldest unfinished run");
-        let known = self.log.record().run(thread, run);
-        let queued = known.status == RunStatus::Queued;
-        let emitter = self.process.pool.take_up(thread, fence, known);
-        if queued {
-            let agent = "guide".to_owned();
-            let started = p::AgentStarted {
-                agent,
-                answers: None,
-                parent_run_id: None,
-                tool_call_id: None,
-                model: None,
-                iteration: 1,
-            };
-            assert_eq!(emitter.agent_started(started).await, Ok(()), "its own run");
+    async fn claim_all(&mut self, thread: ThreadId) {
+        loop {
+            let working = self.working_in(thread);
+            let Some(claimed) = self.ground.claim_next(thread, &working).await else { return };
+            let run = claimed.fence.run_id;
+            assert!(!working.contains(&run), "one owner at a time");
+            let known = self.log.record().run(thread, run);
+            let is_new = known.as_ref().is_none_or(|known| known.status == RunStatus::Queued);
+            let known = known.unwrap_or_else(|| Run::queued(run, "helper".to_owned(), None));
+            if claimed.woken {
+                count(&self.totals.woken);
+            }
+            if let Some(known) = self.people.to_stop.get(&run) {
+                assert!(claimed.stopped || !known.kept, "a stop outlives the process");
+            }
+            let emitter = self.process.pool.take_up(thread, claimed.fence, known);
+            if is_new {
+                let (parent_run_id, tool_call_id) = match self.people.parents.get(&run) {
+                    Some((parent, call)) => (Some(*parent), Some(call.clone())),
+                    None => (None, None),
+                };
+                let agent = "guide".to_owned();
+                let started =
+                    p::AgentStarted { agent, answers: None, parent_run_id, tool_call_id, model: None, iteration: 1 };
+                assert_eq!(emitter.agent_started(started).await, Ok(()), "its own run");
+            }
+            self.working.push(Working::new(thread, emitter, &claimed));
         }
-        Working { thread, run, emitter }
     }
 
-    /// Agents work a little.
-    pub(super) async fn step(&mut self) {
+    /// Agents work a little, and people decide.
+    pub(super) async fn step(&mut self) -> Result<(), Died> {
         for (of, thread) in self.threads.clone() {
             self.work_on(of, thread).await;
-            let at = self.working.iter().position(|working| working.thread == thread).expect("just claimed");
-            for _ in 0..self.random.usize(0..4) {
-                let said = say(&self.working[at].emitter, &mut self.random).await;
-                assert_eq!(said, Ok(()), "its own run");
+            for run in self.working_in(thread) {
+                self.go_on(run).await?;
             }
-            if self.random.u8(0..12) == 0 {
-                let done = p::AgentCompleted {
-                    agent: "guide".into(),
-                    status: p::CompletedStatus::Completed,
-                    duration_ms: 1,
-                    usage: None,
-                };
-                let ended = self.working.remove(at).emitter;
-                assert_eq!(ended.agent_completed(done).await, Ok(()));
-            }
+            self.people_act(of, thread).await;
             if self.random.u8(0..25) == 0 {
                 let head = self.log.record().head(thread);
                 let seq = self.random.u64(0..=head);
@@ -179,6 +195,7 @@ impl World {
             count(&self.totals.fenced);
         }
         sleep(Duration::from_millis(self.random.u64(0..30))).await;
+        Ok(())
     }
 
     /// The process dies and another one takes its runs up.
@@ -186,11 +203,37 @@ impl World {
         count(&self.totals.restarts);
         let next = process(&self.log, self.process.bus.lossy, &mut self.random);
         self.process = next;
-        for old in std::mem::take(&mut self.working) {
-            let taken_up = self.claim(old.thread, old.run).await;
-            self.late.push(old.emitter);
-            self.working.push(taken_up);
+        self.late.extend(std::mem::take(&mut self.working).into_iter().map(|old| old.emitter));
+        for (_, thread) in self.threads.clone() {
+            self.claim_all(thread).await;
         }
+    }
+
+    /// What waits is decided, and what was begun for others ends.
+    pub(super) async fn come_to_an_end(&mut self) {
+        self.ending = true;
+        for (of, thread) in self.threads.clone() {
+            for round in 0.. {
+                assert!(round < 500, "every run ends or waits for something that happens");
+                self.claim_all(thread).await;
+                if self.is_at_rest(thread) {
+                    break;
+                }
+                for run in self.working_in(thread) {
+                    assert!(self.go_on(run).await.is_ok(), "nothing dies any more");
+                }
+                self.people_act(of, thread).await;
+            }
+        }
+    }
+
+    /// Whether nothing is open but a run that works for a person and has only begun.
+    fn is_at_rest(&self, thread: ThreadId) -> bool {
+        let record = self.log.record();
+        let mut active = record.thread(thread).state.active_runs();
+        active.all(|run| !run.is_nested() && run.tools().all(|call| call.status.is_some()))
+            && self.working.iter().all(|working| working.thread != thread || working.is_settled())
+            && self.people.stops_are_heard(&record, thread)
     }
 
     /// Nothing is lost any more.
@@ -242,6 +285,7 @@ impl World {
             said.sort();
             given.sort();
             assert_eq!(said, given, "each command is stored once");
+            self.people.check(&record, *thread, &self.effects);
             self.totals.events.fetch_add(truth.seq, std::sync::atomic::Ordering::Relaxed);
         }
     }
@@ -256,11 +300,11 @@ fn process(log: &Arc<FaultyLog>, lossy: bool, random: &mut fastrand::Rng) -> Pro
     Process { manager, pool, log: log.clone(), bus }
 }
 
-async fn tell(emitter: &Emitter, message: &str) -> Result<(), EmitError> {
+pub(super) async fn tell(emitter: &Emitter, message: &str) -> Result<(), EmitError> {
     emitter.agent_progress(p::AgentProgress { agent: "guide".into(), message: message.into(), fraction: None }).await
 }
 
-async fn say(emitter: &Emitter, random: &mut fastrand::Rng) -> Result<(), EmitError> {
+pub(super) async fn say(emitter: &Emitter, random: &mut fastrand::Rng) -> Result<(), EmitError> {
     if random.bool() {
         let thought =
             p::AgentThinking { agent: "guide".into(), thought: "Hm. ".into(), step: Some(1), total_steps: None };

@@ -65,6 +65,7 @@ async fn settings_that_cannot_work_are_said() {
         ("readable = [\"relative\"]", "readable"),
         ("pass_env = [\"NOT_SET_ANYWHERE\"]", "NOT_SET_ANYWHERE"),
         ("disk_mb = 0", "disk_mb is 0"),
+        ("memory_mb = 0", "memory_mb is 0"),
         ("model = \"m\"", "model is nothing"),
         ("url = \"http://127.0.0.1\"", "did you mean command?"),
     ] {

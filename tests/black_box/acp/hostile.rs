@@ -1,11 +1,13 @@
 //! Agents that behave badly: each run ends with a reason, and the server goes on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::{end, entry, running, until};
 use crate::support::{
+    PATIENCE,
+    answer::http,
     frame::on,
     rules::{Run, answer_of, check_run, event, say, start_run},
     server::{Server, Setup},
@@ -92,4 +94,31 @@ async fn one_that_does_not_stop_is_ended() {
     server.exit(Duration::from_secs(10)).await;
     until("nothing outlives the server", || running(&["confine", &deaf.thread]).is_empty()).await;
     until("nothing outlives the server", || running(&["acp_hostile.mjs", "stubborn"]).is_empty()).await;
+}
+
+/// Waits for a line of the metrics.
+async fn counts(server: &Server, line: &str) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answer = http().get(format!("{}/metrics", server.base)).send().await.expect("metrics");
+        let text = answer.text().await.expect("text");
+        if text.lines().any(|known| known == line) {
+            return;
+        }
+        assert!(Instant::now() < end, "never: {line}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_takes_all_memory_is_ended() {
+    let (server, socket) = open(&["grow"], "memory_mb = 300").await;
+    let run = start_run(&socket, "grow", "Hello.").await;
+    counts(&server, "netra_agent_processes 1").await;
+    let ended = end(&socket, &run).await;
+    let message = ended["payload"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("more than 300 MiB of memory"), "{ended}");
+    check_run(&socket.frames(), &run);
+    until("its program is gone", || running(&["confine", &run.thread]).is_empty()).await;
+    counts(&server, "netra_agent_processes 0").await;
 }

@@ -15,9 +15,16 @@ use crate::support::{
 
 /// How often each is killed in each place: in words, in a tool, at a question.
 fn kills() -> usize {
-    let kills = if std::env::var_os("NETRA_TEST_LONG").is_some() { 34 } else { 4 };
-    println!("{kills} kills in each place");
-    kills
+    if std::env::var_os("NETRA_TEST_LONG").is_some() { 34 } else { 4 }
+}
+
+/// A line of the table that `kills` prints for other kinds of agents.
+fn tell(place: &str, of_netra: usize, of_the_peer: usize, ended: usize) {
+    let went_on = of_netra + of_the_peer - ended;
+    println!(
+        "acp, in {place}: kills of netra {of_netra}, of the peer {of_the_peer}, runs cut off {}: ended {ended}, went on {went_on}, calls twice 0",
+        of_netra + of_the_peer
+    );
 }
 
 /// A server whose run in the old process is cut off, and a socket that sees it go on.
@@ -50,6 +57,7 @@ async fn words_that_were_cut_off_are_said_anew() {
         let told = answer_of(&log, &run);
         assert_eq!((told.whole, told.folded), (numbered(120, "w{k} "), numbered(120, "w{k} ")));
     }
+    tell("words", kills(), 0, 0);
 }
 
 #[tokio::test]
@@ -69,6 +77,7 @@ async fn a_tool_that_was_cut_off_is_told_and_not_repeated() {
         assert_eq!((done.len(), &done[0]["status"]), (1, &json!("interrupted")), "{done:?}");
         assert_eq!(answer_of(&log, &run).whole, "I go on.", "the agent was told what it had done");
     }
+    tell("a tool", kills(), 0, 0);
 }
 
 #[tokio::test]
@@ -90,6 +99,7 @@ async fn a_question_is_asked_once_and_answered_to_the_next_process() {
         assert_eq!(edits.expect("a file"), "x", "it was done once");
         assert!(answer_of(&log, &run).whole.ends_with("Edited: three."), "{log:?}");
     }
+    tell("a question", kills(), 0, 0);
 }
 
 #[tokio::test]
@@ -122,6 +132,8 @@ async fn an_agent_that_dies_ends_its_run_and_the_next_begins_another() {
             end(&socket, &next).await;
             assert_eq!(answer_of(&socket.frames(), &next).whole, "You said: Are you there?");
         }
+        let asks = until_event == "tool_approval_required";
+        tell(content, 0, kills(), if asks { 0 } else { kills() });
     }
 }
 

@@ -80,7 +80,7 @@ fn approve() -> Value {
 }
 
 /// Processes whose command line holds all of these words.
-fn running(words: &[&str]) -> Vec<u32> {
+pub(crate) fn running(words: &[&str]) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {

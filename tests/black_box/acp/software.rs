@@ -59,6 +59,39 @@ async fn what_the_agent_offers_are_commands() {
 }
 
 #[tokio::test]
+async fn its_mode_is_changed_by_a_command_and_a_change_is_told() {
+    let server = scripted("").start().await;
+    let user = User::dev(&server).await;
+    let socket = user.connect().await;
+    let first = start_run(&socket, "coder", "In which mode are you?").await;
+    end(&socket, &first).await;
+    assert_eq!(answer_of(&socket.frames(), &first).whole, "ask");
+    let told = user.get("/api/commands?agent=coder").await.ok();
+    let commands = told["commands"].as_array().expect("commands");
+    let mode = commands.iter().find(|command| command["name"] == "mode").expect("a command");
+    assert_eq!(mode["description"], "Change how the agent works: Ask, Code. Now: Ask.", "{told}");
+    let filled = user.post("/api/commands/mode", json!({ "agent": "coder", "arguments": { "words": "code" } })).await;
+    let command = filled.ok()["text"].as_str().expect("text").to_owned();
+
+    let ask = async |words: &str, answer: &str| {
+        let run = say(&socket, &first.thread, words).await;
+        assert_eq!(end(&socket, &run).await["payload"]["status"], "completed", "{words}");
+        check_run(&socket.frames(), &run);
+        assert_eq!(answer_of(&socket.frames(), &run).whole, answer, "{words}");
+        run
+    };
+    ask(&command, "The agent works in the mode Code now.").await;
+    ask("In which mode are you now?", "code").await;
+    ask("/mode fly", "There is no mode \"fly\". Change how the agent works: Ask, Code. Now: Code.").await;
+    let run = ask("Please change by yourself.", "Changed.").await;
+    let notes = payloads(&socket.frames(), &run, "agent_progress");
+    assert!(notes.iter().any(|note| note["message"] == "The agent works in the mode Ask now."), "{notes:?}");
+    // What is no message to the agent is none: it heard the others.
+    let heard = r#"["In which mode are you?","In which mode are you now?","Please change by yourself.","What have you heard?"]"#;
+    ask("What have you heard?", heard).await;
+}
+
+#[tokio::test]
 async fn a_tool_that_is_allowed_begins_behind_the_answer_and_shows_its_change() {
     let server = scripted("").start().await;
     let user = User::dev(&server).await;

@@ -173,6 +173,7 @@ fn all_but_administration() -> Vec<Row> {
             [401, 401, 401, 401, 401, 403, 406, 401, 401],
         ),
         Row("GET", "/api/account", "", person),
+        Row("PATCH", "/api/account", r#"{"name":"Another"}"#, person),
         Row("GET", "/api/account/export", "", person),
         Row(
             "POST",

@@ -1,5 +1,6 @@
 //! The Model Context Protocol, both ways: servers whose tools our agents use, and our agents as tools for others.
 
+mod authorization;
 mod clients;
 mod commands;
 mod conformance;
@@ -26,7 +27,7 @@ fn package(path: &str) -> PathBuf {
 }
 
 /// A script of the tests.
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/black_box/support").join(name)
 }
 
@@ -36,12 +37,12 @@ fn everything() -> PathBuf {
 }
 
 /// A server that is a program, in `netra.toml`.
-fn program(name: &str, command: &[&str]) -> String {
+pub(crate) fn program(name: &str, command: &[&str]) -> String {
     format!("[[mcp]]\nname = \"{name}\"\ncommand = {command:?}\n")
 }
 
 /// An agent that asks this provider and may use these tools.
-fn agent(provider: &Provider, tools: &str) -> String {
+pub(crate) fn agent(provider: &Provider, tools: &str) -> String {
     format!(
         "[[agents]]\nname = \"caller\"\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\napi_key_env = \"CALLER_KEY\"\ntools = [{tools}]\npolicy = {{ \"mcp:*\" = \"allow\" }}\n",
         provider.base
@@ -49,7 +50,7 @@ fn agent(provider: &Provider, tools: &str) -> String {
 }
 
 /// A model that calls the tool that it is asked for, as `<tool> <arguments>`, and then says that it did.
-fn calls(request: &Request) -> Reply {
+pub(crate) fn calls(request: &Request) -> Reply {
     if !request.tool_results().is_empty() {
         return Reply::text("It was called.");
     }
@@ -66,7 +67,7 @@ async fn state(admin: &User, name: &str) -> Value {
 }
 
 /// Waits until a server is as it should be.
-async fn becomes(admin: &User, name: &str, status: &str) -> Value {
+pub(crate) async fn becomes(admin: &User, name: &str, status: &str) -> Value {
     let end = std::time::Instant::now() + crate::support::PATIENCE;
     loop {
         let state = state(admin, name).await;

@@ -1,6 +1,7 @@
 //! Agents that others run: those of other people's software, those that behave badly, and Netra's own by AG-UI.
 
 mod ag_ui_server;
+mod documented;
 mod hostile;
 mod killed;
 mod software;
@@ -20,45 +21,33 @@ use crate::support::{PATIENCE, server::Setup};
 const START: Duration = Duration::from_secs(90);
 
 /// pydantic-ai, ag-ui-langgraph and LangGraph with scripted models; killed when dropped.
-struct Software {
+pub(crate) struct Software {
     child: Child,
     base: String,
     log: PathBuf,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Software {
     /// Starts them; nothing if they are not installed.
-    async fn start() -> Option<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let python = root.join("target/remote-agents/bin/python");
-        if !python.exists() {
+    pub(crate) async fn start() -> Option<Self> {
+        if !python().exists() {
             println!("not run: this test needs tools/agents.sh to have installed pydantic-ai and LangGraph");
             return None;
         }
         let home = tempfile::tempdir().expect("a temporary folder");
-        let (log, said) = (home.path().join("agents.log"), home.path().join("said"));
-        let out = File::create(&said).expect("a file");
-        let err = out.try_clone().expect("a file");
-        let child = Command::new(python)
-            .arg(root.join("tests/black_box/support/agents.py"))
-            .arg(&log)
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .spawn()
-            .expect("python starts");
-        let mut software = Self { child, base: String::new(), log, _home: home };
-        let end = Instant::now() + START;
-        while software.base.is_empty() {
-            let said = std::fs::read_to_string(&said).expect("text");
-            assert!(Instant::now() < end, "the agents are not ready: {said}");
-            if let Some((_, url)) = said.split_once("listening on ").filter(|(_, rest)| rest.contains('\n')) {
-                url.lines().next().unwrap_or_default().trim().clone_into(&mut software.base);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Some(software)
+        let log = home.path().join("agents.log");
+        let (child, base) = begin(&log, home.path(), 0).await;
+        Some(Self { child, base, log, home })
+    }
+
+    /// Kills them, and starts them again at the same address.
+    pub(crate) async fn restart(&mut self) {
+        // Both fail only when the process is gone, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let port = self.base.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        (self.child, self.base) = begin(&self.log, self.home.path(), port).await;
     }
 
     /// What models were asked and tools did, a line each.
@@ -67,12 +56,12 @@ impl Software {
     }
 
     /// How often a tool worked.
-    fn tools(&self) -> usize {
+    pub(crate) fn tools(&self) -> usize {
         self.log().iter().filter(|line| line.starts_with("tool ")).count()
     }
 
     /// A server with all of them as agents.
-    fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         let agents: Vec<String> = AGENTS
             .iter()
             .map(|(name, kind, path, more)| entry(name, kind, &format!("{}{path}", self.base), more))
@@ -87,6 +76,35 @@ impl Software {
             assert!(Instant::now() < end, "no tool works: {:?}", self.log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+fn python() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/remote-agents/bin/python")
+}
+
+/// Starts the agents; the process and its address.
+async fn begin(log: &Path, home: &Path, port: u16) -> (Child, String) {
+    let said = home.join("said");
+    let out = File::create(&said).expect("a file");
+    let err = out.try_clone().expect("a file");
+    let child = Command::new(python())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/black_box/support/agents.py"))
+        .arg(log)
+        .arg(port.to_string())
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err)
+        .spawn()
+        .expect("python starts");
+    let end = Instant::now() + START;
+    loop {
+        let said = std::fs::read_to_string(&said).expect("text");
+        assert!(Instant::now() < end, "the agents are not ready: {said}");
+        if let Some((_, url)) = said.split_once("listening on ").filter(|(_, rest)| rest.contains('\n')) {
+            return (child, url.lines().next().unwrap_or_default().trim().to_owned());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -14,6 +14,14 @@ const read = (id) => JSON.parse(readFileSync(file(id), "utf8"));
 const cancelled = new Map();
 const canLoad = process.env.NO_LOAD === undefined;
 
+const modes = (currentModeId) => ({
+  currentModeId,
+  availableModes: [
+    { id: "ask", name: "Ask" },
+    { id: "code", name: "Code" },
+  ],
+});
+
 const app = acp
   .agent({ name: "scripted" })
   .onRequest(acp.methods.agent.initialize, () => ({
@@ -29,7 +37,13 @@ const app = acp
       sessionId: id,
       update: { sessionUpdate: "available_commands_update", availableCommands },
     });
-    return { sessionId: id };
+    return { sessionId: id, modes: modes("ask") };
+  })
+  .onRequest(acp.methods.agent.session.setMode, ({ params }) => {
+    if (!["ask", "code"].includes(params.modeId)) throw acp.RequestError.invalidParams();
+    const session = read(params.sessionId);
+    writeFileSync(file(params.sessionId), JSON.stringify({ ...session, mode: params.modeId }));
+    return {};
   })
   .onRequest(acp.methods.agent.session.load, async ({ params, client }) => {
     if (!existsSync(file(params.sessionId))) throw acp.RequestError.resourceNotFound(params.sessionId);
@@ -70,6 +84,11 @@ async function turn(text, session, sessionId, client, signal) {
       await say(`w${k} `);
       await pause(5);
     }
+  } else if (question.includes("which mode")) {
+    await say(session.mode ?? "ask");
+  } else if (question.includes("change by yourself")) {
+    await update({ sessionUpdate: "current_mode_update", currentModeId: "ask" });
+    await say("Changed.");
   } else if (question.includes("heard")) {
     await say(JSON.stringify(session.heard));
   } else if (question.includes("edit")) {

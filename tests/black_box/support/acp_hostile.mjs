@@ -23,6 +23,10 @@ else {
     switch (way) {
       case "silence":
         return undefined;
+      case "grow": {
+        const held = [];
+        return setInterval(() => held.push(Buffer.alloc(8 << 20, held.length + 1)), 20);
+      }
       case "garbage":
         for (let k = 0; k < 2000; k++) console.log("garbage");
         return undefined;

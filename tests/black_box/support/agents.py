@@ -1,7 +1,7 @@
 """Agents that others' software runs, with scripted models: pydantic-ai and ag-ui-langgraph behind AG-UI, LangGraph's own
 `astream_events`. Every tool call is written to a file, so that a test sees how often a tool worked.
 
-Usage: agents.py FILE; prints the address once it listens."""
+Usage: agents.py FILE PORT; prints the address once it listens."""
 
 import asyncio
 import json
@@ -265,7 +265,7 @@ def routes():
 
 
 if __name__ == "__main__":
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[2])))
     print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes()), log_level="warning"))
     asyncio.run(server.serve(sockets=[listener]))

@@ -32,6 +32,8 @@ const tools = () => [
   tool("large"),
   tool("asks_for_sampling"),
   tool("asks_a_person"),
+  tool("asks_by_token"),
+  tool("waits_for_the_answer"),
   tool("floods"),
   tool("breaks"),
   tool("odd name/with: signs"),
@@ -41,6 +43,7 @@ const tools = () => [
 ];
 
 const asked = new Map();
+const held = [];
 const ask = (method, params) =>
   new Promise((done) => {
     const id = `ask-${asked.size}`;
@@ -85,6 +88,15 @@ const deeds = {
     const requestedSchema = { type: "object", properties: { name: { type: "string" } } };
     const answer = await ask("elicitation/create", { message: "Who are you?", requestedSchema });
     text(id, `action: ${answer.result?.action ?? answer.error?.message}`);
+    for (const waiting of held.splice(0)) text(waiting, "it was answered");
+  },
+  asks_by_token: async (id, progressToken) => {
+    const requestedSchema = { type: "object", properties: { name: { type: "string" } } };
+    const answer = await ask("elicitation/create", { message: "And you?", requestedSchema, _meta: { progressToken } });
+    text(id, `action: ${answer.result?.action ?? answer.error?.message}`);
+  },
+  waits_for_the_answer: (id) => {
+    held.push(id);
   },
   floods: (id, token) => {
     for (let progress = 1; progress <= 20_000; progress++)

@@ -2,11 +2,13 @@
 //!
 //! - `wire`: JSON-RPC in lines; `peer`: a program that speaks it; `session`: a program with a session of its;
 //! - `turn`: one prompt, from its words to its end; `permission`: what people are asked;
+//! - `mode`: how it works, and how that is changed;
 //! - `place`: a conversation's folder; `files`: what is read and written there for the agent; `told`: what it is told;
 //! - [`check`]: whether such an agent answers.
 
 pub mod check;
 mod files;
+mod mode;
 mod peer;
 mod permission;
 mod place;
@@ -29,7 +31,7 @@ use tokio::{
 };
 
 use super::{
-    Agent, Halt, Leave, RunHandle,
+    Agent, AgentMode, Halt, Leave, RunHandle,
     model::{Again, ChatMessage, ModelError, Source, Takes},
     remote::read::acp::Offers,
 };
@@ -183,12 +185,56 @@ impl Shared {
                 return Err(error.into());
             }
         };
+        let wanted = mode::asked(conversation.last(), &self.offers());
+        if let Some(wanted) = wanted {
+            let knows_the_rest = from + 1 == conversation.len() && !is_nested;
+            return self.change_mode(run, place, held, wanted, knows_the_rest).await;
+        }
         let Some(live) = held.as_mut() else { return Err(Leave::failed("the agent has no program")) };
         let blocks = told::prompt(&conversation[from..], &done, live.peer.abilities.takes);
         let params = serde_json::json!({ "sessionId": live.session, "prompt": blocks });
         let prompt = run.outside(live.peer.request("session/prompt", &params)).await??;
         let turn = Turn::new(run.context().run_id(), prompt, decided);
         self.go_on(run, place, held, turn).await
+    }
+
+    /// Changes how the agent works in this conversation, and says so: it is not asked anything.
+    async fn change_mode(
+        &self,
+        run: &mut RunHandle<'_>,
+        place: &Place,
+        mut held: Held,
+        wanted: Result<AgentMode, String>,
+        knows_the_rest: bool,
+    ) -> Result<(), Leave> {
+        let Some(live) = held.as_mut() else { return Err(Leave::failed("the agent has no program")) };
+        let told = match wanted {
+            Err(why) => why,
+            Ok(mode) => {
+                let params = serde_json::json!({ "sessionId": live.session, "modeId": mode.id });
+                let mut offers = self.offers().clone();
+                match run.outside(live.peer.ask("session/set_mode", &params, &mut offers)).await? {
+                    Ok(_) => {
+                        offers.mode = Some(mode.id);
+                        *self.offers() = offers;
+                        format!("The agent works in the mode {} now.", mode.name)
+                    }
+                    Err(error) => format!("The agent did not change its mode: {}", error.message),
+                }
+            }
+        };
+        live.used = Instant::now();
+        run.say(told).await?;
+        if knows_the_rest {
+            let (mut conversation, text) = (run.conversation().to_vec(), run.text().to_owned());
+            conversation.push(ChatMessage::Assistant {
+                text,
+                calls: Vec::new(),
+                replay: super::model::Replay::default(),
+            });
+            live.keep(place, told::digest(&conversation)).await;
+        }
+        run.end_step().await
     }
 
     /// Makes the conversation's session ready; gives how many of its messages the session knows.
@@ -205,10 +251,11 @@ impl Shared {
         };
         // A run that ends meanwhile leaves the program behind.
         let live = held.insert(live);
-        let mut offers = Offers::default();
+        let before = self.offers().clone();
+        let mut offers = before.clone();
         live.pass_over(&mut offers).await?;
         let from = live.open(place, conversation, is_nested, &mut offers).await;
-        if offers != Offers::default() {
+        if offers != before {
             *self.offers() = offers;
         }
         from
@@ -303,7 +350,9 @@ impl Agent for Acp {
     }
 
     fn offers(&self) -> Offers {
-        self.shared.offers().clone()
+        let mut offers = self.shared.offers().clone();
+        offers.commands.extend(mode::command(&offers));
+        offers
     }
 
     async fn run(&self, run: &mut RunHandle<'_>) -> Result<(), Leave> {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::server::{
     config::AcpConfig,
-    confine::{DISK_FULL, NOT_STARTED, TOO_MANY},
+    confine::{DISK_FULL, NOT_STARTED, TOO_LARGE, TOO_MANY},
     program::{self, Owner, Program},
 };
 
@@ -57,6 +57,13 @@ pub(super) struct Abilities {
     pub(super) name: String,
 }
 
+/// What the program may take, to say which of it was too much.
+struct Limits {
+    disk: u64,
+    memory: u64,
+    processes: usize,
+}
+
 /// An agent's program.
 pub(super) struct Peer {
     program: Option<Program>,
@@ -64,7 +71,7 @@ pub(super) struct Peer {
     heard: mpsc::Receiver<Result<Frame, wire::TooLong>>,
     work: [JoinHandle<()>; 2],
     next: u64,
-    limits: (u64, usize),
+    limits: Limits,
     pub(super) abilities: Abilities,
 }
 
@@ -80,7 +87,7 @@ impl Peer {
         let (out, to_say) = mpsc::channel(ON_THE_WAY);
         let (told, heard) = mpsc::channel(ON_THE_WAY);
         let work = [tokio::spawn(write(stdin, to_say)), tokio::spawn(read(stdout, told))];
-        let limits = (config.disk, config.processes);
+        let limits = Limits { disk: config.disk, memory: config.memory, processes: config.processes };
         let program = Some(program);
         let mut peer = Self { program, out, heard, work, next: 0, limits, abilities: Abilities::default() };
         let params = json!({
@@ -123,6 +130,7 @@ impl Peer {
         let home = place.home();
         command.arg0("netra").arg("confine").arg("--folder").arg(place.folder());
         command.arg("--disk").arg(config.disk.to_string()).arg("--processes").arg(config.processes.to_string());
+        command.arg("--memory").arg(config.memory.to_string());
         for folder in &config.readable {
             command.arg("--readable").arg(folder);
         }
@@ -174,10 +182,16 @@ impl Peer {
             None => None,
         };
         let code = status.and_then(|status| u8::try_from(status.code()?).ok());
-        let (disk, processes) = self.limits;
+        let Limits { disk, memory, processes } = self.limits;
         match (code, status) {
             (Some(NOT_STARTED), _) => "the agent's program could not be started; the server's log says why".to_owned(),
             (Some(DISK_FULL), _) => format!("the agent was ended: its folder had more than {} MiB", disk >> 20),
+            (Some(TOO_LARGE), _) => {
+                format!(
+                    "the agent was ended: with all that it started it held more than {} MiB of memory",
+                    memory >> 20
+                )
+            }
             (Some(TOO_MANY), _) => format!("the agent was ended: it had started more than {processes} processes"),
             (_, Some(status)) => format!("the agent's program ended: {status}"),
             (_, None) => "the agent's program closed its output".to_owned(),

@@ -15,7 +15,7 @@ use super::{
     turn::Turn,
     wire::{self, Frame},
 };
-use crate::server::config::AcpConfig;
+use crate::server::{config::AcpConfig, metrics::metrics};
 
 /// Messages between two turns that are passed over.
 const MAX_BETWEEN: usize = 10_000;
@@ -32,6 +32,23 @@ pub(super) struct Live {
     /// A turn that waits for a person.
     pub(super) waiting: Option<Turn>,
     _slot: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+/// A program is among those that are counted, until this is dropped.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics().agent_process_runs();
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics().agent_process_is_gone();
+    }
 }
 
 impl Live {
@@ -45,7 +62,15 @@ impl Live {
         let peer = Peer::start(config, place).await?;
         let took_ms = begun.elapsed().as_millis();
         tracing::info!(agent = config.name, program = peer.abilities.name, took_ms, "an agent's program runs");
-        Ok(Self { peer, session: String::new(), told: None, used: Instant::now(), waiting: None, _slot: slot })
+        Ok(Self {
+            peer,
+            session: String::new(),
+            told: None,
+            used: Instant::now(),
+            waiting: None,
+            _slot: slot,
+            _counted: Counted::new(),
+        })
     }
 
     /// Passes over what was said between two turns: it belongs to neither.

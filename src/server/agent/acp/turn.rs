@@ -20,7 +20,7 @@ use super::{
             show,
         },
     },
-    Shared, files,
+    Shared, files, mode,
     peer::check_nonsense,
     permission::{self, Options},
     place::Place,
@@ -178,7 +178,15 @@ impl Shared {
                 Frame::Answer { id, .. } => tracing::debug!(id, "an answer to nothing that was asked is passed over"),
                 Frame::Notice { method, params } if method == "session/update" && is_of(&live.session, &params) => {
                     let Some(update) = params["update"].as_object() else { continue };
-                    self.offers().take(&params["update"]);
+                    let changed = {
+                        let mut offers = self.offers();
+                        offers.take(&params["update"]);
+                        let id = params["update"]["currentModeId"].as_str();
+                        id.map(|_| mode::name(&offers, offers.mode.as_deref().unwrap_or_default()).to_owned())
+                    };
+                    if let Some(name) = changed {
+                        run.note(format!("The agent works in the mode {name} now."), None).await?;
+                    }
                     for said in turn.updates.read(update)? {
                         show(run, None, &mut open, said).await?;
                     }

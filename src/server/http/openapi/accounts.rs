@@ -96,7 +96,7 @@ pub(super) fn account(types: &mut Types) -> Vec<Operation> {
 }
 
 pub(super) fn own_account(types: &mut Types) -> Vec<Operation> {
-    use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed, RateLimited};
+    use ErrorCode::{Conflict, Forbidden, InvalidPayload, NotFound, OriginNotAllowed, RateLimited};
     let on = |method, path, id, summary| Operation::new(method, path, id, "auth", summary).fails(&[Forbidden]);
     vec![
         on(Method::GET, "/api/account", "account", "The account of whoever asks").signed_in().answers(
@@ -104,6 +104,11 @@ pub(super) fn own_account(types: &mut Types) -> Vec<Operation> {
             "The account",
             types.written::<own::Account>(),
         ),
+        on(Method::PATCH, "/api/account", "changeAccount", "Gives the account another name")
+            .signed_in()
+            .body(types.read::<own::AccountChange>())
+            .answers(200, "The account as it is now", types.written::<own::Account>())
+            .fails(&[InvalidPayload, OriginNotAllowed]),
         on(Method::GET, "/api/account/export", "exportAccount", "Everything that the user owns, as JSON lines")
             .signed_in()
             .lines("One object a line; the last is of kind `end`"),

@@ -43,17 +43,27 @@ fn form_of(schema: Value) -> Result<Option<Object>, String> {
         form.get("required").map(|names| serde_json::from_value(names.clone()).unwrap_or_default()).unwrap_or_default();
     if let Some(Value::Object(fields)) = form.get_mut("properties") {
         for field in fields.values_mut() {
-            let Some(titled) = field.get("oneOf").and_then(Value::as_array) else { continue };
-            let choices: Value = titled.iter().map(|choice| choice["const"].clone()).collect();
-            field["enum"] = choices;
+            if let Some(choices) = titled(field) {
+                field["enum"] = choices;
+            }
+            if let Some(choices) = field.get("items").and_then(titled) {
+                field["items"]["enum"] = choices;
+            }
         }
-        fields.retain(|name, field| field["type"] != "array" || required.contains(name));
+        let is_shown = |field: &Value| field["type"] != "array" || form::several(field).is_some();
+        fields.retain(|name, field| is_shown(field) || required.contains(name));
         if fields.is_empty() {
             return Ok(None);
         }
     }
     form::check_form(&form)?;
     Ok(Some(form))
+}
+
+/// The values of choices that have titles.
+fn titled(of: &Value) -> Option<Value> {
+    let choices = ["oneOf", "anyOf"].iter().find_map(|name| of.get(name)?.as_array())?;
+    Some(choices.iter().map(|choice| choice["const"].clone()).collect())
 }
 
 fn result(verdict: Verdict) -> ElicitResult {
@@ -79,12 +89,16 @@ mod tests {
             "properties": {
                 "name": { "type": "string" },
                 "hero": { "type": "string", "oneOf": [{ "const": "h1", "title": "One" }, { "const": "h2", "title": "Two" }] },
-                "fish": { "type": "array", "items": { "type": "string" } }
+                "fish": { "type": "array", "items": { "type": "string" } },
+                "days": { "type": "array", "items": { "type": "string", "enum": ["mo", "tu"] } },
+                "heroes": { "type": "array", "items": { "anyOf": [{ "const": "h1", "title": "One" }, { "const": "h2", "title": "Two" }] } }
             },
             "required": ["name"]
         });
         let form = json!(form_of(schema.clone()).expect("a form").expect("fields"));
         assert_eq!(form["properties"]["hero"]["enum"], json!(["h1", "h2"]));
+        assert_eq!(form["properties"]["heroes"]["items"]["enum"], json!(["h1", "h2"]));
+        assert_eq!(form["properties"]["days"]["items"]["enum"], json!(["mo", "tu"]));
         assert!(form["properties"].get("fish").is_none(), "{form}");
         let mut needed = schema;
         needed["required"] = json!(["fish"]);

@@ -5,7 +5,6 @@
 #![allow(deprecated)]
 
 use std::{
-    collections::HashMap,
     future::{Future, ready},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -43,29 +42,38 @@ pub(super) struct Heard {
     /// What it has changed.
     pub(super) changed: Notify,
     /// Who wants to know how far a call is.
-    calls: Mutex<HashMap<ProgressToken, Arc<Notes>>>,
+    /// The oldest first.
+    calls: Mutex<Vec<(ProgressToken, Arc<Notes>)>>,
 }
 
 impl Heard {
-    fn calls(&self) -> MutexGuard<'_, HashMap<ProgressToken, Arc<Notes>>> {
+    fn calls(&self) -> MutexGuard<'_, Vec<(ProgressToken, Arc<Notes>)>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells `notes` how far the call with this token is, until [`forget`](Self::forget).
     pub(super) fn follow(&self, token: ProgressToken, notes: Arc<Notes>) {
-        self.calls().insert(token, notes);
+        self.calls().push((token, notes));
     }
 
-    /// The call that is open, if it is the only one: a server does not say for which of its calls it asks.
-    fn only_call(&self) -> Option<Arc<Notes>> {
+    fn call(&self, token: &ProgressToken) -> Option<Arc<Notes>> {
+        self.calls().iter().find(|(of, _)| of == token).map(|(_, notes)| notes.clone())
+    }
+
+    /// The call for which a server asks: the one that its request names by the call's token. Most name none; then it is the oldest
+    /// that is open, if all of them are of one run, so that there is no doubt who is asked.
+    fn asking_call(&self, named: Option<&ProgressToken>) -> Option<Arc<Notes>> {
+        if let Some(named) = named {
+            return self.call(named);
+        }
         let calls = self.calls();
-        let mut open = calls.values();
-        open.next().filter(|_| open.next().is_none()).cloned()
+        let ((_, oldest), others) = calls.split_first()?;
+        others.iter().all(|(_, notes)| notes.is_of_the_run_of(oldest)).then(|| oldest.clone())
     }
 
     /// The call has ended.
     pub(super) fn forget(&self, token: &ProgressToken) {
-        self.calls().remove(token);
+        self.calls().retain(|(of, _)| of != token);
     }
 }
 
@@ -93,13 +101,13 @@ impl ClientHandler for Handler {
         ready(Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None)))
     }
 
-    /// Asks the person for whom the server works. One who asks for none, or for one of several, is declined.
+    /// Asks the person for whom the server works. One who asks for none, or for one of several people's, is declined.
     async fn create_elicitation(
         &self,
         request: ElicitRequestParams,
         context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        let Some(notes) = self.heard.only_call() else {
+        let Some(notes) = self.heard.asking_call(context.meta.get_progress_token().as_ref()) else {
             tracing::warn!(server = &*self.server, "an MCP server asks a person, and it is not known for which call");
             return Ok(ElicitResult::new(ElicitationAction::Decline));
         };
@@ -115,8 +123,7 @@ impl ClientHandler for Handler {
         params: ProgressNotificationParam,
         _context: NotificationContext<RoleClient>,
     ) -> impl Future<Output = ()> + Send + '_ {
-        let notes = self.heard.calls().get(&params.progress_token).cloned();
-        if let Some(notes) = notes {
+        if let Some(notes) = self.heard.call(&params.progress_token) {
             let total = params.total.filter(|total| *total > 0.0);
             let fraction = total.map(|total| params.progress / total);
             let message = params.message.filter(|message| !message.trim().is_empty()).unwrap_or_else(|| match total {

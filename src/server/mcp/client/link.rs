@@ -158,12 +158,12 @@ async fn connect_in(server: &McpServer, mode: ClientLifecycleMode) -> Result<Lin
                 }
             }
         }
-        McpPlace::Address { url, headers } => {
+        McpPlace::Address { url, headers, .. } => {
             let config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
                 .custom_headers(headers.iter().cloned().collect::<HashMap<_, _>>())
                 .max_sse_event_size(LONGEST_MESSAGE)
                 .max_json_response_size(LONGEST_MESSAGE);
-            let transport = StreamableHttpClientTransport::with_client(server.http.clone(), config);
+            let transport = StreamableHttpClientTransport::with_client(server.requests.clone(), config);
             match handler.serve_with_lifecycle(transport, mode).await {
                 Ok(running) => Ok(Link::new(running, heard, None)),
                 Err(error) => Err(Failed::Refused(why(&error))),

@@ -3,14 +3,17 @@
 //! - [`McpServers`]: all that are configured, as one [`ToolSource`](crate::server::tool::ToolSource);
 //! - `upkeep`: keeps a connection to each, whatever it does; `link`: makes one; `child`: a program that is started;
 //! - `listing`: what a server has, within bounds; `handler`: what servers ask of us and tell us;
+//! - `authorization`: tokens for servers that want them; `requests`: requests with these;
 //! - `tool`: one of their tools as one of ours; `content`: their results; `elicitation`: what they ask people.
 
+mod authorization;
 mod away;
 mod content;
 mod elicitation;
 mod handler;
 mod link;
 mod listing;
+mod requests;
 mod server;
 mod tool;
 mod upkeep;

@@ -25,14 +25,16 @@ use tokio::{
 };
 
 use super::{
+    authorization::Tokens,
     elicitation,
     handler::Heard,
     link::{Link, innermost},
     listing::Has,
+    requests::Requests,
     tool,
 };
 use crate::server::{
-    config::McpConfig,
+    config::{McpConfig, McpPlace},
     metrics::metrics,
     tool::{KnownTool, Notes, ToolSpec},
 };
@@ -109,7 +111,7 @@ pub(super) struct Line {
 /// A server of the Model Context Protocol.
 pub struct McpServer {
     pub(super) config: McpConfig,
-    pub(super) http: reqwest::Client,
+    pub(super) requests: Requests,
     known: RwLock<Known>,
     /// How it is, and how often it was found to be there.
     standing: watch::Sender<(McpStanding, u64)>,
@@ -142,9 +144,15 @@ impl McpServer {
             line: None,
         };
         metrics().mcp_standing(&config.name, false);
+        let tokens = match &config.place {
+            McpPlace::Address { url, oauth: Some(oauth), .. } => {
+                Some(Arc::new(Tokens::new(oauth.clone(), url.clone(), http.clone())))
+            }
+            McpPlace::Address { oauth: None, .. } | McpPlace::Program { .. } => None,
+        };
         Self {
             config,
-            http,
+            requests: Requests { http, tokens },
             known: RwLock::new(known),
             standing: watch::Sender::new((McpStanding::Connecting, 0)),
             calls: Semaphore::new(CALLS),

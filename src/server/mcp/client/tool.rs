@@ -117,7 +117,7 @@ impl Tool for McpTool {
     }
 
     async fn call(&self, caller: ToolCaller, arguments: &Object) -> Result<Value, ToolError> {
-        let (notes, _) = Notes::new();
+        let (notes, _) = Notes::new(None);
         self.work(caller, arguments, &Arc::new(notes)).await.map_err(|failure| match failure {
             ToolFailure::Failed(value) => ToolError(value.to_string()),
             ToolFailure::Interrupted(why) => ToolError(why),

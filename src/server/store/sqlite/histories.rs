@@ -9,11 +9,12 @@ use std::{
 
 use async_trait::async_trait;
 use netra_ws::{
-    RunId, ThreadId, Timestamp, UserId,
+    CommandId, ErrorCode, RunId, ThreadId, Timestamp, UserId,
     conformance::Subject,
     log::{Entry, EventLog, Fence, Head, LogError, LogPage, PageLimit, Stored},
-    payload::ThreadSnapshot,
-    simulation::{Ground, Plan, StoreFault},
+    model::RunStatus,
+    payload::{Ack, Decision, ThreadSnapshot, ToolApproval},
+    simulation::{Claimed, Ground, Plan, Ruling, StoreFault, Verdict},
 };
 use sqlx::{
     AssertSqlSafe, SqlitePool, Transaction,
@@ -23,7 +24,11 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::{
-    super::{NewUser, RunQueue as _, ThreadCatalog as _, Upkeep as _, UserStore as _},
+    super::{
+        NewUser, Recorded, RunQueue as _, ThreadCatalog as _, Upkeep as _, UserStore as _,
+        questions::{self, Decided, Questions as _},
+        stopping::Stopping as _,
+    },
     BUSY_TIMEOUT, DATABASE, Durability, SqliteStore, to_i64,
 };
 
@@ -119,6 +124,12 @@ impl Sqlite {
     }
 }
 
+/// The decision as a client sends it.
+fn approval(call: &str, approve: bool) -> ToolApproval {
+    let decision = if approve { Decision::Approve } else { Decision::Deny };
+    ToolApproval { tool_call_id: call.to_owned(), decision, reason: None, option: None, answer: None }
+}
+
 impl Drop for Sqlite {
     fn drop(&mut self) {
         let (store, rival) = (self.log.store.clone(), self.rival.clone());
@@ -163,6 +174,73 @@ impl Ground for Sqlite {
     async fn trim(&self, _: ThreadId, _: u64) {
         let (store, before) = (self.log.store.clone(), Timestamp::now().plus(Duration::from_secs(1)));
         at_once(&self.log.runtime, async move { store.trim(before, 100).await }).expect("trimmed");
+    }
+
+    async fn claim_next(&self, thread: ThreadId, working: &[RunId]) -> Option<Claimed> {
+        let (store, working) = (self.log.store.clone(), working.to_vec());
+        // A lease that is over as it begins, so that the next process may follow at once.
+        let claimed =
+            at_once(
+                &self.log.runtime,
+                async move { store.claim_another(thread, "test", Duration::ZERO, &working).await },
+            );
+        let run = claimed.expect("claimed")?;
+        Some(Claimed { fence: run.fence, stopped: run.stopped, woken: run.woken })
+    }
+
+    async fn decide(&self, thread: ThreadId, user: UserId, command: CommandId, call: &str, approve: bool) -> Ruling {
+        let (store, decision) = (self.log.store.clone(), approval(call, approve));
+        let decided = at_once(&self.log.runtime, async move {
+            let ack = Ack { thread_id: Some(thread), message_id: None, run_id: None, seq: None, duplicate: false };
+            let digest = [u8::from(approve)];
+            let command =
+                Recorded { user_id: user, command_id: command, digest: &digest, thread_id: thread, ack: &ack };
+            store.decide(command, &decision).await
+        });
+        match decided.expect("decided") {
+            Decided::Done(_) => Ruling::Counts,
+            Decided::Refused(ErrorCode::Conflict, _) => Ruling::Conflict,
+            Decided::Refused(ErrorCode::ApprovalExpired, _) => Ruling::Expired,
+            Decided::Refused(code, why) => panic!("{code}: {why}"),
+        }
+    }
+
+    async fn expire(&self, _: ThreadId, call: &str) {
+        let (store, call) = (self.log.store.clone(), call.to_owned());
+        at_once(&self.log.runtime, async move {
+            // What was to be decided in an hour was asked an hour ago.
+            let run = "(SELECT run_id FROM questions WHERE tool_call_id = ?)";
+            for text in [
+                "UPDATE questions SET expires_at = 1 WHERE tool_call_id = ?".to_owned(),
+                format!("UPDATE runs SET wake_at = 1 WHERE wake_at IS NOT NULL AND id = {run}"),
+            ] {
+                sqlx::query(AssertSqlSafe(text)).bind(&call).execute(&store.writer).await.expect("time passes");
+            }
+            store.wake_due().await.expect("woken");
+        });
+    }
+
+    async fn stop(&self, _: ThreadId, run: RunId) -> Vec<RunId> {
+        let store = self.log.store.clone();
+        at_once(&self.log.runtime, async move { store.stop_run(run).await }).expect("stopped")
+    }
+
+    async fn verdicts(&self, _: ThreadId, run: RunId) -> Vec<(String, Verdict)> {
+        let store = self.log.store.clone();
+        let kept = at_once(&self.log.runtime, async move { store.questions_of(run).await }).expect("read");
+        let verdict = |verdict| match verdict {
+            questions::Verdict::Open => Verdict::Open,
+            questions::Verdict::Expired => Verdict::Expired,
+            questions::Verdict::Approved { .. } => Verdict::Approved,
+            questions::Verdict::Denied { .. } => Verdict::Denied,
+        };
+        kept.into_iter().map(|kept| (kept.tool_call_id, verdict(kept.verdict))).collect()
+    }
+
+    async fn children(&self, _: ThreadId, run: RunId) -> Vec<(String, RunId, Option<RunStatus>)> {
+        let store = self.log.store.clone();
+        let kept = at_once(&self.log.runtime, async move { store.children_of(run).await }).expect("read");
+        kept.into_iter().map(|child| (child.tool_call_id, child.run_id, child.ended.map(|run| run.status))).collect()
     }
 
     fn faults(&self) -> &'static [StoreFault] {
