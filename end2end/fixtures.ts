@@ -138,11 +138,15 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await use(new Chat(page));
   },
 
-  startBrowser: async ({ playwright, launchOptions, baseURL, guard }, use) => {
+  startBrowser: async ({ playwright, launchOptions, baseURL, serviceWorkers, guard }, use) => {
     const profile = mkdtempSync(join(tmpdir(), "netra-e2e-profile-"));
     const started: OwnBrowser[] = [];
     await use(async () => {
-      const browser = await OwnBrowser.launch(playwright.chromium, profile, { ...launchOptions, baseURL });
+      const browser = await OwnBrowser.launch(playwright.chromium, profile, {
+        ...launchOptions,
+        baseURL,
+        serviceWorkers,
+      });
       started.push(browser);
       await guard.watch(browser.context);
       return browser;
