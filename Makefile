@@ -81,6 +81,7 @@ lint:
 	cargo fmt --all --check
 	npx prettier --check .
 	npx tsc --project end2end
+	npx tsc --project src/worker
 	npm run --silent spec
 	@echo "netra: clippy, server side; about 3 minutes the first time"
 	cargo clippy --workspace --all-targets --features ssr -- -D warnings

@@ -47,6 +47,8 @@ async function shown(page: Page): Promise<string> {
 interface WorkerFixtures {
   /** Settings of the server beyond those of every test: a file that needs some has a server of its own. */
   settings: Record<string, string>;
+  /** The server's program, where it is not the one of every test. */
+  program: string | undefined;
   model: Model;
   /** A second way to the server, for tests that break it: `test.use(throughProxy)`. */
   network: Proxy;
@@ -76,6 +78,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   settings: [{}, { scope: "worker", option: true }],
 
+  program: [undefined, { scope: "worker", option: true }],
+
   network: [
     async ({}, use) => {
       const proxy = await Proxy.create();
@@ -86,8 +90,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
 
   server: [
-    async ({ model, network, settings }, use) => {
-      const server = await Server.create({
+    async ({ model, network, program, settings }, use) => {
+      const environment = {
         NETRA_LLM_BASE_URL: model.url,
         NETRA_LLM_API_KEY: MODEL_KEY,
         NETRA_LLM_MODEL: "mock-model",
@@ -95,7 +99,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
         NETRA_RUN_LEASE_S: "5",
         NETRA_ALLOWED_ORIGINS: network.url,
         ...settings,
-      });
+      };
+      const server = await Server.create(environment, program);
       network.target = Number(new URL(server.url).port);
       await server.start();
       await use(server);
@@ -133,11 +138,15 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await use(new Chat(page));
   },
 
-  startBrowser: async ({ playwright, launchOptions, baseURL, guard }, use) => {
+  startBrowser: async ({ playwright, launchOptions, baseURL, serviceWorkers, guard }, use) => {
     const profile = mkdtempSync(join(tmpdir(), "netra-e2e-profile-"));
     const started: OwnBrowser[] = [];
     await use(async () => {
-      const browser = await OwnBrowser.launch(playwright.chromium, profile, { ...launchOptions, baseURL });
+      const browser = await OwnBrowser.launch(playwright.chromium, profile, {
+        ...launchOptions,
+        baseURL,
+        serviceWorkers,
+      });
       started.push(browser);
       await guard.watch(browser.context);
       return browser;

@@ -26,6 +26,9 @@ export default defineConfig({
   use: {
     viewport: { width: 1280, height: 800 },
     trace: "retain-on-failure",
+    // Playwright's `route` does not see what a service worker asks for, and a page that was kept is none that the server sent: the
+    // worker is there in the tests that are about it.
+    serviceWorkers: "block",
   },
   projects: [
     {

@@ -7,9 +7,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "..");
+/** The program that carries its page, as a release does. */
+export const ONE_FILE = resolve(ROOT, process.env.NETRA_ONE_FILE ?? "target/one-file/netra");
 const BINARY = resolve(ROOT, process.env.NETRA_BIN ?? "target/debug/netra");
 /** The files of the page; they belong to the same build as the binary. */
-const SITE = resolve(ROOT, process.env.NETRA_SITE ?? "target/site");
+export const SITE = resolve(ROOT, process.env.NETRA_SITE ?? "target/site");
 const READY_MS = 30_000;
 /** Above the server's own drain time, so that a hang is told apart from a slow drain. */
 const STOP_MS = 30_000;
@@ -48,6 +50,7 @@ export class Server {
     port: number,
     readonly dataDir: string,
     env: Record<string, string>,
+    private readonly program: string,
   ) {
     this.url = `http://127.0.0.1:${port}`;
     this.env = {
@@ -64,9 +67,9 @@ export class Server {
   }
 
   /** Reserves a port and a data directory; nothing runs before `start`. */
-  static async create(env: Record<string, string>): Promise<Server> {
-    if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: build it first, or set NETRA_BIN`);
-    return new Server(await freePort(), mkdtempSync(join(tmpdir(), "netra-e2e-")), env);
+  static async create(env: Record<string, string>, program = BINARY): Promise<Server> {
+    if (!existsSync(program)) throw new Error(`${program} does not exist: build it first, or set NETRA_BIN`);
+    return new Server(await freePort(), mkdtempSync(join(tmpdir(), "netra-e2e-")), env, program);
   }
 
   get logFile(): string {
@@ -84,7 +87,11 @@ export class Server {
     if (this.isUp()) return;
     this.changed = Object.keys(changed).length > 0;
     const log = openSync(this.logFile, "a");
-    this.child = spawn(BINARY, ["serve"], { cwd: ROOT, env: { ...this.env, ...changed }, stdio: ["ignore", log, log] });
+    this.child = spawn(this.program, ["serve"], {
+      cwd: ROOT,
+      env: { ...this.env, ...changed },
+      stdio: ["ignore", log, log],
+    });
     closeSync(log);
     // Without a listener a failed spawn would take the worker down; `crash` reports it instead.
     this.child.on("error", () => {});

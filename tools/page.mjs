@@ -1,4 +1,4 @@
-// Builds the page: WebAssembly, script, style and icons. As `release` it is made small and goes to `target/page`, and
+// Builds the page: WebAssembly, scripts, style and icons. As `release` it is made small and goes to `target/page`, and
 // `target/site.rs` lists each file for the binary, with its Brotli copy in `target/packed`.
 //
 //   node tools/page.mjs [release|dev|embed]
@@ -68,6 +68,7 @@ const profile = options[release ? "lib-profile-release" : "lib-profile-dev"];
 
 // The folder, and so the crates, that `cargo leptos watch` uses.
 const FRONT = "target/front";
+const WORKER = "src/worker";
 const module = join(FRONT, "wasm32-unknown-unknown", profile, `${crate}.wasm`);
 
 function compile() {
@@ -84,7 +85,9 @@ function compile() {
 function ingredients() {
   const sum = createHash("sha256").update(JSON.stringify([mode, options]));
   const styles = dirname(options["style-file"]);
-  const folders = [styles, options["assets-dir"]].flatMap((folder) => files(folder).map((file) => join(folder, file)));
+  const folders = [styles, options["assets-dir"], WORKER].flatMap((folder) =>
+    files(folder).map((file) => join(folder, file)),
+  );
   for (const file of [module, ...folders, "tools/page.mjs", "package-lock.json"]) {
     sum.update(`${file}\n`).update(readFileSync(file));
   }
@@ -114,6 +117,21 @@ function style() {
   const targets = browserslistToTargets(browserslist(options.browserquery));
   const { code } = bundle({ filename: options["style-file"], minify: release, targets });
   writeFileSync(join(pkg, `${name}.css`), code);
+}
+
+/** The service worker. Its text changes with every build, so that browsers take the new one. */
+function worker() {
+  const version = createHash("sha256");
+  for (const file of files(site)) version.update(`${file}\n`).update(readFileSync(join(site, file)));
+  buildSync({
+    ...{
+      entryPoints: [join(WORKER, "service-worker.ts")],
+      outfile: join(site, "service-worker.js"),
+      logLevel: "warning",
+    },
+    ...{ bundle: true, minify: release, format: "iife", target: "es2022" },
+    define: { VERSION: JSON.stringify(version.digest("hex").slice(0, 12)) },
+  });
 }
 
 function files(folder) {
@@ -177,6 +195,7 @@ if (release && existsSync(site) && existsSync(STAMP) && readFileSync(STAMP, "utf
   cpSync(options["assets-dir"], site, { recursive: true });
   style();
   script();
+  worker();
   if (mode !== "dev") {
     list();
     writeFileSync(STAMP, made);

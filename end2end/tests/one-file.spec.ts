@@ -147,6 +147,8 @@ test("icons are asked for again, and what is no file is not found", async () => 
     ["/favicon.svg", "image/svg+xml"],
     ["/icon-192.png", "image/png"],
     ["/manifest.webmanifest", "application/manifest+json"],
+    ["/service-worker.js", "text/javascript; charset=utf-8"],
+    ["/offline.html", "text/html; charset=utf-8"],
   ] as const) {
     const { status, headers } = await get(url + path);
     expect([status, headers["content-type"], headers["cache-control"]]).toEqual([200, kind, "no-cache"]);

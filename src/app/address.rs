@@ -40,7 +40,7 @@ fn names_one(path: &str, under: &str) -> bool {
 }
 
 /// The address of what is shown.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     path: RwSignal<String>,
     /// What follows the question mark.
@@ -115,7 +115,7 @@ mod browser {
     use web_sys::{HtmlAnchorElement, MouseEvent, UrlSearchParams};
 
     use super::{Address, Page};
-    use crate::app::apart::when_here;
+    use crate::app::{apart::when_here, offline::asks_for_document};
 
     pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
         UrlSearchParams::new_with_str(query).ok()?.get(name)
@@ -155,7 +155,11 @@ mod browser {
             if to == format!("{path}{query}") {
                 return;
             }
-            let page = Page::of(to.split_once('?').map_or(to, |(path, _)| path));
+            let path = to.split_once('?').map_or(to, |(path, _)| path);
+            if asks_for_document(path) && window().location().assign(to).is_ok() {
+                return;
+            }
+            let page = Page::of(path);
             let to = to.to_owned();
             when_here(page, move || self.push(&to));
         }

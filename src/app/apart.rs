@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 use super::{
     address::{Address, Page},
-    components::{Commands, Notifier, Palette, Picking, Shortcuts},
+    components::{Commands, Files, Invited, Notifier, Palette, Picking, Shortcuts, Undoing, send_given},
     pages::{AccountPage, AdminPage, SettingsPage, ThreadPage, UnknownPage},
     view::{Erase, view},
 };
@@ -49,6 +49,17 @@ pub(crate) enum Piece {
     Commands,
     /// Tells outside of the page; nothing of it is seen.
     Notifier,
+    /// Invitations that wait for an answer.
+    Invited(Invited),
+    /// Does what was asked for of conversations, by its number; nothing of it is seen.
+    Doing(Undoing, usize),
+    /// What was done to conversations, and the way back.
+    Undone(Undoing, usize),
+    /// The files of the message that is being written.
+    Files(Files),
+    /// Sends the files that were given; nothing of it is seen.
+    #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+    Sending,
 }
 
 /// The files that the document's page needs beside the program itself, by their names: its part, and what both parts need.
@@ -85,6 +96,11 @@ fn conversation() -> Result<Draw, Missing> {
         Piece::Picking => view! { <Picking /> }.erase(),
         Piece::Commands => view! { <Commands /> }.erase(),
         Piece::Notifier => view! { <Notifier /> }.erase(),
+        Piece::Invited(invited) => invited.view(),
+        Piece::Doing(undoing, number) => undoing.carry_on(number),
+        Piece::Undone(undoing, number) => undoing.view(number),
+        Piece::Files(files) => files.list(),
+        Piece::Sending => send_given(),
     })
 }
 
@@ -99,7 +115,12 @@ fn forms() -> Result<Draw, Missing> {
         | Piece::Shortcuts
         | Piece::Picking
         | Piece::Commands
-        | Piece::Notifier => view! { <UnknownPage /> }.erase(),
+        | Piece::Notifier
+        | Piece::Invited(_)
+        | Piece::Doing(..)
+        | Piece::Undone(..)
+        | Piece::Files(_)
+        | Piece::Sending => view! { <UnknownPage /> }.erase(),
     })
 }
 
@@ -111,6 +132,9 @@ mod side {
     use crate::app::store::AppStore;
 
     pub(crate) fn provide_parts(_: &AppStore) {}
+
+    /// Nobody does anything on the server.
+    pub(crate) fn run(_: Part, _: Piece, _: impl FnOnce() + 'static) {}
 
     /// What the part draws.
     pub(crate) fn draw(part: Part, piece: Piece) -> AnyView {
@@ -261,6 +285,25 @@ mod side {
                 go_on();
             });
         }
+    }
+
+    /// Has a part do something of which nothing is seen: at once, or when it is here.
+    pub(crate) fn run(part: Part, piece: Piece, missing: impl FnOnce() + 'static) {
+        let Some(parts) = PARTS.get() else { return missing() };
+        let state = parts.state(part);
+        if let Some(State::Here(draw)) = state.try_get_untracked() {
+            drop(draw(piece));
+            return;
+        }
+        spawn_local(async move {
+            match load(part).await {
+                Ok(draw) => {
+                    let _ = state.try_set(State::Here(draw));
+                    drop(draw(piece));
+                }
+                Err(Missing) => missing(),
+            }
+        });
     }
 
     /// What the part draws, once it is here.

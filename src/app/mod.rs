@@ -20,6 +20,7 @@ pub(crate) mod markdown;
 pub(crate) mod next;
 #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 mod notification;
+mod offline;
 mod pages;
 mod program;
 mod remembered;
@@ -109,6 +110,8 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     let store = AppStore::new(Boot::current());
     provide_context(store.clone());
+    #[cfg(feature = "hydrate")]
+    offline::provide(&store);
     provide_socket(store.clone());
     components::watch_history();
     let address = Address::current();

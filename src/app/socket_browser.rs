@@ -14,7 +14,7 @@ pub(super) use crate::app::unread::report as report_unread;
 
 use super::{Pending, Socket};
 use crate::app::{
-    api, kept,
+    api, kept, offline,
     store::{AppStore, Kept, Storage},
     within::within,
 };
@@ -197,9 +197,13 @@ pub(super) fn forget_refused(store: &AppStore, id: FrameId) {
 /// Writes nothing more to the disk, or goes on with it.
 pub(super) fn rest(rests: bool) {
     kept::rest(rests);
+    if rests {
+        offline::forget();
+    }
 }
 
 /// Takes everything of the user's off the page.
 pub(super) fn forget(store: &AppStore) {
+    offline::forget();
     store.forget();
 }

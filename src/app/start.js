@@ -81,11 +81,14 @@
     }
   };
   const reason = (error) => String(error?.message ?? error ?? "an unknown fault").split("\n")[0];
-  const failed = (why) =>
+  const failed = (why) => {
+    // What the service worker has of it may be at fault: a reload has it all from the server.
+    if (!find("#kept")) window.caches?.delete("netra-files").catch(() => {});
     setTimeout(
       () => say(`The program of this page did not start: ${why}. You can read; to write, reload the page.`),
       500,
     );
+  };
   addEventListener("unhandledrejection", (event) => failed(reason(event.reason)), { signal: listening.signal });
   addEventListener("error", (event) => event.error && failed(reason(event.error)), { signal: listening.signal });
   if (typeof WebAssembly === "undefined") failed("this browser does not run WebAssembly");
@@ -130,6 +133,35 @@
     note(field);
   });
 
+  // ------------------------------------------------------------------ what is kept for when the server is out of reach
+  const tell = (says, path) =>
+    registration()
+      .then((found) => found?.active?.postMessage({ says, path }))
+      .catch(() => {});
+  const registration = async () => navigator.serviceWorker.getRegistration(); // Absent, or refused, where it is not allowed.
+  let drawn = null; // The document that the worker has kept as it went by.
+  const install = async () => {
+    const { serviceWorker } = navigator;
+    const mark = () => (root.dataset.worker = "");
+    if (serviceWorker.controller) {
+      mark();
+    } else {
+      serviceWorker.addEventListener("controllerchange", () => (mark(), tell("keep", location.pathname)), {
+        once: true,
+      });
+    }
+    await serviceWorker.register("/service-worker.js", { updateViaCache: "none" });
+  };
+  try {
+    if (navigator.serviceWorker.controller) drawn = location.pathname;
+  } catch {} // There is none.
+  addEventListener("netra:keep", () => {
+    if (drawn !== location.pathname) tell("keep", location.pathname);
+    drawn = null;
+  });
+  addEventListener("netra:drop", () => tell("drop", `/t/${root.dataset.gone}`));
+  addEventListener("netra:forget", () => tell("forget"));
+
   // ------------------------------------------------------------------ the program is here
   addEventListener(
     "netra:alive",
@@ -139,6 +171,18 @@
       const trouble = find("#start-trouble");
       if (trouble) trouble.hidden = true;
       find("#netra")?.removeAttribute("translate");
+      if (isSecureContext && location.pathname !== "/login") {
+        (window.requestIdleCallback ?? setTimeout)(() => install().catch(() => {})); // A page without a worker lacks nothing else.
+      }
+      // What is shown is no longer old once the server is back.
+      if (find("#kept")) {
+        new MutationObserver((_, observer) => {
+          if (find(".link-status")?.dataset.state !== "live") return;
+          observer.disconnect();
+          find("#kept")?.remove();
+          document.body.classList.remove("is-kept");
+        }).observe(document.body, { subtree: true, childList: true, attributeFilter: ["data-state"] });
+      }
       // After the program's first effects, which take over the fields.
       setTimeout(() => {
         for (const [field, value] of typed) {

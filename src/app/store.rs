@@ -35,6 +35,7 @@ pub(crate) use thread::ThreadStore;
 use super::{
     api::ThreadPage,
     boot::Boot,
+    offline,
     room_view::{self, RoomView},
 };
 
@@ -157,6 +158,12 @@ impl AppStore {
         self.open().show(id, ThreadState::default)
     }
 
+    /// Whether the page has the thread's state.
+    #[cfg(not(feature = "ssr"))]
+    pub(crate) fn holds(&self, id: ThreadId) -> bool {
+        self.open().get(id).is_some_and(|thread| thread.cursor().is_some())
+    }
+
     /// The page no longer shows a thread: what is known of it is let go, in time. It comes again from the server.
     pub(crate) fn leave(&self, id: ThreadId) {
         self.open().leave(id);
@@ -182,6 +189,7 @@ impl AppStore {
             ServerMessage::ThreadDeleted(deleted) => {
                 self.shared.threads_version.fetch_add(1, Ordering::Relaxed);
                 self.threads.update(|threads| threads.retain(|thread| thread.id != deleted.id));
+                offline::drop_thread(deleted.id);
                 // What the page holds of it stays, so that it goes on from there should the user be let in again.
                 let gone = self.open().get(deleted.id).map(|thread| thread.gone.clone());
                 if let Some(gone) = gone {

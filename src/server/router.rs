@@ -129,7 +129,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .leptos_routes_with_context(&state, Vec::new(), context, shell)
         .layer(from_fn_with_state(state.clone(), page::boot))
         .layer(map_response(no_store));
-    let site: Router = site.router().layer(map_response(shut_in));
+    let site: Router = site.router().layer(map_response(restrict));
     let site = site.layer(from_fn(move |request: Request, next: Next| lead_back(unknown.clone(), request, next)));
     Router::new()
         .merge(api.merge(pages).layer(from_fn_with_state(state.clone(), guard::know)))
@@ -188,8 +188,8 @@ async fn not_found(mut response: Response) -> Response {
     response
 }
 
-/// What diagrams are drawn with is shut in.
-async fn shut_in(uri: Uri, mut response: Response) -> Response {
-    page::frame_headers(uri.path(), response.headers_mut());
+/// What some files may do: the service worker, and what diagrams are drawn with.
+async fn restrict(uri: Uri, mut response: Response) -> Response {
+    page::file_headers(uri.path(), response.headers_mut());
     response
 }

@@ -1,4 +1,5 @@
-//! Files: those that go with the message that is being written, and those of messages that were sent.
+//! Files: those that go with the message that is being written, and those of messages that were sent. What sends and lists them
+//! comes when there are any (`apart.rs`).
 
 use leptos::prelude::*;
 use netra_ws::{
@@ -9,9 +10,10 @@ use uuid::Uuid;
 
 use super::Icon;
 use crate::app::{
+    apart::{Part, Piece, draw},
     size::size,
     store::AppStore,
-    view::{Erase, Key, Row, list, memo, view, when, words},
+    view::{Erase, Key, Row, list, memo, part, view, when, words},
 };
 
 /// What has become of a chosen file.
@@ -46,8 +48,8 @@ struct Chosen {
 }
 
 /// The files of the message that is being written.
-#[derive(Clone, Copy)]
-pub(super) struct Files {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Files {
     chosen: RwSignal<Vec<Chosen>>,
     /// More than a message takes were chosen.
     too_many: RwSignal<bool>,
@@ -185,9 +187,13 @@ impl Files {
 
     /// The files that were chosen.
     pub(super) fn view(self) -> AnyView {
+        when(move || !self.is_empty(), move || part(move || draw(Part::Conversation, Piece::Files(self))))
+    }
+
+    /// The list of them.
+    pub(crate) fn list(self) -> AnyView {
         let rows = move || self.chosen.get().into_iter().map(|file| self.row(file)).collect();
-        let shown = move || view! { <ul class="files" aria-label="Files of this message">{list(rows)}</ul> }.erase();
-        when(move || !self.is_empty(), shown)
+        view! { <ul class="files" aria-label="Files of this message">{list(rows)}</ul> }.erase()
     }
 
     fn row(self, file: Chosen) -> Row {
@@ -214,6 +220,12 @@ impl Files {
             .erase()
         })
     }
+}
+
+/// Sends what was given, and looks for what was kept.
+pub(crate) fn send_given() -> AnyView {
+    browser::send_given();
+    ().erase()
 }
 
 /// The files of a message: pictures as pictures, others as links.
@@ -264,6 +276,8 @@ fn one(file: Attachment) -> AnyView {
 
 #[cfg(feature = "hydrate")]
 mod browser {
+    use std::cell::RefCell;
+
     use leptos::{
         ev::{ClipboardEvent, DragEvent},
         prelude::*,
@@ -275,7 +289,44 @@ mod browser {
     use web_sys::{DataTransfer, File, FileList, HtmlInputElement, ProgressEvent, XmlHttpRequest};
 
     use super::{AppStore, Attachment, Chosen, Files, MAX_ATTACHMENTS, State, ThreadId};
-    use crate::app::{kept::keep_draft_files, view::effect};
+    use crate::app::{
+        apart::{Part, Piece, run},
+        kept::keep_draft_files,
+        view::effect,
+    };
+
+    /// What there is to do with a file.
+    enum Work {
+        Send(File),
+        /// The server may have forgotten it.
+        LookFor(AttachmentId),
+    }
+
+    thread_local! {
+        /// What is done once the program for it is here.
+        static GIVEN: RefCell<Vec<(Files, Uuid, Work)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    fn give(files: Files, id: Uuid, work: Work) {
+        GIVEN.with_borrow_mut(|given| given.push((files, id, work)));
+        run(Part::Conversation, Piece::Sending, || {
+            for (files, id, work) in GIVEN.take() {
+                if matches!(work, Work::Send(_)) {
+                    let why = "Not attached: the page could not load what sends files. Choose it again.";
+                    files.set(id, State::Failed(why.to_owned()));
+                }
+            }
+        });
+    }
+
+    pub(super) fn send_given() {
+        for (files, id, work) in GIVEN.take() {
+            match work {
+                Work::Send(file) => upload(files, id, &file),
+                Work::LookFor(kept) => look_for(files, id, kept),
+            }
+        }
+    }
 
     pub(super) fn keep(files: Files, store: &AppStore, thread: Option<ThreadId>) {
         let lines = RwSignal::new(String::new());
@@ -309,6 +360,10 @@ mod browser {
         let (id, bytes) = (Uuid::now_v7(), file.bytes.unwrap_or_default());
         let chosen = Chosen { id, name: file.name.clone(), bytes, state: State::Kept(file) };
         files.chosen.update(|list| list.push(chosen));
+        give(files, id, Work::LookFor(kept));
+    }
+
+    fn look_for(files: Files, id: Uuid, kept: AttachmentId) {
         let Ok(request) = XmlHttpRequest::new() else { return };
         if request.open("HEAD", &Attachment::path(kept)).is_err() {
             return;
@@ -353,7 +408,7 @@ mod browser {
             let bytes = file.size() as u64;
             let chosen = Chosen { id, name: file.name(), bytes, state: State::Coming(0) };
             files.chosen.update(|list| list.push(chosen));
-            upload(files, id, &file);
+            give(files, id, Work::Send(file));
         }
         any
     }
@@ -431,4 +486,6 @@ mod browser {
     }
 
     pub(super) fn take_back(_: AttachmentId) {}
+
+    pub(super) fn send_given() {}
 }

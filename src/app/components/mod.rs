@@ -51,12 +51,14 @@ mod window;
 
 #[cfg(feature = "ssr")]
 pub(crate) use answer::whole as whole_answer;
+pub(crate) use attachments::{Files, send_given};
 pub(crate) use commands::Commands;
 pub(crate) use composer::{Composer, Work};
 pub(crate) use copying::copy_button;
 pub(crate) use export::Export;
 pub(crate) use icon::{Icon, Mark};
 pub(crate) use importing::Importing;
+pub(crate) use invitations::Invited;
 pub(crate) use looked_for::LookedFor;
 pub(crate) use message_list::MessageList;
 pub(crate) use notices::Notices;
@@ -75,5 +77,6 @@ pub(crate) use stamp::stamp;
 pub(crate) use theme_switch::ThemeSwitch;
 pub(crate) use topbar::Topbar;
 pub(crate) use typing::Typing;
+pub(crate) use undoing::Undoing;
 pub(crate) use variants::provide_way;
 pub(crate) use waiting::waiting_row;

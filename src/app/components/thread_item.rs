@@ -6,6 +6,7 @@ use netra_ws::{ThreadId, model::Thread};
 use super::{Icon, LookedFor, thread_list::Listed, undoing::What};
 use crate::app::{
     address::use_address,
+    apart::{Part, Piece, draw},
     api, keyboard, markdown,
     pages::Layout,
     seen::use_seen,
@@ -134,7 +135,7 @@ pub(crate) fn ThreadItem(id: ThreadId, thread: Memo<Thread>) -> impl IntoView {
         keyboard::focus_next(format!("{} [data-action=rename]", row_of(id)));
     };
     let row = move || match (undone.get(), mode.get()) {
-        (1.., _) => undoing.view(undone.get_untracked()),
+        (1.., _) => draw(Part::Conversation, Piece::Undone(undoing, undone.get_untracked())),
         (0, Mode::Renaming) => view! {
             <input
                 class="thread-rename"

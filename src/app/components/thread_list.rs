@@ -221,7 +221,8 @@ pub(crate) fn ThreadList(search: RwSignal<String>, archived: RwSignal<bool>, pic
     };
     provide_context(Listed { groups, found, editing, undoing, archived, picking });
     let several = move || {
-        let row = |number| Row::new(Key::At(number), move || undoing.view(number));
+        let said = move |number| part(move || draw(Part::Conversation, Piece::Undone(undoing, number)));
+        let row = |number| Row::new(Key::At(number), move || said(number));
         undoing.of_several().into_iter().map(row).collect()
     };
     view! {

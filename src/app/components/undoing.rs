@@ -2,6 +2,8 @@
 //!
 //! Putting away is done at once, and taken back by its opposite. Deleting waits until its time is over; whoever leaves the page
 //! before that keeps the conversation, for nobody can bring back what is deleted.
+//!
+//! All but the list of it comes with the part that holds conversations (`apart.rs`).
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,6 +16,7 @@ use netra_ws::{ThreadId, model::Thread, payload::Level};
 use super::thread_item::{neighbour, row_of};
 use crate::app::{
     address::Address,
+    apart::{Part, Piece, run},
     api, keyboard,
     store::AppStore,
     view::{Erase, view, when},
@@ -66,8 +69,8 @@ impl Done {
 }
 
 /// What can be taken back, for whoever is drawn in the list.
-#[derive(Clone, Copy)]
-pub(super) struct Undoing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Undoing {
     done: RwSignal<Vec<Done>>,
     store: StoredValue<AppStore>,
     address: Address,
@@ -114,14 +117,22 @@ impl Undoing {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = self.address.path_now();
         let shown = what == What::Deleted && threads.iter().any(|thread| path == format!("/t/{}", thread.id));
-        let place = match threads.as_slice() {
-            [thread] => row_of(thread.id),
-            _ => ".undo-several".to_owned(),
-        };
-        let done = Done { number, what, threads, shown, settled: false };
-        self.done.update(|all| all.push(done.clone()));
-        if what != What::Deleted {
-            self.carry_out(done, Some(what == What::Archived), Box::new(|| {}));
+        self.done.update(|all| all.push(Done { number, what, threads, shown, settled: false }));
+        run(Part::Conversation, Piece::Doing(self, number), move || {
+            self.forget(number);
+            let words = "That was not done: the page could not load what does it.";
+            self.store.with_value(|store| store.notify(Level::Warn, words.to_owned()));
+        });
+    }
+
+    /// Goes on with what was begun.
+    pub(crate) fn carry_on(self, number: usize) -> AnyView {
+        let Some(done) = self.find(number) else { return ().erase() };
+        let place = done.alone().map_or_else(|| ".undo-several".to_owned(), |thread| row_of(thread.id));
+        let shown = done.shown;
+        if done.what != What::Deleted {
+            let archived = done.what == What::Archived;
+            self.carry_out(done, Some(archived), Box::new(|| {}));
         }
         if shown {
             self.address.go("/");
@@ -129,6 +140,7 @@ impl Undoing {
         // After the page that comes has put the focus into its message box.
         request_animation_frame(move || keyboard::focus_next(format!("{place} .undo")));
         set_timeout(move || self.settle(number), TIME);
+        ().erase()
     }
 
     fn find(self, number: usize) -> Option<Done> {
@@ -199,7 +211,7 @@ impl Undoing {
     }
 
     /// What was done, in words, and the way back.
-    pub(super) fn view(self, number: usize) -> AnyView {
+    pub(crate) fn view(self, number: usize) -> AnyView {
         let Some(done) = self.find(number) else { return ().erase() };
         let said = done.said();
         let label = match done.alone() {

@@ -11,7 +11,7 @@ use crate::app::{
         Composer, EventPanel, Export, MessageList, Notices, PanelButton, Queue, RewindBar, Sharing, Spoken, Topbar,
         Typing, Work, provide_panel, provide_rewind, provide_way,
     },
-    keyboard, markdown, next,
+    keyboard, markdown, next, offline,
     seen::use_seen,
     socket::use_socket,
     standing::{ReadsOnly, provide_standing},
@@ -66,6 +66,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         }
     });
     use_seen().follow(head, store.clone());
+    offline::keep(head);
     let leaving = socket.clone();
     on_cleanup(move || leaving.leave(thread));
     let shared = memo(move || head.with(|head| head.as_ref().is_some_and(|thread| thread.shared)));

@@ -210,7 +210,7 @@ pub fn provide_policy(state: &AppState) {
     };
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-         frame-src 'self'; font-src 'self'; connect-src 'self'{socket}{reload}; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
+         frame-src 'self'; font-src 'self'; connect-src 'self'{socket}{reload}; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; \
          frame-ancestors 'none'"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
@@ -221,9 +221,17 @@ pub fn provide_policy(state: &AppState) {
 /// The page in whose frame diagrams are drawn.
 const DIAGRAM: &str = "/rich/diagram.html";
 
-/// Shuts that page into an origin of its own: a diagram comes from a message, and the library that draws it must reach nothing of
-/// this page. What it loads is then loaded across origins, which the folder of these libraries allows; it holds nothing else.
-pub(crate) fn frame_headers(path: &str, headers: &mut HeaderMap) {
+/// The service worker, which asks for documents and for the files that they need.
+const SERVICE_WORKER: &str = "/service-worker.js";
+
+/// Lets the service worker ask this server. Shuts the page of diagrams into an origin of its own: a diagram comes from a message,
+/// and the library that draws it must reach nothing of this page. What it loads is then loaded across origins, which the folder of
+/// these libraries allows; it holds nothing else.
+pub(crate) fn file_headers(path: &str, headers: &mut HeaderMap) {
+    if path == SERVICE_WORKER {
+        let policy = HeaderValue::from_static("default-src 'none'; connect-src 'self'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     if !path.starts_with("/rich/") {
         return;
     }
