@@ -74,7 +74,7 @@ pub(super) struct AgentEntry {
 
 impl AgentEntry {
     /// What it has for a program of this machine.
-    fn acp(&self) -> AcpFields {
+    pub(super) fn acp(&self) -> AcpFields {
         AcpFields {
             command: self.command.clone(),
             env: self.env.clone(),

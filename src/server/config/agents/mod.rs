@@ -15,7 +15,7 @@ use super::{
     audience::Audience,
     mcp::McpConfig,
     policy,
-    remote::{RemoteConfig, RemoteProtocol},
+    remote::RemoteConfig,
     source::{ConfigError, Source},
 };
 use crate::server::{
