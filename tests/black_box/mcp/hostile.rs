@@ -62,7 +62,7 @@ async fn what_it_says_beside_the_protocol_is_survived() {
     let world = World::new().await;
     let state = becomes(&world.user, "unruly", "ready").await;
     // One tool's schema is too large to be given to a model.
-    assert_eq!(state["tools"], 13, "{state}");
+    assert_eq!(state["tools"], 15, "{state}");
     assert!(state["reason"].as_str().is_some_and(|reason| reason.contains("1 left out")), "{state}");
     assert!(world.server.log().contains("a word on standard error"), "{}", world.server.log());
 

@@ -196,7 +196,7 @@ impl Tokens {
             if trimmed(&found.issuer) != trimmed(issuer.as_str()) {
                 return Err(format!("{} says that it is {}", origin(issuer), plain(&found.issuer)));
             }
-            self.check_place(&found.token_endpoint)?;
+            check_place(&self.resource, &found.token_endpoint)?;
             let methods = &found.token_endpoint_auth_methods_supported;
             let takes = |method: &str| methods.iter().any(|known| known == method);
             let in_body = takes("client_secret_post") && !takes("client_secret_basic");
@@ -205,19 +205,9 @@ impl Tokens {
         Err(format!("{} does not say where it gives out tokens", origin(issuer)))
     }
 
-    /// Metadata leads to HTTPS alone, unless the server itself is spoken to without.
-    fn check_place(&self, place: &Url) -> Result<(), String> {
-        let plain = place.scheme() == "http" && self.resource.scheme() == "http";
-        let named = place.username().is_empty() && place.password().is_none() && place.has_host();
-        if (place.scheme() == "https" || plain) && named {
-            return Ok(());
-        }
-        Err(format!("{} is no address for a secret", origin(place)))
-    }
-
     /// Metadata of this place; nothing where there is none.
     async fn read<T: DeserializeOwned>(&self, place: &Url) -> Result<Option<T>, String> {
-        self.check_place(place)?;
+        check_place(&self.resource, place)?;
         let at = origin(place);
         let request = self.http.get(place.clone()).timeout(PATIENCE).header(ACCEPT, "application/json");
         let response = request.send().await.map_err(|error| failed(&at, &error))?;
@@ -227,6 +217,16 @@ impl Tokens {
         let body = bounded(&at, response).await?;
         Ok(serde_json::from_slice(&body).ok())
     }
+}
+
+/// Metadata leads to HTTPS alone, unless the server itself is spoken to without.
+fn check_place(resource: &Url, place: &Url) -> Result<(), String> {
+    let plain = place.scheme() == "http" && resource.scheme() == "http";
+    let named = place.username().is_empty() && place.password().is_none() && place.has_host();
+    if (place.scheme() == "https" || plain) && named {
+        return Ok(());
+    }
+    Err(format!("{} is no address for a secret", origin(place)))
 }
 
 /// How long a token is kept.
@@ -283,17 +283,6 @@ async fn bounded(at: &str, mut response: Response) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
-    fn tokens(resource: &str, issuer: Option<&str>) -> Tokens {
-        let url = |text: &str| Url::parse(text).expect("an address");
-        let oauth = McpOAuth {
-            client_id: "netra".to_owned(),
-            client_secret: "s".to_owned(),
-            scopes: Vec::new(),
-            issuer: issuer.map(url),
-        };
-        Tokens::new(oauth, url(resource), reqwest::Client::new())
-    }
-
     #[test]
     fn documents_are_looked_for_with_the_path_and_without() {
         let of = |text: &str| -> Vec<String> {
@@ -317,8 +306,8 @@ mod tests {
             ("https://a.example/mcp", "https://user:word@b.example/token", false),
             ("https://a.example/mcp", "file:///etc/passwd", false),
         ] {
-            let found = tokens(resource, None).check_place(&Url::parse(place).expect("an address")).is_ok();
-            assert_eq!(found, fits, "{resource} {place}");
+            let url = |text: &str| Url::parse(text).expect("an address");
+            assert_eq!(check_place(&url(resource), &url(place)).is_ok(), fits, "{resource} {place}");
         }
     }
 
