@@ -214,6 +214,52 @@ test("a conversation of 10,000 messages", async ({ chat, page, server }) => {
   model.stop();
 });
 
+test("the past of a conversation of 100,000 events", async ({ chat, page }) => {
+  const events = Number(process.env.NETRA_BENCH_EVENTS ?? 100_000);
+  await chat.open();
+  // A question of the guide's is eight events, and two messages.
+  const id = await fill(page, Math.ceil(events / 8) * 2);
+  await page.goto(`/t/${id}`);
+  await chat.isLive();
+  const answer = await page.request.get(`/api/threads/${id}/events?limit=1`);
+  const last = ((await answer.json()) as { head_seq: number }).head_seq;
+  // As whoever comes later has it: read from the server, and nothing drawn of what was live.
+  const began = Date.now();
+  await page.keyboard.press("Control+Shift+D");
+  const handle = page.getByRole("slider", { name: "Point in time" });
+  await expect(handle).toHaveAttribute("max", String(last), { timeout: 300_000 });
+  note(`${last} events, read`, milliseconds(Date.now() - began));
+  const times = await handle.evaluate(async (handle, last) => {
+    const field = handle as HTMLInputElement;
+    const words = () => document.querySelector(".rewind-bar")?.textContent ?? "";
+    const times: number[] = [];
+    for (let point = 0; point < 200; point++) {
+      const to = 1 + Math.floor(Math.random() * (last - 1));
+      const began = performance.now();
+      field.value = String(to);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      const there = `event ${to.toLocaleString("en-US")} of`;
+      await new Promise<void>((shown) => {
+        const look = () => {
+          if (!words().includes(there)) return void requestAnimationFrame(look);
+          // Behind the frame that shows it.
+          const { port1, port2 } = new MessageChannel();
+          port1.onmessage = () => shown();
+          port2.postMessage(0);
+        };
+        requestAnimationFrame(look);
+      });
+      times.push(performance.now() - began);
+      // The reader stays for a moment, and all of it is drawn.
+      await new Promise((rested) => setTimeout(rested, point % 4 === 0 ? 250 : 0));
+    }
+    return times;
+  }, last);
+  note("a point of its past, median of 200", milliseconds(percentile(times, 0.5)));
+  note("a point of its past, p99", milliseconds(percentile(times, 0.99)));
+  note("a point of its past, worst (≤ 100 ms)", milliseconds(Math.max(...times)));
+});
+
 for (const kind of ["paragraphs", "code"] as const) {
   test(`an answer of 300 KB: ${kind}`, async ({ chat, page, server }) => {
     const model = await startModel(400, 10);

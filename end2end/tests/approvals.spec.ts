@@ -53,6 +53,48 @@ test("it is denied with words, which the agent is told (R12)", async ({ chat }) 
   await expect(tool).toContainText("Not today.");
 });
 
+test("what is written while it waits may be the answer instead, or wait for it (R12)", async ({
+  chat,
+  model,
+  page,
+}) => {
+  await chat.open();
+  await chat.askNew("assistant", prompts.calculate);
+  await expect(question(chat)).toBeVisible();
+  const line = page.getByRole("group", { name: "A question waits" });
+  const instead = page.getByRole("button", { name: "Answer with this instead" });
+  await expect(line).toContainText("waits for an answer about calculate. A message goes out after that.");
+  // There is nothing to answer with yet, and its place is kept.
+  await expect(instead).toBeHidden();
+  const before = (await line.boundingBox())!.height;
+  await chat.composer.fill("Do it in your head.");
+  await expect(instead).toBeVisible();
+  expect((await line.boundingBox())!.height).toBe(before);
+  await instead.click();
+  await expect(question(chat)).toHaveCount(0);
+  await expect(line).toHaveCount(0);
+  await expect(chat.composer).toHaveValue("");
+  await expect(chat.composer).toBeFocused();
+  const tool = chat.card.locator("details.tool");
+  await expect(tool).toHaveAttribute("data-status", "denied");
+  await tool.locator("summary").click();
+  await expect(tool).toContainText("Do it in your head.");
+  await chat.cardIs("completed");
+  await expect(chat.bubbles).toHaveText([prompts.calculate]);
+  expect(JSON.stringify(model.requests().at(-1)!.messages)).toContain("Do it in your head.");
+
+  // Sent in the usual way it waits, and the question with it.
+  await chat.ask(prompts.calculate);
+  await expect(question(chat)).toBeVisible();
+  await chat.ask(prompts.count(3));
+  await expect(chat.queue).toHaveText([prompts.count(3)]);
+  await expect(question(chat)).toBeVisible();
+  await choice(chat, "Allow once").click();
+  await expect(chat.queue).toHaveCount(0);
+  await expect(chat.cards).toHaveCount(3);
+  await chat.cardIs("completed");
+});
+
 test("it outlives a reload and a crash (R13, R14)", async ({ chat, page, server, guard }) => {
   guard.allow(NETWORK_CUT);
   await chat.open();

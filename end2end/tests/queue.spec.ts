@@ -59,6 +59,39 @@ test("what is taken back is not answered, comes back to be changed, and no later
   expect(last.parent_id).not.toBe(taken.message_id);
 });
 
+test("what is taken back in one tab is gone from every other, and stays gone (R2, R25)", async ({ chat, context }) => {
+  await chat.open();
+  const id = await chat.askNew("assistant", prompts.count(200));
+  const other = new Chat(await context.newPage());
+  await other.open(`/t/${id}`);
+  await chat.answerGrowsBeyond(20);
+  await chat.ask(prompts.count(3));
+  await expect(other.queue).toHaveText([prompts.count(3)]);
+  await chat.queue.getByRole("button", { name: `Take back: ${prompts.count(3)}` }).click();
+  await expect(chat.queue).toHaveCount(0);
+  // Its run ends in its turn, without having been worked on.
+  await other.stop.click();
+  for (const tab of [chat, other]) {
+    await expect(tab.queue).toHaveCount(0);
+    await expect(tab.bubbles).toHaveText([prompts.count(200)]);
+    await expect(tab.cards).toHaveCount(1);
+  }
+  // The words are in the box of whoever took them back, and in no other.
+  await expect(chat.composer).toHaveValue(prompts.count(3));
+  await expect(other.composer).toHaveValue("");
+  await other.cardIs("stopped");
+  await other.isAtRest();
+  await expect(other.bubbles).toHaveText([prompts.count(200)]);
+  await other.page.reload();
+  await other.isLive();
+  await expect(other.bubbles).toHaveText([prompts.count(200)]);
+  // What is said next in the other tab follows what came before it.
+  await other.ask(prompts.count(4));
+  await expect(other.cards).toHaveCount(2);
+  await other.cardIs("completed");
+  await expect(other.bubbles).toHaveText([prompts.count(200), prompts.count(4)]);
+});
+
 for (const colorScheme of ["light", "dark"] as const) {
   test.describe(`390 ${colorScheme}`, () => {
     test.use({ viewport: { width: 390, height: 844 }, colorScheme, contextOptions: { reducedMotion: "reduce" } });

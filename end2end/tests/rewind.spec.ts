@@ -59,6 +59,11 @@ function past(text: string): string {
 }
 
 class Rewinder {
+  /** Ends the past with a conversation of its own. */
+  get anew(): Locator {
+    return this.bar.getByRole("button", { name: "In a new conversation" });
+  }
+
   readonly panel: Locator;
   readonly handle: Locator;
   readonly bar: Locator;
@@ -265,3 +270,21 @@ for (const colorScheme of ["light", "dark"] as const) {
     });
   }
 }
+
+test("one goes on from the past in a new conversation (R12, R25)", async ({ chat, page }) => {
+  await chat.open();
+  const thread = await chat.askNew("assistant", prompts.count(3));
+  await chat.cardIs("completed");
+  const after = await head(page, thread);
+  await chat.ask(prompts.count(4));
+  await expect(chat.cards).toHaveCount(2);
+  await chat.cardIs("completed");
+  const rewinder = new Rewinder(page);
+  await rewinder.open(await head(page, thread));
+  await rewinder.goTo(after);
+  await rewinder.anew.click();
+  await page.waitForURL((url) => url.pathname.startsWith("/t/") && !url.pathname.endsWith(thread));
+  await expect(chat.bubbles).toHaveText([prompts.count(3)]);
+  await expect(rewinder.bar).toHaveCount(0);
+  await expect(chat.composer).toBeEnabled();
+});

@@ -35,6 +35,9 @@ impl Part {
     }
 }
 
+/// Where the style of what comes with conversations stands: no first visit needs it.
+pub(crate) const CONVERSATION_STYLE: &str = "/conversation.css";
+
 /// What a part draws: a page, or something that stands on any page once it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
@@ -69,6 +72,12 @@ pub(super) fn files() -> &'static [&'static str] {
         Some(Part::Conversation) => &["split_conversation", "split_both"],
         Some(Part::Forms) => &["split_forms", "split_both"],
     }
+}
+
+/// Where the style of the document's page stands that is not that of every page.
+pub(super) fn style(folder: &str) -> Option<String> {
+    let part = Part::of(Address::current().page());
+    (part == Some(Part::Conversation)).then(|| format!("{CONVERSATION_STYLE}?{folder}"))
 }
 
 /// Draws a page, or a piece of one.

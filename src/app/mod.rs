@@ -46,6 +46,8 @@ use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 
 use address::{Address, Page};
+#[cfg(feature = "ssr")]
+pub(crate) use apart::CONVERSATION_STYLE;
 use apart::provide_parts;
 use boot::Boot;
 use pages::{ChatLayout, LoginPage};
@@ -60,6 +62,7 @@ pub const ROOT_ID: &str = "netra";
 /// The document around the application.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let boot = Boot::current().to_script();
+    let style = apart::style(&options.site_pkg_dir).map(|address| view! { <link rel="stylesheet" href=address /> });
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme::Theme::current().attribute()>
@@ -77,6 +80,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
                 <link rel="manifest" href="/manifest.webmanifest" />
                 <link rel="stylesheet" href=options.css_path() />
+                {style}
                 {program::starting_script(&options)}
                 <script type="application/json" id=boot::SCRIPT_ID inner_html=boot></script>
                 <AutoReload options />

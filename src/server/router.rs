@@ -18,15 +18,16 @@ use tower_http::compression::CompressionLayer;
 use super::{
     error::ApiError,
     http::{
-        account, admin, ag_ui, attachments, auth, commands, discovery, drain, export, guard, health, import,
-        invitations, members, metrics, oidc, page, read_only_links, socket, thread_export, threads, tokens, unread,
+        account, admin, ag_ui, attachments, auth, commands, continuing, discovery, drain, export, guard, health,
+        import, invitations, members, metrics, oidc, page, read_only_links, socket, thread_export, threads, tokens,
+        unread,
     },
     mcp, reference, shared_page,
     site::Site,
     specification,
     state::AppState,
 };
-use crate::app::{address::PATHS, shell};
+use crate::app::{CONVERSATION_STYLE, address::PATHS, shell};
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -70,6 +71,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/threads/{id}", get(threads::get).patch(threads::change).delete(threads::delete))
         .route("/api/threads/{id}/events", get(threads::events))
         .route("/api/threads/{id}/messages", get(threads::messages))
+        .route("/api/threads/{id}/continue", post(continuing::go_on))
         .route("/api/threads/{id}/export", get(thread_export::export))
         .route("/api/threads/{id}/runs/{run_id}", get(threads::run))
         .route("/api/threads/{id}/links", get(read_only_links::list).post(read_only_links::make))
@@ -140,6 +142,7 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/ws", get(socket::upgrade))
         .route("/docs", get(reference::serve))
         .route(reference::STYLE, get(reference::style))
+        .route(CONVERSATION_STYLE, get(page::conversation_style))
         .route(&format!("{}{{secret}}", shared_page::PATH), get(shared_page::serve))
         .route("/asyncapi.json", get(specification::serve_asyncapi))
         .route("/openapi.json", get(specification::serve_openapi))

@@ -157,6 +157,42 @@ impl ThreadState {
         }
     }
 
+    /// Whether a message was taken back: nothing but one run was to answer it, which was stopped before any work was done on it, and
+    /// the message had come while an earlier answer was under way.
+    pub fn was_taken_back(&self, message: MessageId) -> bool {
+        let Some(said) = self.message(message) else { return false };
+        let mut runs = self.runs.iter().enumerate().filter(|(_, run)| run.answers == Some(message));
+        let (Some((at, run)), None) = (runs.next(), runs.next()) else { return false };
+        if !run.was_never_worked_on() {
+            return false;
+        }
+        // What was under way when it came: an answer that is not whole, or became so later.
+        let was_under_way = |earlier: &Run| {
+            let whole = earlier.message_id.and_then(|id| self.message(id)).is_some_and(|answer| answer.seq > said.seq);
+            let worked = earlier.started_at.zip(earlier.duration_ms).map(|(began, worked)| began.as_millis() + worked);
+            !earlier.has_ended() || whole || worked.is_some_and(|end| end >= said.created_at.as_millis())
+        };
+        self.runs.iter().take(at).filter(|earlier| !earlier.is_nested()).any(was_under_way)
+    }
+
+    /// The choices by which a reader is shown this message, with this answer; nothing where it is not known. Only places where
+    /// there is more than one way are among them.
+    pub fn choices_to(&self, message: MessageId, answer: Option<RunId>) -> Option<Choices> {
+        let tree = Tree::of(self);
+        let mut choices = Choices::default();
+        let mut at = Some((message, answer));
+        while let Some((message, answer)) = at {
+            at = *tree.parents.get(&message)?;
+            let follows = at.map_or_else(MessageId::beginning, |(before, _)| before);
+            if tree.children.get(&follows).is_some_and(|here| here.len() > 1) {
+                choices.branches.insert(follows, message);
+            }
+            let several = tree.answers.get(&message).is_some_and(|answers| answers.len() > 1);
+            choices.answers.extend(answer.filter(|_| several).map(|answer| (message, answer)));
+        }
+        Some(choices)
+    }
+
     /// The parent to name for a message that goes on from this path; none where that is what a message without one follows.
     pub fn parent_at_end(&self, path: &[Turn]) -> Option<MessageId> {
         let end = path.last()?;

@@ -1,5 +1,45 @@
 use super::*;
-use crate::time::Timestamp;
+use crate::{model::RunStatus, time::Timestamp};
+
+#[test]
+fn what_was_taken_back_while_it_waited_is_told_from_what_was_stopped() {
+    // `u2` came while the answer to `u1` was being written, and its one run was stopped before it was worked on.
+    let mut thread = Thread::of("u1 u2 a1 a2");
+    let (u2, a2) = (thread.names["u2"], thread.runs["a2"]);
+    thread.state.messages.retain(|message| message.run_id != Some(a2));
+    let run = |thread: &mut Thread, change: &dyn Fn(&mut Run)| {
+        change(thread.state.runs.iter_mut().find(|run| run.run_id == a2).expect("a run"));
+    };
+    assert!(!thread.state.was_taken_back(u2), "it waits");
+    run(&mut thread, &|run| (run.status, run.duration_ms) = (RunStatus::Stopped, Some(0)));
+    assert!(thread.state.was_taken_back(u2));
+    run(&mut thread, &|run| run.duration_ms = Some(12));
+    assert!(!thread.state.was_taken_back(u2), "something was at work");
+    run(&mut thread, &|run| (run.duration_ms, run.text) = (Some(0), "So".to_owned()));
+    assert!(!thread.state.was_taken_back(u2), "something was said");
+    // The first of a conversation waited for nothing.
+    let mut first = Thread::of("u1 a1");
+    let (message, run) = (first.names["u1"], first.runs["a1"]);
+    first.state.messages.retain(|message| message.run_id != Some(run));
+    for run in &mut first.state.runs {
+        (run.status, run.duration_ms) = (RunStatus::Stopped, Some(0));
+    }
+    assert!(!first.state.was_taken_back(message));
+    assert!(!first.state.was_taken_back(MessageId::new()));
+}
+
+#[test]
+fn the_way_to_a_message_is_chosen_where_there_is_a_choice() {
+    let thread = Thread::of("u1 a1 b1 u2:a1 a2 u3:a1 a3 u4:a2 a4");
+    let choices = thread.state.choices_to(thread.names["u4"], None).expect("it is known");
+    assert!(thread.shown(&choices).contains("u4"), "{}", thread.shown(&choices));
+    assert_eq!(choices.answers.get(&thread.names["u1"]), Some(&thread.runs["a1"]));
+    assert_eq!(choices.branches.get(&thread.names["u1"]), Some(&thread.names["u2"]));
+    assert_eq!((choices.branches.len(), choices.answers.len()), (1, 1), "{choices:?}");
+    let choices = thread.state.choices_to(thread.names["u1"], Some(thread.runs["b1"])).expect("it is known");
+    assert_eq!(choices.answers.get(&thread.names["u1"]), Some(&thread.runs["b1"]));
+    assert_eq!(thread.state.choices_to(MessageId::new(), None), None);
+}
 
 /// A thread written as `u1 a1 u2:u1 b1 u3:a1`: questions, each with what it follows; `a1` is the first answer to `u1`, `b1` the second.
 /// `:-` begins anew.

@@ -489,6 +489,12 @@ impl Run {
         }
     }
 
+    /// Whether it was stopped while it waited for its turn: it took no time, and did and said nothing.
+    pub fn was_never_worked_on(&self) -> bool {
+        let nothing = self.steps.is_empty() && self.text.is_empty();
+        self.status == RunStatus::Stopped && self.duration_ms == Some(0) && nothing
+    }
+
     /// Whether it works for another run, whose call its answer is.
     pub fn is_nested(&self) -> bool {
         self.parent_run_id.is_some()

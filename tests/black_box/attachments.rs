@@ -281,12 +281,19 @@ async fn messages_with_wrong_files_change_nothing() {
     let again = socket.call(message).await;
     assert_eq!((&first["payload"]["duplicate"], &again["payload"]["duplicate"]), (&json!(false), &json!(true)));
     assert_eq!(first["payload"]["run_id"], again["payload"]["run_id"]);
-    let twice = on(&thread, "user_message", json!({ "content": "Again", "attachments": [many[0]] }));
-    assert_eq!(error_code(&socket.call(twice).await), "invalid_payload");
+    let other = user.thread("Elsewhere").await["id"].as_str().expect("an id").to_owned();
+    let twice = |thread: &str| on(thread, "user_message", json!({ "content": "Again", "attachments": [many[0]] }));
+    assert_eq!(error_code(&socket.call(twice(&other)).await), "invalid_payload");
     let messages = user.get(&format!("/api/threads/{thread}/messages")).await.ok();
     let asked: Vec<&Value> =
         messages["messages"].as_array().expect("messages").iter().filter(|m| m["role"] == "user").collect();
     assert_eq!((asked.len(), asked[0]["attachments"].as_array().map(Vec::len)), (1, Some(1)), "{messages}");
+    // Said again in its own conversation it is the same file, in both.
+    assert_eq!(socket.call(twice(&thread)).await["type"], "ack");
+    let messages = user.get(&format!("/api/threads/{thread}/messages")).await.ok();
+    let asked: Vec<&Value> =
+        messages["messages"].as_array().expect("messages").iter().filter(|m| m["role"] == "user").collect();
+    assert_eq!(asked[0]["attachments"], asked[1]["attachments"], "{messages}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    answer::Answer,
+    answer::{Answer, http},
     frame::on,
     rules::{ended, say, start_run},
     server::{Server, Setup},
@@ -93,6 +93,49 @@ async fn conversations_of_chatgpt_are_found_read_and_gone_on_with() {
     socket.call(on(&thread, "subscribe", json!({}))).await;
     ended(&socket, &say(&socket, &thread, "What is 1 + 1?").await).await;
     assert_eq!(said(&user, &thread).await.len(), 4);
+}
+
+/// An archive with one file in it, which is not packed.
+fn archive(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut sum = flate2::Crc::new();
+    sum.update(content);
+    let length = u32::try_from(content.len()).expect("small").to_le_bytes();
+    let name_length = u16::try_from(name.len()).expect("short").to_le_bytes();
+    let common =
+        [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &sum.sum().to_le_bytes(), &length, &length, &name_length, &[0, 0]]
+            .concat();
+    let file = [&b"PK\x03\x04"[..], &common, name.as_bytes(), content].concat();
+    let list = [&b"PK\x01\x02\x14\x00"[..], &common, &[0; 14], name.as_bytes()].concat();
+    let place = u32::try_from(file.len()).expect("small").to_le_bytes();
+    [&file[..], &list, &b"PK\x05\x06"[..], &[0; 12], &place, &[0, 0]].concat()
+}
+
+#[tokio::test]
+async fn an_archive_is_taken_in_as_it_is() {
+    let server = server().await;
+    let user = User::dev(&server).await;
+    let message = |role: &str, text: &str| json!({ "author": { "role": role }, "content": { "content_type": "text", "parts": [text] } });
+    let file = json!([{ "title": "Of old", "current_node": "b", "mapping": {
+        "a": { "message": message("user", "Which bird is that?"), "parent": null, "children": ["b"] },
+        "b": { "message": message("assistant", "A kingfisher."), "parent": "a", "children": [] }
+    } }]);
+    let send = async |name: &str, content: &[u8]| {
+        let request = http()
+            .post(format!("{}/api/threads/import", user.base()))
+            .header("cookie", user.cookies())
+            .body(archive(name, content));
+        Answer::of(request).await
+    };
+    let report = send("../export/conversations.json", file.to_string().as_bytes()).await.ok();
+    let thread = report["threads"][0]["id"].as_str().expect("a thread").to_owned();
+    let told = said(&user, &thread).await;
+    assert_eq!(
+        told.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+        ["Which bird is that?", "A kingfisher."]
+    );
+    let refused = send("user.json", b"{}").await;
+    assert_eq!(refused.error(), (400, "invalid_payload".to_owned()));
+    assert!(refused.body.contains("no conversations.json in it"), "{}", refused.body);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod chosen_ids;
 mod clock;
 mod config;
 mod conform;
+mod continuing;
 mod deploy;
 mod failing_disk;
 mod fanout;

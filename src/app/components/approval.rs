@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     stamp::stamp,
-    tool_data::{Source, pretty},
+    tool_data::{Data, Source, shown},
 };
 use crate::app::{
     socket::use_socket,
@@ -36,9 +36,8 @@ pub(super) fn Approval(call: Memo<Option<ToolCall>>, source: Source) -> impl Int
         question.with(|question| question.message.clone()).unwrap_or_else(|| format!("May the agent use {tool}?"))
     };
     let until = call.with_untracked(|call| call.as_ref().and_then(|call| call.approval_expires_at));
-    let arguments = move || {
-        call.with(|call| call.as_ref().map(|call| pretty(&Value::Object(call.arguments.clone()))).unwrap_or_default())
-    };
+    let data = Data::new(call, source);
+    let arguments = data.arguments();
     let decide = Callback::new(move |choice: Choice| {
         if decided.get_untracked() {
             return;
@@ -79,9 +78,8 @@ pub(super) fn Approval(call: Memo<Option<ToolCall>>, source: Source) -> impl Int
             <p class="approval-question" dir="auto">
                 {words(asked)}
             </p>
-            <pre class="tool-data" tabindex="0" role="group" aria-label="Arguments">
-                {words(arguments)}
-            </pre>
+            {shown("Arguments", arguments)}
+            {data.more("Show all of it", vec![arguments])}
             <div class="approval-fields">{list(fields)}</div>
             <div class="approval-choices">{when(may_decide, move || list(buttons))}</div>
             <label class="approval-field">

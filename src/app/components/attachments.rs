@@ -237,6 +237,31 @@ pub(super) fn attached(files: &[Attachment]) -> AnyView {
     view! { <ul class="files files-sent" aria-label="Files">{shown}</ul> }.erase()
 }
 
+/// The files of a message that is said again, each with a way to leave it out.
+pub(super) fn removable(files: RwSignal<Vec<Attachment>>) -> AnyView {
+    let row = move |file: Attachment| {
+        let id = file.id?;
+        let row = Row::new(Key::Id(id.uuid(), "kept"), move || {
+            let label = format!("Leave out {}", file.name);
+            let remove = move |_| files.update(|files| files.retain(|other| other.id != Some(id)));
+            view! {
+                <li class="file" data-state="kept">
+                    <span class="file-name" dir="auto">{file.name}</span>
+                    <span class="file-size">{file.bytes.map(size).unwrap_or_default()}</span>
+                    <button type="button" class="icon-button" aria-label=label.clone() title=label on:click=remove>
+                        {Icon::Cross.view()}
+                    </button>
+                </li>
+            }
+            .erase()
+        });
+        Some(row)
+    };
+    let rows = move || files.get().into_iter().filter_map(row).collect();
+    let shown = move || view! { <ul class="files" aria-label="Files of this message">{list(rows)}</ul> }.erase();
+    when(move || !files.with(Vec::is_empty), shown)
+}
+
 /// What is told of the files of a message on its way.
 pub(super) fn told(files: &[AttachmentRef]) -> Vec<Attachment> {
     let told = files.iter().filter_map(|file| match file {

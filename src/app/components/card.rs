@@ -11,7 +11,9 @@ use netra_ws::{
 use super::{
     Icon, Mark,
     answer::Answer,
+    continuing::{Last, continue_button},
     copying::copy_button,
+    plan::Plan,
     stamp::stamp,
     steps::StepView,
     tool_data::Source,
@@ -85,6 +87,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
             }
         }
     };
+    let plan = watch(&store, run, |run| Plan::of(&run.steps), None);
     let step = move |at: usize| {
         let store = store.clone();
         // Copied only when it is another: a result may be long, and a run is told of with every frame.
@@ -97,7 +100,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
                 })
                 .unwrap_or((None, true))
         });
-        view! { <StepView step source=Source { thread, run } /> }.erase()
+        view! { <StepView step at plan source=Source { thread, run } /> }.erase()
     };
     let steps_view = move || {
         let step = step.clone();
@@ -156,7 +159,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
             )}
             {when(move || !running.get() && has_text.get(), move || {
                 let again = again.clone();
-                view! { <Foot text usage started again=Callback::new(again) /> }.erase()
+                view! { <Foot thread run text usage started again=Callback::new(again) /> }.erase()
             })}
         </article>
     }
@@ -204,6 +207,8 @@ fn Failure(error: RunError, news: bool, kept: Memo<bool>, again: Callback<()>) -
 /// What the answer took, and a way to take it along.
 #[component]
 fn Foot(
+    thread: ThreadId,
+    run: RunId,
     text: Memo<String>,
     usage: Memo<String>,
     started: Memo<Option<Timestamp>>,
@@ -211,6 +216,16 @@ fn Foot(
 ) -> impl IntoView {
     let reads_only = use_context::<ReadsOnly>();
     let writes = move || !reads_only.is_some_and(|only| only.0.get());
+    let store = use_store().thread(thread);
+    // What was said before a failure is no message.
+    let answer = memo(move || {
+        store.with_structure(|state| state.run(run)?.message_id.filter(|id| state.message(*id).is_some()))
+    });
+    let go_on = move || {
+        continue_button(thread, "Continue from this answer in a new conversation", move || {
+            answer.get_untracked().map(|message| Last { message, asks: false })
+        })
+    };
     let press = move |event: MouseEvent| {
         if is_first(&event) {
             again.run(());
@@ -221,6 +236,7 @@ fn Foot(
             {started.get_untracked().map(stamp)}
             <span class="card-usage">{words(move || usage.get())}</span>
             {copy_button("Copy answer", move || text.get_untracked())}
+            {when(move || writes() && answer.with(Option::is_some), go_on)}
             {when(
                 writes,
                 move || {

@@ -80,22 +80,27 @@ impl Icon {
 
     /// The icon with classes of its own.
     pub(crate) fn with_class(self, class: &'static str) -> AnyView {
-        view! {
-            <svg
-                class=class
-                viewBox="0 0 16 16"
-                fill="none"
-                stroke="currentColor"
-                stroke-width="1.5"
-                stroke-linecap="round"
-                stroke-linejoin="round"
-                aria-hidden="true"
-            >
-                <path d=self.path()></path>
-            </svg>
-        }
-        .erase()
+        drawn(self.path(), class)
     }
+}
+
+/// A path of its own as an icon, for what is not on every page.
+pub(super) fn drawn(path: &'static str, class: &'static str) -> AnyView {
+    view! {
+        <svg
+            class=class
+            viewBox="0 0 16 16"
+            fill="none"
+            stroke="currentColor"
+            stroke-width="1.5"
+            stroke-linecap="round"
+            stroke-linejoin="round"
+            aria-hidden="true"
+        >
+            <path d=path></path>
+        </svg>
+    }
+    .erase()
 }
 
 /// The mark: an iris.

@@ -65,12 +65,12 @@ pub(crate) fn Importing() -> impl IntoView {
     };
     view! {
         <p>
-            "A file that Netra, ChatGPT ("<code>"conversations.json"</code>") or Open WebUI exported, up to 64 MB. Files and pictures stay behind."
+            "A file that Netra, ChatGPT (its archive, or "<code>"conversations.json"</code>" out of it) or Open WebUI exported, up to 64 MB. Files and pictures stay behind."
         </p>
         <input
             type="file"
             class="visually-hidden"
-            accept=".json,application/json"
+            accept=".json,.zip,application/json,application/zip"
             tabindex="-1"
             aria-hidden="true"
             node_ref=field

@@ -1,7 +1,7 @@
 //! From a search to the message that was found.
 
 use leptos::prelude::*;
-use netra_ws::{ThreadId, ThreadState};
+use netra_ws::{MessageId, RunId, ThreadId, ThreadState};
 
 use super::message_list::Item;
 
@@ -31,13 +31,28 @@ impl LookedFor {
     }
 }
 
-/// The newest of these that holds all words.
-pub(super) fn newest_with(words: &str, items: &[Item], state: &ThreadState) -> Option<Item> {
+/// Whether a text holds all words.
+fn holding(words: &str) -> impl Fn(&str) -> bool {
     let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
-    let holds = |text: &str| {
+    move |text| {
         let text = text.to_lowercase();
         words.iter().all(|word| text.contains(word.as_str()))
-    };
+    }
+}
+
+/// The newest message with all words on a way that is not shown: a person's, and the answer to it that holds them.
+pub(super) fn newest_hidden_with(words: &str, state: &ThreadState) -> Option<(MessageId, Option<RunId>)> {
+    let holds = holding(words);
+    let found = state.messages.iter().rfind(|message| holds(&message.content))?;
+    match found.run_id {
+        Some(run) => Some((state.run(run)?.answers?, Some(run))),
+        None => Some((found.message_id, None)),
+    }
+}
+
+/// The newest of these that holds all words.
+pub(super) fn newest_with(words: &str, items: &[Item], state: &ThreadState) -> Option<Item> {
+    let holds = holding(words);
     let text = |item: &Item| match *item {
         Item::Message(id) => state.message(id).is_some_and(|message| holds(&message.content)),
         Item::Card(id) => state.run(id).is_some_and(|run| holds(&run.text)),

@@ -48,7 +48,7 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let me = app.user().map(|user| user.id);
     let way = expect_context::<Way>();
     let items = items(way);
-    let reader = Reader::new(thread, store.clone(), items);
+    let reader = Reader::new(thread, store.clone(), items, way);
     let waiting = waiting(&store, app.pending.clone(), thread);
     reader.start(waiting);
     let glanced = store.clone();

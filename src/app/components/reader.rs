@@ -5,9 +5,10 @@ use netra_ws::{FrameId, ThreadId};
 
 use super::{
     Icon, LookedFor,
-    looked_for::newest_with,
+    looked_for::{newest_hidden_with, newest_with},
     message_list::Item,
     reading::{self, Place},
+    variants::Way,
     window::{STEP, Window},
 };
 use crate::app::{
@@ -59,6 +60,7 @@ pub(super) struct Reader {
     thread: ThreadId,
     store: StoredValue<ThreadStore>,
     items: Memo<Vec<Item>>,
+    way: Way,
     pub(super) window: RwSignal<Window>,
     pub(super) scroller: NodeRef<html::Div>,
     pub(super) column: NodeRef<html::Div>,
@@ -70,11 +72,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(thread: ThreadId, store: ThreadStore, items: Memo<Vec<Item>>) -> Self {
+    pub(super) fn new(thread: ThreadId, store: ThreadStore, items: Memo<Vec<Item>>, way: Way) -> Self {
         Self {
             thread,
             store: StoredValue::new(store),
             items,
+            way,
             window: RwSignal::new(Window::newest()),
             scroller: NodeRef::new(),
             column: NodeRef::new(),
@@ -362,6 +365,15 @@ impl Reader {
                     if let Some((index, rows)) = self.find(&words) {
                         return self.show(index, rows, FOUND_BELOW);
                     }
+                    if self.turn_to_hidden(&words) {
+                        // Once the rows are those of that way.
+                        request_animation_frame(move || {
+                            if let Some((index, rows)) = self.find(&words) {
+                                self.show(index, rows, FOUND_BELOW);
+                            }
+                        });
+                        return;
+                    }
                     if !self.read_page().await {
                         break;
                     }
@@ -371,6 +383,13 @@ impl Reader {
                 }
             });
         });
+    }
+
+    /// Turns to the way on which the newest message with these words is; whether there is one.
+    fn turn_to_hidden(self, words: &str) -> bool {
+        let Some(store) = self.store.try_get_value() else { return false };
+        let found = untrack(|| store.with_structure(|state| newest_hidden_with(words, state)));
+        found.is_some_and(|(message, answer)| self.way.turn_onto(&store, message, answer))
     }
 
     /// Where the newest row with these words is, and of how many.

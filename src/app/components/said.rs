@@ -1,10 +1,11 @@
 //! What a person said, and saying it again in other words.
 
 use leptos::{ev::KeyboardEvent, html, prelude::*};
-use netra_ws::{MessageId, ThreadId};
+use netra_ws::{MessageId, ThreadId, model::Attachment};
 
 use super::{
-    attachments::attached,
+    attachments::{attached, removable},
+    continuing::{Last, continue_button},
     copying::copy_button,
     message_list::Told,
     stamp::stamp,
@@ -32,8 +33,14 @@ pub(super) fn said(thread: ThreadId, id: MessageId, told: Told, way: Way) -> Any
     let may_edit =
         memo(move || own && follows.get().is_some() && !reads_only.is_some_and(|only| only.0.get()) && !editing.get());
     let author = author.map(|name| view! { <span class="message-author">{name}</span> }.erase());
-    let has_files = !files.is_empty();
+    let kept_files = files.clone();
     let (shown, copied, edited) = (content.clone(), content.clone(), content);
+    let may_go_on = memo(move || !reads_only.is_some_and(|only| only.0.get()) && !editing.get());
+    let go_on = move || {
+        continue_button(thread, "Continue from this message in a new conversation", move || {
+            Some(Last { message: id, asks: true })
+        })
+    };
     let edit = move || {
         view! {
             <button type="button" class="button quiet" on:click=move |_| editing.set(true)>
@@ -44,7 +51,7 @@ pub(super) fn said(thread: ThreadId, id: MessageId, told: Told, way: Way) -> Any
     };
     let body = move || {
         if !editing.get() {
-            return bubble(&shown);
+            return view! { {attached(&files)} {bubble(&shown)} }.erase();
         }
         let done = Callback::new(move |said: bool| {
             if said {
@@ -53,16 +60,15 @@ pub(super) fn said(thread: ThreadId, id: MessageId, told: Told, way: Way) -> Any
             editing.set(false);
             keyboard::focus_composer();
         });
-        view! { <Editor thread content=edited.clone() follows has_files done /> }.erase()
+        view! { <Editor thread content=edited.clone() follows files=kept_files.clone() done /> }.erase()
     };
     view! {
         <article class="message message-user" data-editing=live(move || editing.get().to_string())>
             {author}
-            {attached(&files)}
             {part(body)}
             <footer class="message-foot">
                 {branches(id, way)} {stamp(at)} {when(move || may_edit.get(), edit)}
-                {copy_button("Copy message", move || copied.clone())}
+                {copy_button("Copy message", move || copied.clone())} {when(move || may_go_on.get(), go_on)}
             </footer>
         </article>
     }
@@ -75,8 +81,8 @@ fn Editor(
     thread: ThreadId,
     content: String,
     follows: Memo<Option<MessageId>>,
-    /// Whether files went with it.
-    has_files: bool,
+    /// The files that went with it.
+    files: Vec<Attachment>,
     /// Hears that the reader is done, and whether something was sent.
     done: Callback<bool>,
 ) -> impl IntoView {
@@ -91,12 +97,15 @@ fn Editor(
     };
     let limit = store.discovery.with_untracked(|discovery| discovery.ws.limits.max_frame_bytes) / 2;
     let too_long = move || text.with(|text| text.len() > limit);
-    let unfit = memo(move || text.with(|text| text.trim().is_empty()) || too_long());
+    // One that the server does not keep cannot go with another message.
+    let files = RwSignal::new(files.into_iter().filter(|file| file.id.is_some()).collect::<Vec<_>>());
+    let blank = move || text.with(|text| text.trim().is_empty()) && files.with(Vec::is_empty);
+    let unfit = memo(move || blank() || too_long());
     let send = move || {
         if unfit.get_untracked() {
             return;
         }
-        socket.say(thread, text.get_untracked(), Vec::new(), agent(), follows.get_untracked());
+        socket.say(thread, text.get_untracked(), files.get_untracked(), agent(), follows.get_untracked());
         done.run(true);
     };
     let pressed = send.clone();
@@ -110,8 +119,6 @@ fn Editor(
             pressed();
         }
     };
-    let files =
-        has_files.then(|| view! { <p class="message-state">"Its files stay with the earlier version."</p> }.erase());
     let long =
         move || view! { <p class="message-state" role="status">"This message is too long. Shorten it."</p> }.erase();
     view! {
@@ -131,7 +138,7 @@ fn Editor(
                 on:input=move |event| text.set(event_target_value(&event))
                 on:keydown=keys
             ></textarea>
-            {files}
+            {removable(files)}
             {when(too_long, long)}
             <div class="message-editor-foot">
                 <button type="button" class="button" on:click=move |_| done.run(false)>

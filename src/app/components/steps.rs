@@ -11,6 +11,7 @@ use super::{
     Icon,
     approval::Approval,
     card::Card,
+    plan::{self, Plan},
     tool_data::{Source, ToolData, pretty},
 };
 use crate::app::{
@@ -20,14 +21,25 @@ use crate::app::{
     view::{Erase, live, memo, part, view, when, words},
 };
 
-/// One step.
+/// One step, the one at this place in its run.
 #[component]
-pub(crate) fn StepView(#[prop(into)] step: Signal<Option<Step>>, source: Source) -> impl IntoView {
+pub(super) fn StepView(
+    #[prop(into)] step: Signal<Option<Step>>,
+    at: usize,
+    /// The run's plan, which stands at the step that told it first.
+    plan: Memo<Option<Plan>>,
+    source: Source,
+) -> impl IntoView {
     // Only its words change while it keeps its kind. A snapshot of a later server may have other steps at the same places.
     let kind = memo(move || {
         step.with(|step| match step {
             Some(Step::Thinking { .. }) => Kind::Thought,
             Some(Step::Tool(_)) => Kind::Tool,
+            Some(Step::Progress { message, .. }) if plan::holds(message) => plan.with(|plan| match plan {
+                Some(plan) if plan.at == at => Kind::Plan,
+                Some(_) => Kind::Planned,
+                None => Kind::Progress,
+            }),
             Some(Step::Progress { .. }) | None => Kind::Progress,
             Some(Step::Unknown(_)) => Kind::Unknown,
         })
@@ -36,6 +48,8 @@ pub(crate) fn StepView(#[prop(into)] step: Signal<Option<Step>>, source: Source)
         Kind::Thought => view! { <Thought step /> }.erase(),
         Kind::Tool => view! { <Tool step source /> }.erase(),
         Kind::Progress => view! { <Progress step /> }.erase(),
+        Kind::Plan => plan::plan(plan),
+        Kind::Planned => ().erase(),
         Kind::Unknown => view! { <Unknown step /> }.erase(),
     })
 }
@@ -45,6 +59,10 @@ enum Kind {
     Thought,
     Tool,
     Progress,
+    /// The plan of the run.
+    Plan,
+    /// The plan again, which stands above.
+    Planned,
     Unknown,
 }
 
@@ -130,7 +148,7 @@ fn Unknown(step: Signal<Option<Step>>) -> impl IntoView {
     .erase()
 }
 
-fn percent(fraction: f64) -> u8 {
+pub(super) fn percent(fraction: f64) -> u8 {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     {
         (fraction.clamp(0.0, 1.0) * 100.0) as u8

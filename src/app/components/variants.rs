@@ -9,6 +9,7 @@ use netra_ws::{
     branch::{Choices, Turn},
 };
 
+use super::{continuing::Last, turned};
 use crate::app::{
     store::{Pending, ThreadStore, use_store},
     view::{Erase, live, memo, view, words},
@@ -67,9 +68,12 @@ impl Onwards {
 pub(crate) fn provide_way(thread: ThreadId) -> Way {
     let store = use_store().thread(thread);
     let choices = RwSignal::new(Choices::default());
+    turned::keep(thread, choices);
     let waits = store.clone();
     let queued = memo(move || waits.queued());
     let taken = RwSignal::new(HashSet::new());
+    let stopped = store.clone();
+    let told = memo(move || stopped.taken_back());
     let onwards = RwSignal::new(None::<Onwards>);
     let goes_on = {
         let store = store.clone();
@@ -86,11 +90,14 @@ pub(crate) fn provide_way(thread: ThreadId) -> Way {
         if goes_on.get() {
             onwards.with(|onwards| onwards.iter().for_each(|onwards| onwards.cut(&mut path)));
         }
-        // What is said next follows what came before them, and no agent reads them.
+        // What is said next follows what came before them, and no agent reads them. Here it is known at once, and in every
+        // other tab from the end of the run that was to answer.
         taken.with(|taken| {
-            while path.last().is_some_and(|turn| taken.contains(&turn.message)) {
-                path.pop();
-            }
+            told.with(|told| {
+                while path.last().is_some_and(|turn| taken.contains(&turn.message) || told.contains(&turn.message)) {
+                    path.pop();
+                }
+            });
         });
         path
     });
@@ -135,17 +142,24 @@ impl Way {
         (!pending.with(|pending| pending.iter().any(names))).then_some(parent)
     }
 
+    /// The last message that is shown: the answer, or what it is to answer while there is none.
+    pub(super) fn last(&self, store: &ThreadStore) -> Option<Last> {
+        untrack(|| {
+            self.path.with(|path| {
+                let end = path.last()?;
+                store.with_structure(|state| {
+                    let answer = end.answer.and_then(|run| state.run(run)).and_then(|run| run.message_id);
+                    let answer = answer.filter(|answer| state.message(*answer).is_some());
+                    Some(Last { message: answer.unwrap_or(end.message), asks: answer.is_none() })
+                })
+            })
+        })
+    }
+
     /// Shows the conversation up to what is shown of its past, for the next message to follow it.
     pub(super) fn go_on(&self, store: &ThreadStore, when: String) {
-        let (path, parent) = untrack(|| {
-            let path = self.path.get();
-            let parent = store.with_structure(|state| {
-                let end = path.last()?;
-                let answer = end.answer.and_then(|run| state.run(run)).and_then(|run| run.message_id);
-                Some(answer.filter(|answer| state.message(*answer).is_some()).unwrap_or(end.message))
-            });
-            (path, parent.unwrap_or_else(MessageId::beginning))
-        });
+        let path = self.path.get_untracked();
+        let parent = self.last(store).map_or_else(MessageId::beginning, |last| last.message);
         let last = path.last().map(|turn| turn.message);
         self.choices.update(|choices| {
             for turn in path {
@@ -185,6 +199,17 @@ impl Way {
     /// A message is not to be answered, and the reader goes on without it.
     pub(super) fn take_back(&self, message: MessageId) {
         self.taken.update(|taken| _ = taken.insert(message));
+    }
+
+    /// Turns to where a message is shown, with this answer; whether that is known.
+    pub(super) fn turn_onto(&self, store: &ThreadStore, message: MessageId, answer: Option<RunId>) -> bool {
+        let found = untrack(|| store.with_structure(|state| state.choices_to(message, answer)));
+        let Some(found) = found else { return false };
+        self.choices.update(|choices| {
+            choices.branches.extend(found.branches);
+            choices.answers.extend(found.answers);
+        });
+        true
     }
 
     fn turn_to_answer(&self, message: MessageId, run: RunId) {

@@ -9,7 +9,7 @@ use crate::app::{
     address::use_address,
     components::{
         Composer, EventPanel, Export, MessageList, Notices, PanelButton, Queue, RewindBar, Sharing, Spoken, Topbar,
-        Typing, Work, provide_panel, provide_rewind, provide_way,
+        Typing, Work, provide_answering, provide_panel, provide_rewind, provide_way,
     },
     keyboard, markdown, next, offline,
     seen::use_seen,
@@ -30,8 +30,37 @@ pub(crate) fn ThreadPage() -> impl IntoView {
     })
 }
 
+/// Has the style of conversations come where the document was that of another page. Its own address names the build.
+#[cfg(feature = "hydrate")]
+fn bring_style() {
+    use crate::app::apart::CONVERSATION_STYLE;
+
+    effect(|| {
+        let document = document();
+        let one = |of: &str| document.query_selector(of).ok().flatten();
+        let (Some(head), Some(style), None) =
+            (document.head(), one("link[rel=stylesheet]"), one("link[href^='/conversation.css']"))
+        else {
+            return;
+        };
+        let address = style.get_attribute("href").unwrap_or_default();
+        let folder = address.rsplit_once('/').map_or("", |(folder, _)| folder.trim_start_matches('/'));
+        let Ok(link) = document.create_element("link") else { return };
+        let set = link.set_attribute("rel", "stylesheet");
+        let set = set.and_then(|()| link.set_attribute("href", &format!("{CONVERSATION_STYLE}?{folder}")));
+        if set.and_then(|()| head.append_child(&link)).is_err() {
+            leptos::logging::warn!("some of a conversation stays without its look");
+        }
+    });
+}
+
+/// The document brings it.
+#[cfg(not(feature = "hydrate"))]
+fn bring_style() {}
+
 #[component]
 fn Conversation(thread: ThreadId) -> impl IntoView {
+    bring_style();
     let app = use_store();
     let socket = use_socket();
     let store = app.thread(thread);
@@ -109,7 +138,11 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
         }
     });
     on_cleanup(move || keys.remove());
+    let answering = provide_answering(thread, back);
     let send = Callback::new(move |(content, files): (String, Vec<Attachment>)| {
+        if answering.takes(&content, &files) {
+            return;
+        }
         socket.say(thread, content, files, chosen.get_untracked(), way.end(thread));
     });
     part(move || {
@@ -140,7 +173,7 @@ fn Conversation(thread: ThreadId) -> impl IntoView {
                         }
                         .erase();
                     }
-                    view! { <Composer thread=Some(thread) agent chosen typing work back send /> }.erase()
+                    view! { {answering.view()} <Composer thread=Some(thread) agent chosen typing work back send /> }.erase()
                 })}
             </div>
             <EventPanel thread panel rewind />

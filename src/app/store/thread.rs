@@ -148,6 +148,26 @@ impl ThreadStore {
         self.read(|state| state.active_runs().next().map(|run| run.run_id))
     }
 
+    /// What the oldest run that waits for a person tells; nothing does in the past. Follows any change.
+    pub(crate) fn waiting<T>(&self, view: impl Fn(&Run) -> Option<T>) -> Option<T> {
+        self.inner.any.track();
+        if self.is_rewound() {
+            return None;
+        }
+        self.read(|state| state.active_runs().filter(|run| run.status == RunStatus::Waiting).find_map(view))
+    }
+
+    /// Messages that were taken back before they were answered: the one run that was to answer each was stopped before it was
+    /// worked on, and the message had waited for another answer. Follows any change.
+    pub(crate) fn taken_back(&self) -> HashSet<MessageId> {
+        self.inner.any.track();
+        self.look(|state| {
+            let ended = |run: &&Run| run.was_never_worked_on();
+            let stopped = state.runs.iter().filter(ended).filter_map(|run| run.answers);
+            stopped.filter(|message| state.was_taken_back(*message)).collect()
+        })
+    }
+
     /// Messages that wait for the answers before theirs, each with the one run that is to answer it. Follows any change.
     pub(crate) fn queued(&self) -> Vec<(MessageId, RunId)> {
         self.inner.any.track();

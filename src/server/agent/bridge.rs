@@ -134,7 +134,7 @@ impl Bridge {
             if let Some(earlier) = self.store.earlier_answer(user_id, command_id, &digest).await? {
                 return Ok(earlier);
             }
-            message.attachments = self.attachments.resolve(user_id, &message.attachments).await?;
+            message.attachments = self.attachments.resolve(user_id, thread_id, &message.attachments).await?;
         }
         let title =
             given.map_or_else(|| made_title(first_words(&message)), |title| title.chars().take(MAX_TITLE).collect());

@@ -13,9 +13,9 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use futures::{StreamExt as _, stream::BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use netra_ws::{
-    AttachmentId, ErrorCode, UserId,
+    AttachmentId, ErrorCode, ThreadId, UserId,
     model::{Attachment, AttachmentRef, MAX_ATTACHMENTS},
 };
 use object_store::WriteMultipart;
@@ -179,6 +179,14 @@ impl Attachments {
         kept
     }
 
+    /// Keeps a file that the user may read once more, for a message of another conversation of theirs.
+    pub async fn copy(&self, user: UserId, quota: &Quota, id: AttachmentId) -> Result<Attachment, ApiError> {
+        let told = self.find(user, id).await?.told;
+        let body = self.read(id).await?.map_err(axum::Error::new).boxed();
+        let offered = Offered { name: told.name, declared: Some(told.media_type), length: told.bytes };
+        self.keep(user, quota, offered, body).await
+    }
+
     async fn receive(
         &self,
         mut begun: Begun,
@@ -225,8 +233,14 @@ impl Attachments {
         Ok(())
     }
 
-    /// What a message's files are, which its client named by their ids. Each must be the user's own, and unsent.
-    pub async fn resolve(&self, user: UserId, named: &[AttachmentRef]) -> Result<Vec<AttachmentRef>, ApiError> {
+    /// What a message's files are, which its client named by their ids. Each must be the user's own and unsent, or one that the
+    /// thread has already.
+    pub async fn resolve(
+        &self,
+        user: UserId,
+        thread: Option<ThreadId>,
+        named: &[AttachmentRef],
+    ) -> Result<Vec<AttachmentRef>, ApiError> {
         let wrong = |why: String| ApiError::new(ErrorCode::InvalidPayload, why);
         if named.len() > MAX_ATTACHMENTS {
             return Err(wrong(format!(
@@ -243,7 +257,7 @@ impl Attachments {
                 ids.push(id);
             }
         }
-        let found = self.0.store.unsent_attachments(user, &ids).await?;
+        let found = self.0.store.sendable_attachments(user, thread, &ids).await?;
         if found.len() < ids.len() {
             return Err(netra_ws::log::LogError::AttachmentGone.into());
         }

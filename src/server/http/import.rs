@@ -80,15 +80,20 @@ pub async fn import(
     })?;
     let size = file.len();
     let read = tokio::task::spawn_blocking(move || {
-        // An archive's beginning tells what it is.
-        let end = if file.starts_with(b"PK") { file.len().min(2) } else { file.len() };
-        let text = str::from_utf8(&file[..end]).map_err(|_| "the file is no text".to_owned())?;
         let mut left_out = LeftOut::new();
         let (mut found, mut without) = (Vec::new(), Vec::new());
-        import::read(text, &mut left_out, |conversation| match conversation {
+        let mut take = |conversation| match conversation {
             Ok(events) => found.push(events),
             Err(why) => without.push(why),
-        })?;
+        };
+        if import::is_archive(&file) {
+            for text in import::unpacked(&file)? {
+                import::read(&text, &mut left_out, &mut take)?;
+            }
+        } else {
+            let text = str::from_utf8(&file).map_err(|_| "the file is no text".to_owned())?;
+            import::read(text, &mut left_out, &mut take)?;
+        }
         for why in without {
             *left_out.entry(why).or_default() += 1;
         }
@@ -110,6 +115,7 @@ pub async fn import(
             title,
             agent: agent.clone(),
             created_at: events.created_at,
+            updated_at: None,
             events: events.events,
             runs: events.runs,
         };

@@ -19,7 +19,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::{
-    admin, ag_ui, attachments, import, invitations, members, read_only_links, thread_export, threads, tokens, unread,
+    admin, ag_ui, attachments, continuing, import, invitations, members, read_only_links, thread_export, threads,
+    tokens, unread,
 };
 use crate::server::{auth::NewApiToken, error::ErrorBody, state::VERSION};
 use accounts::{account, before_sign_in, own_account};
@@ -129,6 +130,15 @@ fn read_only(types: &mut Types) -> Vec<Operation> {
         .body(serde_json::from_value(json!({ "description": "The file as it is." })).unwrap_or_default())
         .answers(200, "What is here now, and what was left out", types.written::<import::Report>())
         .fails(&[Forbidden, ErrorCode::FrameTooLarge, ErrorCode::RateLimited, OriginNotAllowed]),
+        on(
+            Method::POST,
+            "/api/threads/{id}/continue",
+            "continueThread",
+            "A new conversation of the user's with the way that leads to a message of this one",
+        )
+        .body(types.read::<continuing::ContinueFrom>())
+        .answers(201, "The conversation, and its last message", types.written::<continuing::Continued>())
+        .fails(&[NotFound, Forbidden, ErrorCode::FrameTooLarge, ErrorCode::RateLimited, OriginNotAllowed]),
         on(Method::DELETE, "/api/threads/{id}/links/{link}", "removeReadOnlyLink", "Takes one back")
             .done("Taken back")
             .fails(&[NotFound, Forbidden, OriginNotAllowed]),

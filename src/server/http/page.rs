@@ -34,6 +34,17 @@ const SERVER_FUNCTIONS: &str = "/fn/";
 /// Threads in a part of the sidebar's list.
 const SIDEBAR_THREADS: usize = 100;
 
+/// The style of what comes with conversations. Its address names the build that asks.
+pub async fn conversation_style() -> impl IntoResponse {
+    let text = concat!(
+        include_str!("../../../style/approval.css"),
+        include_str!("../../../style/plan.css"),
+        include_str!("../../../style/diff.css"),
+        include_str!("../../../style/instead.css"),
+    );
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")], text)
+}
+
 /// A part of the list that the sidebar shows.
 pub(crate) async fn thread_page(
     state: &AppState,

@@ -3,7 +3,7 @@
 use netra_ws::{
     MessageId, RunId, Timestamp,
     message::Event,
-    model::{MessageRole, Run},
+    model::{Attachment, Author, MessageRole, Run},
     payload::{AgentCompleted, AgentResponse, AgentStarted, AgentThinking, CompletedStatus, ThreadMessage},
 };
 
@@ -87,6 +87,18 @@ impl Events {
 
     /// A person's message.
     pub(super) fn person(&mut self, content: String, follows: Option<MessageId>, at: Option<Timestamp>) -> MessageId {
+        self.said(content, follows, at, None, Vec::new())
+    }
+
+    /// A person's message with who wrote it, and its files.
+    pub(super) fn said(
+        &mut self,
+        content: String,
+        follows: Option<MessageId>,
+        at: Option<Timestamp>,
+        author: Option<Author>,
+        attachments: Vec<Attachment>,
+    ) -> MessageId {
         let message_id = MessageId::new();
         let parent_id = Some(follows.unwrap_or_else(MessageId::beginning));
         let message = ThreadMessage {
@@ -95,9 +107,9 @@ impl Events {
             content,
             answered_by: None,
             agent: None,
-            author: None,
+            author,
             parent_id,
-            attachments: Vec::new(),
+            attachments,
         };
         self.push(None, at, Event::ThreadMessage(message));
         message_id

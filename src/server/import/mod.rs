@@ -1,7 +1,9 @@
-//! Conversations from elsewhere: Netra's own export, ChatGPT's `conversations.json`, and Open WebUI's export. Each is read into the same
+//! Conversations from elsewhere: Netra's own export, ChatGPT's `conversations.json`, alone or in its archive, and Open WebUI's export. Each is read into the same
 //! [`Conversation`], a tree of what was said, and written as events with the times of then; what has no place here is counted.
 
+mod archive;
 mod chatgpt;
+mod copy;
 mod events;
 mod open_webui;
 mod own;
@@ -12,6 +14,8 @@ use std::collections::BTreeMap;
 use netra_ws::Timestamp;
 use serde_json::{Value, value::RawValue};
 
+pub(super) use archive::{conversations as unpacked, is_archive};
+pub(super) use copy::{Turn, copied};
 pub(super) use events::Events;
 
 /// Conversations of one file.
@@ -103,9 +107,6 @@ pub(super) fn read(
 
 /// The conversations of a file, each still as text: one is read at a time.
 fn entries(text: &str) -> Result<Vec<&RawValue>, String> {
-    if text.starts_with("PK") {
-        return Err("the file is an archive: unpack it, and take conversations.json out of it".to_owned());
-    }
     let wrong = |error: serde_json::Error| format!("the file is no JSON: {error}");
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with('[') {

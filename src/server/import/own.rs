@@ -62,7 +62,13 @@ pub(super) fn events(entry: Value, left_out: &mut LeftOut) -> Result<Events, &'s
     if events.messages() == 0 { Err("conversations without a message") } else { Ok(events) }
 }
 
-fn answer(events: &mut Events, asked: MessageId, run: Run, content: String, at: Option<Timestamp>) -> MessageId {
+pub(super) fn answer(
+    events: &mut Events,
+    asked: MessageId,
+    run: Run,
+    content: String,
+    at: Option<Timestamp>,
+) -> MessageId {
     let (id, message_id) = (RunId::new(), MessageId::new());
     let agent = short(&run.agent);
     let started = AgentStarted {

@@ -1,7 +1,7 @@
 //! What a store does for files that go with messages. Their bytes are kept elsewhere.
 
 use async_trait::async_trait;
-use netra_ws::{AttachmentId, Timestamp, UserId, model::Attachment};
+use netra_ws::{AttachmentId, ThreadId, Timestamp, UserId, model::Attachment};
 
 use super::StoreError;
 
@@ -63,8 +63,14 @@ pub trait AttachmentStore: Send + Sync {
     ) -> Result<Result<(), NoRoom>, StoreError>;
     /// The file, if the user may read the thread that it was sent to, or uploaded it and has not sent it yet.
     async fn attachment(&self, user: UserId, id: AttachmentId) -> Result<Option<KeptAttachment>, StoreError>;
-    /// Of these, in their order, those that the user uploaded and has not sent yet.
-    async fn unsent_attachments(&self, user: UserId, ids: &[AttachmentId]) -> Result<Vec<Attachment>, StoreError>;
+    /// Of these, in their order, those that a message of the user's to this thread may have: those that the user uploaded and has
+    /// not sent yet, and those that were sent to the thread already, for a message that is said again.
+    async fn sendable_attachments(
+        &self,
+        user: UserId,
+        thread: Option<ThreadId>,
+        ids: &[AttachmentId],
+    ) -> Result<Vec<Attachment>, StoreError>;
     /// Marks a file that was not sent for removal; `false` when there is none.
     async fn discard_attachment(&self, user: UserId, id: AttachmentId) -> Result<bool, StoreError>;
     /// Files whose bytes can go: discarded ones, and those that were not sent since `before`; `limit` at most.

@@ -12,7 +12,8 @@ use super::StoreError;
 /// Takes conversations in.
 ///
 /// # Guarantees
-/// A conversation is there whole or not at all: its thread, events, messages and runs are one transaction.
+/// A conversation is there whole or not at all: its thread, events, messages, runs and the sending of its files are one
+/// transaction.
 #[async_trait]
 pub trait Importing: Send + Sync {
     /// Makes a thread of the user's with this in its log.
@@ -28,6 +29,8 @@ pub struct Imported {
     pub agent: String,
     /// When it began.
     pub created_at: Timestamp,
+    /// When it counts as changed last; with its newest message where this is not said.
+    pub updated_at: Option<Timestamp>,
     /// In order.
     pub events: Vec<ImportedEvent>,
     /// The runs that the events tell of.

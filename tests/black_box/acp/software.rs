@@ -144,7 +144,12 @@ async fn plans_are_told_and_a_stop_cancels() {
     let run = start_run(&socket, "coder", "Make a plan.").await;
     end(&socket, &run).await;
     let notes = payloads(&socket.frames(), &run, "agent_progress");
-    let plan = notes.iter().find(|note| note["message"] == "Plan: 1 of 2 done; Leap").expect("the plan");
+    let plan = notes
+        .iter()
+        .find(|note| {
+            note["message"].as_str().is_some_and(|told| told.starts_with("Plan: 1 of 2 done; Leap\n\n- [x] Look"))
+        })
+        .expect("the plan");
     assert_eq!(plan["fraction"], 0.5, "{notes:?}");
     let run = say(&socket, &run.thread, "Tell a story.").await;
     event(&socket, &run, "partial_result").await;

@@ -79,6 +79,13 @@ fn all_but_administration() -> Vec<Row> {
         Row("GET", "/api/threads/{id}/events", "", reader),
         Row("GET", "/api/threads/{id}/messages", "", reader),
         Row("GET", "/api/threads/{id}/export", "", reader),
+        // The message is in no conversation.
+        Row(
+            "POST",
+            "/api/threads/{id}/continue",
+            r#"{"message_id":"019a0000-0000-7000-8000-000000000000"}"#,
+            [401, 404, 404, 404, 404, 403, 404, 403, 404],
+        ),
         Row("POST", "/api/threads/import", "[]", [401, 400, 400, 400, 400, 403, 400, 400, 403]),
         Row("GET", "/api/threads/{id}/links", "", [401, 404, 403, 200, 404, 200, 200, 403, 404]),
         Row("POST", "/api/threads/{id}/links", "{}", [401, 404, 403, 201, 404, 403, 201, 403, 404]),

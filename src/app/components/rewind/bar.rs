@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Rewind;
+use super::{super::continuing::Continuing, Rewind};
 use crate::app::{
     keyboard,
     standing::Standing,
@@ -16,6 +16,7 @@ pub(crate) fn RewindBar(rewind: Rewind) -> impl IntoView {
     let may_write = move || !reads_only.is_some_and(|standing| standing.0.get());
     let (on, way) = (rewind.is_on(), rewind.way);
     let past = move || {
+        let (store, continuing) = (rewind.store.get_value(), Continuing::new(rewind.thread));
         let go_on = move || {
             view! {
                 <button type="button" class="button" on:click=move |_| rewind.go_on()>
@@ -24,10 +25,30 @@ pub(crate) fn RewindBar(rewind: Rewind) -> impl IntoView {
             }
             .erase()
         };
+        let anew = move || {
+            let (store, busy, pressed) = (store.clone(), continuing.clone(), continuing.clone());
+            let label = move || if busy.is_busy() { "Making it…" } else { "In a new conversation" }.to_owned();
+            view! {
+                <button
+                    type="button"
+                    class="button"
+                    on:click=move |_| {
+                        if let Some(last) = way.last(&store) {
+                            pressed.go(last);
+                        }
+                    }
+                >
+                    {words(label)}
+                </button>
+            }
+            .erase()
+        };
         view! {
             <div class="rewind-bar" role="group" aria-label="Rewound">
                 <p>"As of " <span>{words(move || rewind.words())}</span></p>
                 {when(may_write, go_on)}
+                // At the beginning there is nothing to take along.
+                {when(move || may_write() && way.with_path(|path| !path.is_empty()), anew)}
                 <button
                     type="button"
                     class="button primary"

@@ -33,6 +33,7 @@ const STAYS: Duration = Duration::from_millis(150);
 /// Where one is in a conversation's past.
 #[derive(Clone, Copy)]
 pub(crate) struct Rewind {
+    thread: ThreadId,
     tape: StoredValue<Tape>,
     store: StoredValue<ThreadStore>,
     way: Way,
@@ -51,6 +52,7 @@ pub(crate) struct Rewind {
 /// For the conversation that a page shows.
 pub(crate) fn provide_rewind(thread: ThreadId, way: Way) -> Rewind {
     let rewind = Rewind {
+        thread,
         tape: StoredValue::new(Tape::new(thread)),
         store: StoredValue::new(use_store().thread(thread)),
         way,

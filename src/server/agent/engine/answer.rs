@@ -97,6 +97,8 @@ impl Shared {
             }
             return emitter.agent_error(&run.agent, ErrorCode::Internal, UNREADABLE.to_owned(), true).await;
         }
+        // One that was stopped while it waited for its turn is not worked on at all, and says so.
+        let taken_back = progress.iterations == 0 && matches!(*halted.borrow(), Some(Halt::Stopped));
         // What the run took in processes before this one counts, and the time between them too: people waited for it.
         let before = progress.run.started_at.map_or(0, |at| Timestamp::now().millis_since(at));
         if run.woken {
@@ -136,7 +138,8 @@ impl Shared {
         let answer = &handle.answer;
         // Of a run that waited, what nobody worked does not count.
         let before = if run.worked.is_some() { u64::try_from(worked.as_millis()).unwrap_or(u64::MAX) } else { before };
-        let duration_ms = before.saturating_add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let took = before.saturating_add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let duration_ms = if taken_back { 0 } else { took };
         let completed = |status| AgentCompleted { agent: run.agent.clone(), status, duration_ms, usage: answer.usage };
         match outcome {
             Ok(()) => {

@@ -14,7 +14,7 @@ use sqlx::{Arguments as _, FromRow as _, Row, SqliteConnection, sqlite::SqliteRo
 use uuid::Uuid;
 
 use super::{
-    attachments::{SENT, UNSENT},
+    attachments::{SENDABLE, SENT},
     bulk::Bulk,
     catalog::new_epoch,
     commands, millis,
@@ -147,8 +147,9 @@ pub(super) struct Admitted {
 #[derive(Default)]
 pub(super) struct Admissions<'e> {
     found: HashMap<Key, Found>,
-    /// Files that are there to be sent.
+    /// Files that are there to be sent, and those that a thread has already, which may be sent again there.
     unsent: HashSet<AttachmentId>,
+    kept: HashSet<(AttachmentId, ThreadId)>,
     /// What this transaction adds: answers of commands, ids of messages and runs, the last run's number.
     answered: HashMap<(UserId, CommandId), (&'e [u8], String)>,
     taken: HashSet<(ThreadId, Uuid)>,
@@ -177,7 +178,7 @@ impl<'e> Admissions<'e> {
         for admission in admissions {
             wanted.push(key(admission));
             let attached = admission.command.message.attachments.iter().filter_map(AttachmentRef::id);
-            files.extend(attached.map(|file| (file, admission.command.user_id)));
+            files.extend(attached.map(|file| (file, admission.command.user_id, admission.thread_id())));
         }
         let mut this = Self::default();
         for row in WANTED.find(tx, &wanted).await? {
@@ -186,8 +187,12 @@ impl<'e> Admissions<'e> {
             let key = (id("user_id")?.into(), id("command_id")?.into(), id("thread_id")?.into(), parent);
             this.found.insert(key, Found::read(&row)?);
         }
-        for row in UNSENT.find(tx, &files).await? {
-            this.unsent.insert(row.try_get::<Uuid, _>("id")?.into());
+        for row in SENDABLE.find(tx, &files).await? {
+            let file = row.try_get::<Uuid, _>("id")?.into();
+            match row.try_get::<Option<Uuid>, _>("thread_id")? {
+                Some(thread) => _ = this.kept.insert((file, thread.into())),
+                None => _ = this.unsent.insert(file),
+            }
         }
         Ok(this)
     }
@@ -207,7 +212,8 @@ impl<'e> Admissions<'e> {
         let (thread, id) = (admission.thread_id(), command.command_id.uuid());
         let found = self.found.get(&key(admission)).ok_or(LogError::NotFound)?;
         let files: Vec<Option<AttachmentId>> = command.message.attachments.iter().map(AttachmentRef::id).collect();
-        if files.iter().any(|file| file.is_none_or(|file| !self.unsent.contains(&file))) {
+        let may_go = |file: AttachmentId| self.unsent.contains(&file) || self.kept.contains(&(file, thread));
+        if !files.iter().all(|file| file.is_some_and(may_go)) {
             return Err(LogError::AttachmentGone);
         }
         let made = command.thread_id.is_none();
@@ -237,8 +243,10 @@ impl<'e> Admissions<'e> {
             self.titles.push(admission);
         }
         for file in files.into_iter().flatten() {
-            self.unsent.remove(&file);
-            self.sent.push((file, thread, command.command_id.into()));
+            // Of one that the thread had before, its first message is kept.
+            if self.unsent.remove(&file) {
+                self.sent.push((file, thread, command.command_id.into()));
+            }
         }
         let number = self.numbers.entry(thread).or_insert(found.runs);
         *number += 1;

@@ -123,17 +123,23 @@ impl AttachmentStore for SqliteStore {
         row.as_ref().map(kept).transpose()
     }
 
-    async fn unsent_attachments(&self, user: UserId, ids: &[AttachmentId]) -> Result<Vec<Attachment>, StoreError> {
+    async fn sendable_attachments(
+        &self,
+        user: UserId,
+        thread: Option<ThreadId>,
+        ids: &[AttachmentId],
+    ) -> Result<Vec<Attachment>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         let mut reader = self.readers.acquire().await?;
         for id in ids {
             let row = query(
                 "SELECT id, name, media_type, bytes FROM attachments
-                 WHERE id = ? AND user_id = ? AND state = ? AND thread_id IS NULL",
+                 WHERE id = ? AND state = ? AND (thread_id IS NULL AND user_id = ? OR thread_id = ?)",
             )
             .bind(id.uuid())
-            .bind(user.uuid())
             .bind(KEPT)
+            .bind(user.uuid())
+            .bind(thread.map(ThreadId::uuid))
             .fetch_optional(&mut *reader)
             .await?;
             found.extend(row.as_ref().map(told).transpose()?);
@@ -190,15 +196,17 @@ impl AttachmentStore for SqliteStore {
     }
 }
 
-/// Which of these files are there to be sent by these users: kept, theirs, and not sent yet.
-pub(super) const UNSENT: Bulk<(AttachmentId, UserId)> = Bulk {
-    before: "WITH wanted (id, user_id) AS (",
-    after: ") SELECT a.id FROM wanted AS w JOIN attachments AS a ON a.id = w.id AND a.user_id = w.user_id
-        WHERE a.state = 1 AND a.thread_id IS NULL",
-    columns: 2,
-    bind: |values, (id, user)| {
+/// Which of these files are there to be sent by these users to these threads: kept, and theirs and not sent yet, or sent to the
+/// thread already.
+pub(super) const SENDABLE: Bulk<(AttachmentId, UserId, ThreadId)> = Bulk {
+    before: "WITH wanted (id, user_id, thread_id) AS (",
+    after: ") SELECT a.id, a.thread_id FROM wanted AS w JOIN attachments AS a ON a.id = w.id
+        WHERE a.state = 1 AND (a.thread_id IS NULL AND a.user_id = w.user_id OR a.thread_id = w.thread_id)",
+    columns: 3,
+    bind: |values, (id, user, thread)| {
         values.add(id.uuid())?;
-        values.add(user.uuid())
+        values.add(user.uuid())?;
+        values.add(thread.uuid())
     },
 };
 

@@ -94,9 +94,15 @@ async fn a_hundred_messages_to_one_thread_in_one_transaction() {
             .await
             .expect("read");
     assert_eq!(numbers, (1..=101).collect::<Vec<i64>>(), "runs work in the order of their messages");
-    let late = store.commit(&[to_thread("", &[file])], false).await.expect("committed");
+    let elsewhere = store.add_thread(user, "", "guide").await.expect("added").id;
+    let Entry::Accept(mut other) = to_thread("", std::slice::from_ref(&file)) else { unreachable!("it is a message") };
+    other.command.thread_id = Some(elsewhere);
+    let late = store.commit(&[Entry::Accept(other)], false).await.expect("committed");
     assert!(matches!(late[0], Err(LogError::AttachmentGone)), "what was sent is sent");
-    assert_eq!(store.head(user, thread).await.expect("the user's own").head_seq, 101);
+    // Said again where it was sent, with the same file.
+    let again = store.commit(&[to_thread("", &[file])], false).await.expect("committed");
+    assert!(again[0].is_ok(), "{:?}", again[0]);
+    assert_eq!(store.head(user, thread).await.expect("the user's own").head_seq, 102);
 }
 
 /// A file that is there to be sent.

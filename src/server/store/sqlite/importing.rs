@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use netra_ws::{
-    FrameId, RunId, ThreadId, UserId,
+    AttachmentId, FrameId, MessageId, RunId, ThreadId, UserId,
     frame::StoredEvent,
     log::{Append, Fence, LogError, NewEvent},
     message::Event,
@@ -18,6 +18,7 @@ use super::{
         importing::{Imported, ImportedRun, Importing},
     },
     SqliteStore,
+    attachments::SENT,
     bulk::Bulk,
     catalog::{insert_thread, select_thread},
     commit::events,
@@ -88,8 +89,10 @@ impl Importing for SqliteStore {
         let placed: Vec<&StoredEvent> = stored.iter().collect();
         events().each(&mut tx, &placed).await?;
         projections.write(&mut tx).await?;
-        query("UPDATE threads SET head_seq = ? WHERE id = ?")
+        SENT.all(&mut tx, &files(id, imported)).await?;
+        query("UPDATE threads SET head_seq = ?, updated_at = COALESCE(?, updated_at) WHERE id = ?")
             .bind(to_i64(u64::try_from(stored.len()).unwrap_or(u64::MAX)))
+            .bind(imported.updated_at.map(millis))
             .bind(id.uuid())
             .execute(&mut *tx)
             .await?;
@@ -98,6 +101,18 @@ impl Importing for SqliteStore {
         self.indexed.send_replace(());
         Ok(thread)
     }
+}
+
+/// The files of its messages.
+fn files(thread: ThreadId, imported: &Imported) -> Vec<(AttachmentId, ThreadId, MessageId)> {
+    let messages = imported.events.iter().filter_map(|told| match &told.event {
+        Event::ThreadMessage(message) => Some(message),
+        _ => None,
+    });
+    let files = messages.flat_map(|message| {
+        message.attachments.iter().filter_map(move |file| Some((file.id?, thread, message.message_id)))
+    });
+    files.collect()
 }
 
 fn failed(error: LogError) -> StoreError {

@@ -162,23 +162,7 @@ impl Updates {
     }
 
     fn plan(&mut self, update: &Map<String, Value>) -> Option<Said> {
-        let entries = update.get("entries")?.as_array()?;
-        let of = |status: &str| entries.iter().filter(|entry| entry["status"] == status).count();
-        let done = of("completed");
-        let now = entries.iter().find(|entry| entry["status"] == "in_progress");
-        let now = now.or_else(|| entries.iter().find(|entry| entry["status"] == "pending"));
-        let now = now.and_then(|entry| entry["content"].as_str());
-        let mut said = format!("Plan: {done} of {} done", entries.len());
-        if let Some(now) = now {
-            let _ = write!(said, "; {now}");
-        }
-        if entries.is_empty() || said == self.plan {
-            return None;
-        }
-        self.plan.clone_from(&said);
-        // A plan has few entries, and a bar few points.
-        #[allow(clippy::cast_precision_loss)]
-        self.spent.note(&said, Some(done as f64 / entries.len() as f64))
+        self.spent.plan(update.get("entries")?, true, &mut self.plan)
     }
 
     fn call(&mut self, update: &Map<String, Value>) -> Result<Vec<Said>, Fault> {
@@ -432,7 +416,8 @@ mod tests {
             { "content": "look", "status": "completed", "priority": "high" },
             { "content": "leap", "status": "in_progress", "priority": "low" },
         ] });
-        let note = Said::Note { message: "Plan: 1 of 2 done; leap".to_owned(), fraction: Some(0.5) };
+        let message = "Plan: 1 of 2 done; leap\n\n- [x] look\n- [ ] leap (in progress)".to_owned();
+        let note = Said::Note { message, fraction: Some(0.5) };
         check(plan.clone(), &[note]);
         check(plan, &[]);
     }

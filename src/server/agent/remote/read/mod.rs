@@ -7,6 +7,7 @@ mod calls;
 pub(in crate::server::agent) mod frames;
 pub(in crate::server::agent) mod langchain;
 mod lc;
+mod plan;
 
 use serde_json::{Map, Value};
 
@@ -20,6 +21,9 @@ const MAX_NOTES: usize = 200;
 
 /// Characters of a note.
 const MAX_NOTE: usize = 300;
+
+/// Characters of a note that holds a plan.
+const MAX_PLAN: usize = 6_000;
 
 /// Ids of messages and models that are remembered in one run.
 const MAX_IDS: usize = 10_000;
@@ -152,13 +156,27 @@ impl Spent {
 
     /// A word beside the answer, unless there were too many, or it is empty.
     fn note(&mut self, message: &str, fraction: Option<f64>) -> Option<Said> {
+        self.noted(message, fraction, MAX_NOTE)
+    }
+
+    /// The same for a plan, if it is another than `known`.
+    fn plan(&mut self, plan: &Value, certain: bool, known: &mut String) -> Option<Said> {
+        let (said, done) = plan::told(plan, certain)?;
+        if said == *known {
+            return None;
+        }
+        known.clone_from(&said);
+        self.noted(&said, Some(done), MAX_PLAN)
+    }
+
+    fn noted(&mut self, message: &str, fraction: Option<f64>, longest: usize) -> Option<Said> {
         let message = clean(message);
         let message = message.trim();
         if message.is_empty() || self.notes == MAX_NOTES {
             return None;
         }
         self.notes += 1;
-        let message = match message.char_indices().nth(MAX_NOTE) {
+        let message = match message.char_indices().nth(longest) {
             Some((at, _)) => format!("{}…", &message[..at]),
             None => message.to_owned(),
         };

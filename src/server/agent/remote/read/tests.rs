@@ -150,6 +150,24 @@ fn ag_ui_tells_what_its_events_say() {
         ],
         "<PLAN: Look 0.5>",
     );
+    // A plan is told whole, from an activity or from the agent's state, and again once it is another.
+    let step = |status: &str| json!({ "type": "ACTIVITY_DELTA", "messageId": "m", "patch": [{ "op": "replace", "path": "/steps/0/status", "value": status }] });
+    check(
+        &[
+            json!({ "type": "ACTIVITY_SNAPSHOT", "messageId": "m", "activityType": "PLAN", "content": { "steps": [{ "title": "Look", "status": "pending" }] } }),
+            step("pending"),
+            step("done"),
+        ],
+        "<Plan: 0 of 1 done; Look\n\n- [ ] Look 0><Plan: 1 of 1 done\n\n- [x] Look 1>",
+    );
+    check(
+        &[
+            json!({ "type": "STATE_SNAPSHOT", "snapshot": { "steps": [{ "description": "Look", "status": "in_progress" }], "n": 1 } }),
+            json!({ "type": "STATE_DELTA", "delta": [{ "op": "replace", "path": "/n", "value": 2 }] }),
+            json!({ "type": "STATE_DELTA", "delta": [{ "op": "replace", "path": "/steps/0/status", "value": "completed" }] }),
+        ],
+        "<Plan: 0 of 1 done; Look\n\n- [ ] Look (in progress) 0><Plan: 1 of 1 done\n\n- [x] Look 1>",
+    );
     check(
         &[
             json!({ "type": "TEXT_MESSAGE_START", "messageId": "u", "role": "user" }),

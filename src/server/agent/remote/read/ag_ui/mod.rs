@@ -36,6 +36,10 @@ pub(in crate::server::agent) struct AgUi {
     calls: Calls,
     spent: Spent,
     state: Value,
+    /// The activity that was told last, for what changes in it.
+    activity: Option<(String, Value)>,
+    /// The plan as it was told last.
+    plan: String,
     record: Record,
     interrupts: Vec<Interrupt>,
     said: HashSet<String>,
@@ -164,11 +168,16 @@ impl AgUi {
                 said.extend(self.spent.note(&format!("a helper failed: {why}"), None));
             }
             "ACTIVITY_SNAPSHOT" => said.extend(self.activity(event)),
-            "STATE_SNAPSHOT" => self.state = event.get("snapshot").cloned().unwrap_or_default(),
+            "ACTIVITY_DELTA" => said.extend(self.activity_changed(event)),
+            "STATE_SNAPSHOT" => {
+                self.state = event.get("snapshot").cloned().unwrap_or_default();
+                said.extend(self.spent.plan(&self.state, false, &mut self.plan));
+            }
             "STATE_DELTA" => {
                 if let Err(why) = patch::apply(&mut self.state, event.get("delta").unwrap_or(&Value::Null)) {
                     tracing::warn!(why, "a change of the agent's state does not fit and is left out");
                 }
+                said.extend(self.spent.plan(&self.state, false, &mut self.plan));
             }
             "MESSAGES_SNAPSHOT" => said.extend(self.snapshot(event)),
             "CUSTOM" if text("name") == Some("on_interrupt") => self.custom_interrupt(event),
@@ -283,12 +292,31 @@ impl AgUi {
 
     fn activity(&mut self, event: &Map<String, Value>) -> Option<Said> {
         let kind = text_of(event, "activityType").unwrap_or_default();
+        if let Some(content) = event.get("content") {
+            self.activity = text_of(event, "messageId").map(|id| (id.to_owned(), content.clone()));
+            let told = self.spent.plan(content, false, &mut self.plan);
+            if told.is_some() {
+                return told;
+            }
+        }
         let content = event.get("content").and_then(Value::as_object);
         let words = ["message", "title", "text", "status"];
         let words = content.and_then(|content| words.iter().find_map(|name| text_of(content, name)));
         let fraction = content.and_then(|content| content.get("fraction")?.as_f64());
         let note = words.map_or_else(|| kind.to_owned(), |words| format!("{kind}: {words}"));
         self.spent.note(&note, fraction)
+    }
+
+    /// What changes in an activity is told where it is a plan.
+    fn activity_changed(&mut self, event: &Map<String, Value>) -> Option<Said> {
+        let (id, content) = self.activity.as_mut()?;
+        if text_of(event, "messageId") != Some(id.as_str()) {
+            return None;
+        }
+        if let Err(why) = patch::apply(content, event.get("patch").unwrap_or(&Value::Null)) {
+            tracing::warn!(why, "a change of an activity does not fit and is left out");
+        }
+        self.spent.plan(content, false, &mut self.plan)
     }
 
     /// The whole conversation as the agent keeps it: it tells what became of calls, and what was not streamed.
