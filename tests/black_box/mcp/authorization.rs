@@ -45,16 +45,17 @@ impl Guarded {
             .spawn()
             .expect("node starts");
         let end = Instant::now() + PATIENCE;
-        loop {
+        let (base, issuer) = loop {
             let told = std::fs::read_to_string(&said).expect("text");
             assert!(Instant::now() < end, "the servers are not ready: {told}");
             let line =
                 told.lines().find_map(|line| line.strip_prefix("listening on ")).filter(|_| told.ends_with('\n'));
             if let Some((base, issuer)) = line.and_then(|line| line.split_once(' ')) {
-                return Self { child, base: base.to_owned(), issuer: issuer.to_owned(), notes, _home: home };
+                break (base.to_owned(), issuer.to_owned());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        };
+        Self { child, base, issuer, notes, _home: home }
     }
 
     fn noted(&self, what: &str) -> usize {

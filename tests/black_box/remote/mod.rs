@@ -98,14 +98,15 @@ async fn begin(log: &Path, home: &Path, port: u16) -> (Child, String) {
         .spawn()
         .expect("python starts");
     let end = Instant::now() + START;
-    loop {
+    let url = loop {
         let said = std::fs::read_to_string(&said).expect("text");
         assert!(Instant::now() < end, "the agents are not ready: {said}");
         if let Some((_, url)) = said.split_once("listening on ").filter(|(_, rest)| rest.contains('\n')) {
-            return (child, url.lines().next().unwrap_or_default().trim().to_owned());
+            break url.lines().next().unwrap_or_default().trim().to_owned();
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
+    (child, url)
 }
 
 impl Drop for Software {
