@@ -88,7 +88,10 @@ test("a change is drawn line by line where it is asked about, and where it was m
   await expect(lines(question)).toHaveText(["Line 2", "-two", "+three"]);
   await question.getByRole("button", { name: "Allow", exact: true }).click();
   await chat.cardIs("completed");
-  const tool = chat.card.locator("details.tool[data-status=ok]").filter({ has: chat.page.locator(".diff") });
+  // The question stands above the call that it was about; both have the change.
+  const rows = chat.card.locator("details.tool[data-status=ok]").filter({ has: chat.page.locator(".diff") });
+  await expect(rows).toHaveCount(2);
+  const tool = rows.last();
   await tool.locator("summary").click();
   await expect(lines(tool)).toHaveText(["Line 2", "-two", "+three"]);
   await expect(tool.locator('[data-kind="removed"]')).toHaveText("-two");
