@@ -143,12 +143,15 @@ async function visit(browser: Browser, context: BrowserContext, url: string): Pr
   const alive = page.waitForFunction(() => document.querySelector("#netra:not([translate])"));
   await Promise.all([page.goto(url, { waitUntil: "networkidle" }), alive]);
   await fresh.close();
-  const whole = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  return `${kilobytes(whole)}: ${[...sizes].map(([name, size]) => `${name} ${kilobytes(size)}`).join(", ")}`;
+  const html = sizes.get("html") ?? 0;
+  sizes.delete("html");
+  const files = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const each = [...sizes].map(([name, size]) => `${name} ${kilobytes(size)}`).join(", ");
+  return `${kilobytes(files)}: ${each}; beside them ${kilobytes(html)} of HTML`;
 }
 
 test("a first visit", async ({ browser, chat, context, page, server }) => {
-  note("first visit, as it travels (≤ 300 KB)", await visit(browser, context, `${server.url}/`));
+  note("files of a first visit, as they travel (≤ 300 KB)", await visit(browser, context, `${server.url}/`));
   const opened: number[] = [];
   const painted: number[] = [];
   for (let round = 0; round < 7; round++) {
@@ -162,12 +165,14 @@ test("a first visit", async ({ browser, chat, context, page, server }) => {
   note("navigation to first paint, median of 7", milliseconds(percentile(painted, 0.5)));
   note("navigation to open socket, median of 7 (≤ 300 ms)", milliseconds(percentile(opened, 0.5)));
   const id = await chat.askNew("guide", "What is 1 + 1?");
-  note("first visit to a conversation", await visit(browser, context, `${server.url}/t/${id}`));
+  note("files of a first visit to a conversation", await visit(browser, context, `${server.url}/t/${id}`));
   await context.clearCookies();
-  note("first visit to sign in", await visit(browser, context, `${server.url}/login`));
+  note("files of a first visit to sign in (≤ 300 KB)", await visit(browser, context, `${server.url}/login`));
 });
 
 test("a conversation of 10,000 messages", async ({ chat, page, server }) => {
+  // Thousands of questions, one after another.
+  test.setTimeout(1_800_000);
   const model = await startModel(5, 5);
   await server.stop();
   await server.start({ NETRA_LLM_BASE_URL: model.url });
@@ -215,6 +220,7 @@ test("a conversation of 10,000 messages", async ({ chat, page, server }) => {
 });
 
 test("the past of a conversation of 100,000 events", async ({ chat, page }) => {
+  test.setTimeout(3_600_000);
   const events = Number(process.env.NETRA_BENCH_EVENTS ?? 100_000);
   await chat.open();
   // A question of the guide's is eight events, and two messages.
