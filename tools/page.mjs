@@ -97,7 +97,7 @@ function ingredients() {
 function script() {
   const tool = join(metadata.target_directory, "tool/netra-bindgen");
   run(tool, module, name, pkg);
-  // Leptos asks for the module under this name.
+  // The page asks for the module under this name (`src/app/program.rs`).
   renameSync(join(pkg, `${name}_bg.wasm`), join(pkg, `${name}.wasm`));
   // The loader of the parts and the script import each other; together they are one file.
   buildSync({
