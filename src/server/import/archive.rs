@@ -1,5 +1,6 @@
 //! The archive that people have of an export: the conversations in it, unpacked in memory. Names lead nowhere, for nothing is
-//! written; what an archive says of its sizes is not believed.
+//! written; what an archive says of its sizes is not believed. Read here and not by a library: the `zip` crate lists every file of
+//! an archive before it gives one, and 64 MB can list more than a million.
 
 use std::io::Read as _;
 
