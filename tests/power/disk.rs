@@ -206,6 +206,21 @@ impl Disk {
         }
     }
 
+    /// Whether the step changes anything below the root.
+    pub(crate) fn is_touched_by(&self, step: &Step) -> bool {
+        match step {
+            Step::Write { fd, .. } | Step::Truncate { fd, .. } => self.descriptors.contains_key(fd),
+            Step::Rename { from, .. } => from.starts_with(&self.root),
+            Step::Unlink { path } | Step::MakeFolder { path } => path.starts_with(&self.root),
+            Step::Open { .. }
+            | Step::SyncBegins { .. }
+            | Step::SyncEnds { .. }
+            | Step::Send { .. }
+            | Step::Perhaps(_)
+            | Step::Unseen { .. } => false,
+        }
+    }
+
     fn open(&mut self, fd: i32, path: &Path, create: bool, truncate: bool) {
         self.open.remove(&fd);
         self.descriptors.remove(&fd);

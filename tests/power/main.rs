@@ -57,38 +57,46 @@ fn seed() -> u64 {
     std::env::var("NETRA_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7)
 }
 
-/// Steps that a kill cut off are tried both ways, as long as they are so few.
-const MOST_UNSURE: usize = 10;
+/// As many ways of what a kill cut off are tried.
+const MOST_WAYS: usize = 4_096;
 
-/// The disk after the last step, which is also what is on the real one. What a kill cut off was done or was not, each by itself, and
-/// before what the next process did.
+/// The disk after the last step, which is also what is on the real one. What a kill cut off was done, was not, or was done in part,
+/// each by itself, and before what the next process did.
 fn last(scene: &Scene) -> Files {
-    let unsure = scene.recordings.iter().flatten().filter(|step| matches!(step, Step::Perhaps(_))).count();
     let real = |path: &Path| scene.left.get(path).map_or(&[][..], Vec::as_slice);
     let other = |files: &Files| {
-        files.iter().find(|(path, bytes)| real(path) != bytes.as_slice()).map(|(path, _)| path.display().to_string())
+        files.iter().find(|(path, bytes)| real(path) != bytes.as_slice()).map(|(path, bytes)| {
+            let real = real(path);
+            let same = bytes.iter().zip(real).take_while(|(played, real)| played == real).count();
+            format!("{}: {} bytes, {} on the disk, the same up to {same}", path.display(), bytes.len(), real.len())
+        })
     };
-    let played = |done: usize| {
-        let (mut disk, mut at) = (Disk::new(&scene.root), 0);
+    // Of what no file below the root is changed by there is one way: none of it.
+    let ways = |disk: &Disk, step: &Step| if disk.is_touched_by(step) { step.parts() } else { Vec::new() };
+    let played = |mut way: usize| {
+        let (mut disk, mut count) = (Disk::new(&scene.root), 1);
         for steps in &scene.recordings {
             disk.next_process();
             for step in steps {
-                match step {
-                    Step::Perhaps(step) => {
-                        if done & (1 << at) != 0 {
-                            disk.take(step);
-                        }
-                        at += 1;
-                    }
-                    step => disk.take(step),
+                let Step::Perhaps(step) = step else {
+                    disk.take(step);
+                    continue;
+                };
+                let parts = ways(&disk, step);
+                let choices = parts.len() + 1;
+                count *= choices;
+                if let Some(part) = (way % choices).checked_sub(1) {
+                    disk.take(&parts[part]);
                 }
+                way /= choices;
             }
         }
-        disk.now()
+        (disk.now(), count)
     };
-    assert!(unsure <= MOST_UNSURE, "{unsure} steps were cut off");
-    let files = (0..1 << unsure).map(played).find(|files| other(files).is_none());
-    let files = files.unwrap_or_else(|| panic!("it is not what was recorded: {:?}", other(&played(0))));
+    let (first, count) = played(0);
+    assert!(count <= MOST_WAYS, "what was cut off may have been done in {count} ways");
+    let files = (0..count).map(|way| played(way).0).find(|files| other(files).is_none());
+    let files = files.unwrap_or_else(|| panic!("it is not what was recorded, in {count} ways: {:?}", other(&first)));
     assert!(files[Path::new("data/netra.db-wal")].len() > 4_096, "the process died with work in the write-ahead log");
     files
 }

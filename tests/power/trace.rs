@@ -46,6 +46,41 @@ pub(crate) enum Step {
     Unseen { path: PathBuf, how: String },
 }
 
+/// What the kernel writes before it looks whether the process was killed: to the next border of a page.
+const PAGE: u64 = 4_096;
+
+impl Step {
+    /// What may have become of a step that a kill cut off, if anything did: a write is done page by page, any other step whole.
+    pub(crate) fn parts(&self) -> Vec<Self> {
+        match self {
+            Self::Write { fd, offset, bytes } => {
+                let length = bytes.len() as u64;
+                // At the file's own offset, which is its beginning.
+                let from = if *offset == u64::MAX { 0 } else { *offset };
+                let borders = (from / PAGE + 1..).map(|page| page * PAGE - from).take_while(|border| *border < length);
+                borders
+                    .chain([length])
+                    .map(|end| {
+                        let end = usize::try_from(end).expect("a length");
+                        Self::Write { fd: *fd, offset: *offset, bytes: bytes[..end].into() }
+                    })
+                    .collect()
+            }
+            Self::Truncate { fd, length } => vec![Self::Truncate { fd: *fd, length: *length }],
+            Self::Rename { from, to } => vec![Self::Rename { from: from.clone(), to: to.clone() }],
+            Self::Unlink { path } => vec![Self::Unlink { path: path.clone() }],
+            Self::MakeFolder { path } => vec![Self::MakeFolder { path: path.clone() }],
+            // These change no file, or were not recorded as cut off.
+            Self::Open { .. }
+            | Self::SyncBegins { .. }
+            | Self::SyncEnds { .. }
+            | Self::Send { .. }
+            | Self::Perhaps(_)
+            | Self::Unseen { .. } => Vec::new(),
+        }
+    }
+}
+
 /// How to run a program under strace with its calls written to `file`. The program keeps its process id.
 pub(crate) fn wrapper(file: &Path) -> Vec<String> {
     let file = file.display().to_string();
@@ -251,6 +286,19 @@ fn unescaped(text: &str) -> Vec<u8> {
     }
     let digit = |byte: u8| if byte <= b'9' { byte - b'0' } else { byte - b'a' + 10 };
     text.as_bytes().chunks_exact(4).map(|escape| digit(escape[2]) << 4 | digit(escape[3])).collect()
+}
+
+#[test]
+fn a_write_that_was_cut_off_ends_at_a_page() {
+    let written = |offset, length: usize| {
+        let whole = Step::Write { fd: 3, offset, bytes: vec![0; length].into() };
+        let length = |step: &Step| if let Step::Write { bytes, .. } = step { bytes.len() } else { 0 };
+        whole.parts().iter().map(length).collect::<Vec<_>>()
+    };
+    assert_eq!(written(56, 4_096), [4_040, 4_096]);
+    assert_eq!(written(4_096, 4_096), [4_096]);
+    assert_eq!(written(4_095, 8_192), [1, 4_097, 8_192]);
+    assert_eq!(written(u64::MAX, 24), [24]);
 }
 
 #[test]
