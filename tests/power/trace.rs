@@ -140,14 +140,9 @@ fn parse(text: &[u8]) -> Vec<Step> {
         let Some((pid, rest)) = line.split_once(' ') else { continue };
         let rest = rest.trim_start();
         if rest.starts_with("+++") || rest.starts_with("---") {
-            // Calls of a thread that is gone: what they may have done, they may have done.
+            // Calls of a thread that is gone.
             if let Some(begun) = open.remove(pid) {
-                let mut cut_off = Vec::new();
-                match begun.step {
-                    Some(_) => end(&mut steps, &begun, None, ""),
-                    None => end(&mut cut_off, &begun, None, ""),
-                }
-                steps.extend(cut_off.into_iter().map(|step| Step::Perhaps(Box::new(step))));
+                end(&mut steps, &begun, None, "");
             }
         } else if let Some(resumed) = rest.strip_prefix("<... ") {
             let mut begun = open.remove(pid).unwrap_or_else(|| panic!("nothing to go on with: {rest}"));
@@ -188,8 +183,19 @@ fn begin(steps: &mut Vec<Step>, begun: &mut Begun) {
     }
 }
 
-/// The steps that a call's end is; without a result its process was killed on the way.
+/// The steps that a call's end is. Without a result, of which strace says nothing or `?`, its process was killed on the way: what
+/// the call may have done, it may have done.
 fn end(steps: &mut Vec<Step>, begun: &Begun, result: Option<i64>, told: &str) {
+    if result.is_some() || begun.step.is_some() {
+        return seen(steps, begun, result, told);
+    }
+    let mut cut_off = Vec::new();
+    seen(&mut cut_off, begun, None, told);
+    steps.extend(cut_off.into_iter().map(|step| Step::Perhaps(Box::new(step))));
+}
+
+/// The steps that a call's end is, as far as they were done.
+fn seen(steps: &mut Vec<Step>, begun: &Begun, result: Option<i64>, told: &str) {
     let arguments = begun.arguments.as_str();
     if let Some(Step::Send { bytes, .. }) = begun.step.map(|at| &mut steps[at]) {
         // Not all may have been taken; of a process that was killed, all may.
@@ -286,6 +292,20 @@ fn unescaped(text: &str) -> Vec<u8> {
     }
     let digit = |byte: u8| if byte <= b'9' { byte - b'0' } else { byte - b'a' + 10 };
     text.as_bytes().chunks_exact(4).map(|escape| digit(escape[2]) << 4 | digit(escape[3])).collect()
+}
+
+#[test]
+fn a_call_without_a_result_may_have_been_done() {
+    let text = br#"10 pwrite64(3<\x2f\x61>, "\x00", 1, 0 <unfinished ...>
+11 pwrite64(3<\x2f\x61>, "\x01", 1, 8 <unfinished ...>
+12 pwrite64(3<\x2f\x61>, "\x02", 1, 16) = ?
+10 <... pwrite64 resumed>)           = ?
+11 +++ killed by SIGKILL +++
+"#;
+    let told: Vec<String> = parse(text).iter().map(|step| format!("{step:?}")).collect();
+    let wanted = [(16, 2), (0, 0), (8, 1)]
+        .map(|(offset, byte)| format!("Perhaps(Write {{ fd: 3, offset: {offset}, bytes: [{byte}] }})"));
+    assert_eq!(told, wanted);
 }
 
 #[test]
