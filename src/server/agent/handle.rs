@@ -12,8 +12,8 @@ use super::{
     answer::Answer,
     kept,
     model::{ChatMessage, Replay, Source, Takes},
+    offers::Offers,
     recovery::Progress,
-    remote::read::acp::Offers,
 };
 use crate::server::{
     store::SharedStore,

@@ -69,7 +69,7 @@ async fn its_mode_is_changed_by_a_command_and_a_change_is_told() {
     let told = user.get("/api/commands?agent=coder").await.ok();
     let commands = told["commands"].as_array().expect("commands");
     let mode = commands.iter().find(|command| command["name"] == "mode").expect("a command");
-    assert_eq!(mode["description"], "Change how the agent works: Ask, Code. Now: Ask.", "{told}");
+    assert_eq!(mode["description"], "Change how the agent works: Ask, Code.", "{told}");
     let filled = user.post("/api/commands/mode", json!({ "agent": "coder", "arguments": { "words": "code" } })).await;
     let command = filled.ok()["text"].as_str().expect("text").to_owned();
 
@@ -82,6 +82,10 @@ async fn its_mode_is_changed_by_a_command_and_a_change_is_told() {
     };
     ask(&command, "The agent works in the mode Code now.").await;
     ask("In which mode are you now?", "code").await;
+    // Each conversation is in a mode of its own.
+    let other = start_run(&socket, "coder", "/mode").await;
+    end(&socket, &other).await;
+    assert_eq!(answer_of(&socket.frames(), &other).whole, "Change how the agent works: Ask, Code. Now: Ask.");
     ask("/mode fly", "There is no mode \"fly\". Change how the agent works: Ask, Code. Now: Code.").await;
     let run = ask("Please change by yourself.", "Changed.").await;
     let notes = payloads(&socket.frames(), &run, "agent_progress");

@@ -8,10 +8,8 @@ use tokio::time::timeout;
 use super::{
     super::{
         model::ModelError,
-        remote::read::{
-            Said,
-            acp::{Offers, Updates},
-        },
+        offers::Offers,
+        remote::read::{Said, acp::Updates},
     },
     peer::{Peer, check_nonsense},
     permission,

@@ -33,7 +33,7 @@ use tokio::{
 use super::{
     Agent, AgentMode, Halt, Leave, RunHandle,
     model::{Again, ChatMessage, ModelError, Source, Takes},
-    remote::read::acp::Offers,
+    offers::Offers,
 };
 use crate::server::{config::AcpConfig, confine};
 use place::Place;
@@ -103,6 +103,14 @@ impl Shared {
 
     fn offers(&self) -> MutexGuard<'_, Offers> {
         self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what a session offers, for whoever asks what the agent does. Its mode is its conversation's alone.
+    fn learn(&self, told: &Offers) {
+        let mut known = self.offers();
+        if (&known.commands, &known.modes) != (&told.commands, &told.modes) {
+            *known = Offers { mode: None, ..told.clone() };
+        }
     }
 
     fn conversation(&self, thread: ThreadId) -> Arc<Conversation> {
@@ -185,7 +193,7 @@ impl Shared {
                 return Err(error.into());
             }
         };
-        let wanted = mode::asked(conversation.last(), &self.offers());
+        let wanted = held.as_ref().and_then(|live| mode::asked(conversation.last(), &live.offers));
         if let Some(wanted) = wanted {
             let knows_the_rest = from + 1 == conversation.len() && !is_nested;
             return self.change_mode(run, place, held, wanted, knows_the_rest).await;
@@ -212,11 +220,9 @@ impl Shared {
             Err(why) => why,
             Ok(mode) => {
                 let params = serde_json::json!({ "sessionId": live.session, "modeId": mode.id });
-                let mut offers = self.offers().clone();
-                match run.outside(live.peer.ask("session/set_mode", &params, &mut offers)).await? {
+                match run.outside(live.peer.ask("session/set_mode", &params, &mut live.offers)).await? {
                     Ok(_) => {
-                        offers.mode = Some(mode.id);
-                        *self.offers() = offers;
+                        live.offers.mode = Some(mode.id);
                         format!("The agent works in the mode {} now.", mode.name)
                     }
                     Err(error) => format!("The agent did not change its mode: {}", error.message),
@@ -251,13 +257,9 @@ impl Shared {
         };
         // A run that ends meanwhile leaves the program behind.
         let live = held.insert(live);
-        let before = self.offers().clone();
-        let mut offers = before.clone();
-        live.pass_over(&mut offers).await?;
-        let from = live.open(place, conversation, is_nested, &mut offers).await;
-        if offers != before {
-            *self.offers() = offers;
-        }
+        live.pass_over().await?;
+        let from = live.open(place, conversation, is_nested).await;
+        self.learn(&live.offers);
         from
     }
 

@@ -5,7 +5,7 @@ use super::super::{AgentCommand, AgentMode, Offers, model::ChatMessage};
 /// The command, unless the agent has one of this name itself.
 const NAME: &str = "mode";
 
-/// The command that changes the mode, where there is a choice.
+/// The command that changes the mode, where there is a choice; for one conversation it tells the mode that it is in.
 pub(super) fn command(offers: &Offers) -> Option<AgentCommand> {
     if offers.modes.len() < 2 || offers.commands.iter().any(|command| command.name == NAME) {
         return None;

@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     super::{
         model::{Again, ModelError},
-        remote::read::acp::Offers,
+        offers::Offers,
     },
     place::Place,
     told::Takes,

@@ -6,7 +6,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::{
     super::{
         model::{ChatMessage, ModelError},
-        remote::read::acp::Offers,
+        offers::Offers,
     },
     peer::{Peer, check_nonsense},
     permission,
@@ -29,6 +29,8 @@ pub(super) struct Live {
     told: Option<String>,
     /// When a run had it last.
     pub(super) used: Instant,
+    /// What the agent offers in this session, and the mode that this conversation is in.
+    pub(super) offers: Offers,
     /// A turn that waits for a person.
     pub(super) waiting: Option<Turn>,
     _slot: OwnedSemaphorePermit,
@@ -67,6 +69,7 @@ impl Live {
             session: String::new(),
             told: None,
             used: Instant::now(),
+            offers: Offers::default(),
             waiting: None,
             _slot: slot,
             _counted: Counted::new(),
@@ -74,11 +77,11 @@ impl Live {
     }
 
     /// Passes over what was said between two turns: it belongs to neither.
-    pub(super) async fn pass_over(&mut self, offers: &mut Offers) -> Result<(), ModelError> {
+    pub(super) async fn pass_over(&mut self) -> Result<(), ModelError> {
         for _ in 0..MAX_BETWEEN {
             let Some(frame) = self.peer.heard_already() else { return Ok(()) };
             match frame {
-                Frame::Notice { params, .. } => _ = offers.take(&params["update"]),
+                Frame::Notice { params, .. } => _ = self.offers.take(&params["update"]),
                 Frame::Request { id, method, .. } => self.peer.send(wire::unknown(&id, &method)).await?,
                 Frame::Answer { .. } | Frame::Nonsense => {}
             }
@@ -92,7 +95,6 @@ impl Live {
         place: &Place,
         conversation: &[ChatMessage],
         is_nested: bool,
-        offers: &mut Offers,
     ) -> Result<usize, ModelError> {
         let known = |told: &str| told::known(conversation, told);
         let cwd = place.files().display().to_string();
@@ -105,18 +107,21 @@ impl Live {
             if self.told.is_none()
                 && let Some(kept) = kept
                 && let Some(from) = known(&kept.told)
-                && self.load(&kept.session, &cwd, offers).await
+                && self.load(&kept.session, &cwd).await
             {
                 (self.session, self.told) = (kept.session, Some(kept.told));
                 return Ok(from);
             }
         }
-        let opened = self.peer.ask("session/new", &json!({ "cwd": cwd, "mcpServers": [] }), offers).await?;
+        // The mode was another session's.
+        self.offers.mode = None;
+        let asked = json!({ "cwd": cwd, "mcpServers": [] });
+        let opened = self.peer.ask("session/new", &asked, &mut self.offers).await?;
         let session = opened["sessionId"].as_str().filter(|id| !id.is_empty() && id.len() <= 1_000);
         session
             .ok_or_else(|| ModelError::protocol("the agent opened a session without an id"))?
             .clone_into(&mut self.session);
-        offers.take(&opened);
+        self.offers.take(&opened);
         if is_nested {
             // What follows in the conversation is not this session's.
             self.told = Some("nested".to_owned());
@@ -127,16 +132,16 @@ impl Live {
     }
 
     /// Takes up a session of an earlier process, if the agent can.
-    async fn load(&mut self, session: &str, cwd: &str, offers: &mut Offers) -> bool {
+    async fn load(&mut self, session: &str, cwd: &str) -> bool {
         let method = match (self.peer.abilities.resume, self.peer.abilities.load) {
             (true, _) => "session/resume",
             (false, true) => "session/load",
             (false, false) => return false,
         };
         let params = json!({ "sessionId": session, "cwd": cwd, "mcpServers": [] });
-        match self.peer.ask(method, &params, offers).await {
+        match self.peer.ask(method, &params, &mut self.offers).await {
             Ok(loaded) => {
-                offers.take(&loaded);
+                self.offers.take(&loaded);
                 true
             }
             Err(error) => {

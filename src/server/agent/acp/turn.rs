@@ -178,13 +178,11 @@ impl Shared {
                 Frame::Answer { id, .. } => tracing::debug!(id, "an answer to nothing that was asked is passed over"),
                 Frame::Notice { method, params } if method == "session/update" && is_of(&live.session, &params) => {
                     let Some(update) = params["update"].as_object() else { continue };
-                    let changed = {
-                        let mut offers = self.offers();
-                        offers.take(&params["update"]);
-                        let id = params["update"]["currentModeId"].as_str();
-                        id.map(|_| mode::name(&offers, offers.mode.as_deref().unwrap_or_default()).to_owned())
-                    };
-                    if let Some(name) = changed {
+                    if live.offers.take(&params["update"]) {
+                        self.learn(&live.offers);
+                    }
+                    if params["update"]["currentModeId"].is_string() {
+                        let name = mode::name(&live.offers, live.offers.mode.as_deref().unwrap_or_default());
                         run.note(format!("The agent works in the mode {name} now."), None).await?;
                     }
                     for said in turn.updates.read(update)? {

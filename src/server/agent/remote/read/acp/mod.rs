@@ -1,8 +1,10 @@
 //! The Agent Client Protocol: what the updates of a session say. A call begins once it works, and not while it may still be refused.
 
-use std::fmt::Write as _;
+mod content;
 
 use serde_json::{Map, Value, json};
+
+use content::{diffs, returned, words};
 
 use super::{Fault, Outcome, Said, Spent, Tokens, calls::Calls, clean, text_of};
 
@@ -11,74 +13,6 @@ const MAX_KNOWN: usize = 256;
 
 /// Bytes of a call's content that are kept until it ends.
 const MAX_CONTENT: usize = 1 << 20;
-
-/// Commands and modes of an agent that are kept.
-const MAX_OFFERED: usize = 100;
-
-/// Lines of a file that a difference is worked out for; of larger ones the new text is shown.
-const MAX_LINES: usize = 2_000;
-
-/// A command that an agent offers: it stands behind a `/` at the beginning of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentCommand {
-    /// Its name.
-    pub name: String,
-    /// What it does.
-    pub description: String,
-    /// What may stand behind it.
-    pub hint: Option<String>,
-}
-
-/// A mode that an agent can work in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentMode {
-    /// Which.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-}
-
-/// What an agent offers beside its answers, as it said last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offers {
-    /// Commands.
-    pub commands: Vec<AgentCommand>,
-    /// Modes.
-    pub modes: Vec<AgentMode>,
-    /// The mode that it works in.
-    pub mode: Option<String>,
-}
-
-impl Offers {
-    /// Takes what an update or the beginning of a session says; whether that was something.
-    pub(in crate::server::agent) fn take(&mut self, update: &Value) -> bool {
-        let text =
-            |value: &Value, name: &str| value[name].as_str().map(|text| text.chars().take(200).collect::<String>());
-        if let Some(commands) = update["availableCommands"].as_array() {
-            let command = |value: &Value| {
-                let hint = text(&value["input"], "hint");
-                Some(AgentCommand {
-                    name: text(value, "name")?,
-                    description: text(value, "description").unwrap_or_default(),
-                    hint,
-                })
-            };
-            self.commands = commands.iter().filter_map(command).take(MAX_OFFERED).collect();
-            return true;
-        }
-        if let Some(modes) = update["modes"]["availableModes"].as_array() {
-            let mode = |value: &Value| Some(AgentMode { id: text(value, "id")?, name: text(value, "name")? });
-            self.modes = modes.iter().filter_map(mode).take(MAX_OFFERED).collect();
-            self.mode = text(&update["modes"], "currentModeId");
-            return true;
-        }
-        if let Some(mode) = text(update, "currentModeId") {
-            self.mode = Some(mode);
-            return true;
-        }
-        false
-    }
-}
 
 /// How far a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +114,7 @@ impl Updates {
             }
             (status @ ("completed" | "failed"), _) => {
                 let mut said: Vec<Said> = self.begin(&id)?.into_iter().collect();
-                let result = returned(&self.known[at]);
+                let result = returned(&self.known[at].content, &self.known[at].output);
                 self.known.remove(at);
                 let outcome = if status == "failed" { Outcome::Failed(result) } else { Outcome::Ok(result) };
                 said.extend(self.calls.end(&id, outcome));
@@ -328,60 +262,6 @@ fn arguments(call: &Known) -> Map<String, Value> {
     fields
 }
 
-/// What a block of content says.
-fn words(block: &Value) -> String {
-    let text = match (block["type"].as_str(), block) {
-        (_, Value::String(text)) => text.clone(),
-        (Some("resource"), _) => block["resource"]["text"].as_str().map_or_else(String::new, str::to_owned),
-        (Some("resource_link"), _) => block["uri"].as_str().map_or_else(String::new, |uri| format!("<{uri}>")),
-        (Some(kind @ ("image" | "audio")), _) => format!("[{kind}]"),
-        _ => block["text"].as_str().unwrap_or_default().to_owned(),
-    };
-    clean(&text)
-}
-
-/// What a call came to, as people read it: words and changes of files; what the agent has of it otherwise.
-fn returned(call: &Known) -> Value {
-    let text = |part: &Value| match part["type"].as_str() {
-        Some("diff") => change(part),
-        Some("terminal") => "[a terminal]".to_owned(),
-        Some(_) | None => words(&part["content"]),
-    };
-    let parts: Vec<String> = call.content.iter().map(text).filter(|text| !text.is_empty()).collect();
-    if !parts.is_empty() {
-        return Value::String(parts.join("\n\n"));
-    }
-    call.output.clone()
-}
-
-fn diffs(content: &[Value]) -> String {
-    let changes = content.iter().filter(|part| part["type"] == "diff").map(change);
-    changes.collect::<Vec<_>>().join("\n\n")
-}
-
-/// A change of a file, a line each: what goes has `-` in front, what comes `+`.
-fn change(part: &Value) -> String {
-    let path = clean(part["path"].as_str().unwrap_or("a file"));
-    let (old, new) = (part["oldText"].as_str(), part["newText"].as_str().unwrap_or_default());
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.unwrap_or_default().lines().collect(), new.lines().collect());
-    let mut text = format!("--- {path}\n+++ {path}\n");
-    if old.len() > MAX_LINES || new.len() > MAX_LINES {
-        let _ = writeln!(text, "[{} lines become {}]", old.len(), new.len());
-        return text;
-    }
-    let before = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
-    let rest = old.len().min(new.len()) - before;
-    let after = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(old, new)| old == new).count();
-    let (gone, come) = (&old[before..old.len() - after], &new[before..new.len() - after]);
-    let _ = writeln!(text, "@@ -{},{} +{},{} @@", before + 1, gone.len(), before + 1, come.len());
-    for (mark, lines) in [('-', gone), ('+', come)] {
-        for line in lines {
-            let _ = writeln!(text, "{mark}{}", clean(line));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -462,20 +342,6 @@ mod tests {
         updates.decided("1", false).expect("fine");
         let done = json!({ "sessionUpdate": "tool_call_update", "toolCallId": "1", "status": "completed" });
         assert_eq!(read(&mut updates, &done).len(), 2);
-    }
-
-    #[test]
-    fn what_is_offered_is_kept() {
-        let mut offers = Offers::default();
-        assert!(offers.take(&json!({ "availableCommands": [{ "name": "web", "description": "Search", "input": { "hint": "words" } }, {}] })));
-        assert!(
-            offers.take(
-                &json!({ "modes": { "currentModeId": "ask", "availableModes": [{ "id": "ask", "name": "Ask" }] } })
-            )
-        );
-        assert!(offers.take(&json!({ "currentModeId": "code" })));
-        assert_eq!((offers.commands.len(), offers.modes.len(), offers.mode.as_deref()), (1, 1, Some("code")));
-        assert!(!offers.take(&json!({ "sessionUpdate": "plan" })));
     }
 
     fn any_update() -> impl Strategy<Value = Value> {
