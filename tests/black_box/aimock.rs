@@ -238,3 +238,62 @@ async fn a_picture_goes_to_each() {
 
 /// A picture of one dot.
 const DOT: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+
+/// The blocks of a language in a page.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let begins = format!("```{language}\n");
+    page.split(&begins).skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// What stands in quotes behind a name in an entry, as often as it stands there.
+fn named<'a>(entry: &'a str, name: &str) -> Vec<&'a str> {
+    let begins = format!("{name} = \"");
+    entry.split(&begins).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+/// What the pages say to copy for each model's server, with aimock where that would be.
+#[tokio::test]
+async fn what_the_pages_say_to_copy_reaches_a_model() {
+    let aimock = Aimock::start(&product()).await;
+    let page = |name: &str| {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap_or_else(|_| panic!("{name}"))
+    };
+    let (connecting, readme) = (page("docs/connecting-a-model.md"), page("README.md"));
+
+    let entries: Vec<String> =
+        blocks(&connecting, "toml").into_iter().filter(|block| block.contains("[[agents]]")).collect();
+    assert!(entries.len() >= 7, "{entries:?}");
+    let mut setup = Setup::new();
+    let mut toml = String::new();
+    for entry in &entries {
+        let [address] = named(entry, "base_url")[..] else { panic!("one address: {entry}") };
+        toml += &entry.replace(address, &aimock.base);
+        for key in [named(entry, "api_key_env"), named(entry, "api-key")].concat() {
+            setup = setup.set(key, "sk-of-the-page-7f3d");
+        }
+    }
+    let server = setup.toml(&toml).start().await;
+    let socket = User::dev(&server).await.connect().await;
+    for name in entries.iter().flat_map(|entry| named(entry, "name")) {
+        let run = start_run(&socket, name, "What is six times seven?").await;
+        assert_eq!(ended(&socket, &run).await["payload"]["status"], "completed", "{name}");
+        check_answer(&socket.frames(), &run, "Six times seven is **42**.");
+    }
+    assert!(!server.log().contains("sk-of-the-page-7f3d"), "a key is in the log");
+
+    let shells = [blocks(&connecting, "sh"), blocks(&readme, "sh")].concat();
+    let shells: Vec<String> = shells.into_iter().filter(|block| block.contains("export NETRA_LLM_BASE_URL=")).collect();
+    assert!(shells.len() >= 6, "{shells:?}");
+    for shell in shells {
+        let mut setup = Setup::new();
+        for line in shell.lines().filter_map(|line| line.strip_prefix("export ")) {
+            let (name, value) = line.split('#').next().unwrap_or_default().trim().split_once('=').expect("a value");
+            let value = if name == "NETRA_LLM_BASE_URL" { aimock.base.as_str() } else { value };
+            setup = setup.set(name, value);
+        }
+        let server = setup.start().await;
+        let socket = User::dev(&server).await.connect().await;
+        let run = start_run(&socket, "assistant", "What is six times seven?").await;
+        assert_eq!(ended(&socket, &run).await["payload"]["status"], "completed", "{shell}");
+    }
+}
