@@ -52,6 +52,8 @@ export const prompts = {
   paragraphs: (n: number) => `Write ${n} paragraphs`,
   /** Streams one block of code with this many long lines, a piece every 25 ms. */
   code: (n: number) => `Write ${n} lines of code`,
+  /** Calls the reference MCP server's tool that asks a person to fill in a form. */
+  form: "Ask me what you need to know",
   /** Markup and links that try to run script. */
   hostile: "Answer with hostile Markdown",
   /** Calls `search_conversations` with markup as its query. */
@@ -110,6 +112,11 @@ export class Model {
       { chunkSize: 3, latency: 10 },
     );
     this.mock.on({ userMessage: prompts.calculate, hasToolResult: true }, { content: "The result is 35." });
+    this.mock.on(
+      { userMessage: prompts.form, hasToolResult: false },
+      { toolCalls: [{ name: "everything__trigger-elicitation-request", arguments: "{}" }] },
+    );
+    this.mock.on({ userMessage: prompts.form, hasToolResult: true }, { content: "Now I know." });
     this.mock.onMessage(
       /Count to \d+/,
       (request) => ({ content: countTo(Number(/Count to (\d+)/.exec(lastUserText(request))?.[1])) }),

@@ -28,6 +28,11 @@ pub(crate) struct Aimock {
 
 impl Aimock {
     pub(crate) async fn start(fixtures: &serde_json::Value) -> Self {
+        Self::at(0, fixtures).await
+    }
+
+    /// One at this port, or at any for 0.
+    pub(crate) async fn at(port: u16, fixtures: &serde_json::Value) -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/.bin/llmock");
         assert!(program.exists(), "{} is missing: run `npm ci` first", program.display());
         let home = tempfile::tempdir().expect("a temporary folder");
@@ -36,7 +41,7 @@ impl Aimock {
         let out = File::create(&log).expect("the log opens");
         let err = out.try_clone().expect("the log opens twice");
         let child = Command::new(program)
-            .args(["--port", "0", "--chunk-size", "3", "--validate-on-load", "--fixtures"])
+            .args(["--port", &port.to_string(), "--chunk-size", "3", "--validate-on-load", "--fixtures"])
             .arg(&file)
             .stdin(Stdio::null())
             .stdout(out)

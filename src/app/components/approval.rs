@@ -38,6 +38,8 @@ pub(super) fn Approval(call: Memo<Option<ToolCall>>, source: Source) -> impl Int
     let until = call.with_untracked(|call| call.as_ref().and_then(|call| call.approval_expires_at));
     let data = Data::new(call, source);
     let arguments = data.arguments();
+    let has_arguments =
+        move || arguments.with(|arguments| arguments.as_object().is_none_or(|fields| !fields.is_empty()));
     let decide = Callback::new(move |choice: Choice| {
         if decided.get_untracked() {
             return;
@@ -78,7 +80,7 @@ pub(super) fn Approval(call: Memo<Option<ToolCall>>, source: Source) -> impl Int
             <p class="approval-question" dir="auto">
                 {words(asked)}
             </p>
-            {shown("Arguments", arguments)}
+            {when(has_arguments, move || shown("Arguments", arguments))}
             {data.more("Show all of it", vec![arguments])}
             <div class="approval-fields">{list(fields)}</div>
             <div class="approval-choices">{when(may_decide, move || list(buttons))}</div>
@@ -92,13 +94,14 @@ pub(super) fn Approval(call: Memo<Option<ToolCall>>, source: Source) -> impl Int
     .erase()
 }
 
-/// What can be chosen; yes and no where nothing else is offered.
+/// What can be chosen; yes and no where nothing else is offered, and of a form whether it is sent.
 fn choices(question: &Question) -> Vec<Choice> {
     if !question.options.is_empty() {
         return question.options.clone();
     }
     let choice = |label: &str, kind| Choice { id: String::new(), label: label.to_owned(), kind };
-    vec![choice("Yes", ChoiceKind::AllowOnce), choice("No", ChoiceKind::RejectOnce)]
+    let (yes, no) = if question.form.is_some() { ("Send", "Decline") } else { ("Yes", "No") };
+    vec![choice(yes, ChoiceKind::AllowOnce), choice(no, ChoiceKind::RejectOnce)]
 }
 
 fn button(choice: Choice, decide: Callback<Choice>, decided: RwSignal<bool>) -> AnyView {
@@ -122,12 +125,42 @@ struct Field {
     name: String,
     label: String,
     kind: String,
-    choices: Vec<String>,
+    choices: Vec<Chosen>,
+    /// What stands in it at first.
+    default: Value,
     /// Whether more than one of them may be taken.
     several: bool,
     required: bool,
 }
 
+/// What may be chosen: its value, and the words for it.
+#[derive(Clone)]
+struct Chosen {
+    value: String,
+    title: String,
+}
+
+/// The choices of a field, whichever way JSON Schema says them.
+fn choices_of(of: &Value) -> Vec<Chosen> {
+    let titled = ["oneOf", "anyOf"].iter().find_map(|name| of.get(name)?.as_array());
+    if let Some(titled) = titled {
+        let chosen = |choice: &Value| {
+            let value = choice["const"].as_str()?.to_owned();
+            let title = choice["title"].as_str().unwrap_or(&value).to_owned();
+            Some(Chosen { value, title })
+        };
+        return titled.iter().filter_map(chosen).collect();
+    }
+    let titles = of.get("enumNames").and_then(Value::as_array);
+    let values = of.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let chosen = |(at, value): (usize, &str)| {
+        let title = titles.and_then(|titles| titles.get(at)?.as_str()).unwrap_or(value);
+        Chosen { value: value.to_owned(), title: title.to_owned() }
+    };
+    values.enumerate().map(chosen).collect()
+}
+
+/// The fields of a form, those first that have to be filled in.
 fn fields_of(form: &Object) -> Vec<Field> {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let required: Vec<&str> =
@@ -138,19 +171,13 @@ fn fields_of(form: &Object) -> Vec<Field> {
         label: text(value, "title").or_else(|| text(value, "description")).unwrap_or_else(|| name.clone()),
         kind: text(value, "type").unwrap_or_default(),
         several: value.get("items").is_some(),
-        choices: value
-            .get("items")
-            .unwrap_or(value)
-            .get("enum")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
+        choices: choices_of(value.get("items").unwrap_or(value)),
+        default: value.get("default").cloned().unwrap_or_default(),
         required: required.contains(&name.as_str()),
     };
-    properties.into_iter().flatten().map(field).collect()
+    let mut fields: Vec<Field> = properties.into_iter().flatten().map(field).collect();
+    fields.sort_by_key(|field| !field.required);
+    fields
 }
 
 fn input(field: &Field, filled: StoredValue<Object>) -> AnyView {
@@ -166,10 +193,11 @@ fn input(field: &Field, filled: StoredValue<Object>) -> AnyView {
     };
     let label = if field.required { field.label.clone() } else { format!("{} (optional)", field.label) };
     if field.kind == "boolean" {
-        set(Value::Bool(false));
+        let at_first = field.default == Value::Bool(true);
+        set(Value::Bool(at_first));
         return view! {
             <label class="approval-field">
-                <input type="checkbox" on:change=move |event| set(Value::Bool(event_target_checked(&event))) />
+                <input type="checkbox" checked=at_first on:change=move |event| set(Value::Bool(event_target_checked(&event))) />
                 <span>{label}</span>
             </label>
         }
@@ -177,6 +205,14 @@ fn input(field: &Field, filled: StoredValue<Object>) -> AnyView {
     }
     if field.several {
         return boxes(field, label, filled);
+    }
+    let at_first = match &field.default {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    if !at_first.is_empty() {
+        set(field.default.clone());
     }
     let read = move |text: String| match kind.as_str() {
         _ if text.is_empty() => Value::Null,
@@ -188,10 +224,16 @@ fn input(field: &Field, filled: StoredValue<Object>) -> AnyView {
     if !field.choices.is_empty() {
         let options = field.choices.clone();
         let rows = move || {
-            let row = |(at, option): (usize, String)| {
-                Row::new(Key::At(at), move || view! { <option value=option.clone()>{option.clone()}</option> }.erase())
+            let row = |(at, option): (usize, Chosen)| {
+                let is_first = option.value == at_first;
+                let view = move || {
+                    let Chosen { value, title } = option.clone();
+                    view! { <option value=value selected=is_first>{title}</option> }.erase()
+                };
+                Row::new(Key::At(at), view)
             };
-            std::iter::once(String::new()).chain(options.clone()).enumerate().map(row).collect()
+            let none = Chosen { value: String::new(), title: String::new() };
+            std::iter::once(none).chain(options.clone()).enumerate().map(row).collect()
         };
         return view! {
             <label class="approval-field">
@@ -205,7 +247,7 @@ fn input(field: &Field, filled: StoredValue<Object>) -> AnyView {
     view! {
         <label class="approval-field">
             <span>{label}</span>
-            <input type=kind step="any" dir="auto" on:input=move |event| set(read(event_target_value(&event))) />
+            <input type=kind step="any" dir="auto" value=at_first on:input=move |event| set(read(event_target_value(&event))) />
         </label>
     }
     .erase()
@@ -214,6 +256,11 @@ fn input(field: &Field, filled: StoredValue<Object>) -> AnyView {
 /// A box for each choice of a field in which several may be taken.
 fn boxes(field: &Field, label: String, filled: StoredValue<Object>) -> AnyView {
     let (name, choices) = (field.name.clone(), field.choices.clone());
+    let at_first: Vec<String> =
+        field.default.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    if !at_first.is_empty() {
+        filled.update_value(|filled| _ = filled.insert(name.clone(), at_first.clone().into()));
+    }
     let take = Callback::new(move |(choice, taken): (String, bool)| {
         filled.update_value(|filled| {
             let mut list = filled.remove(&name).and_then(|list| list.as_array().cloned()).unwrap_or_default();
@@ -226,19 +273,20 @@ fn boxes(field: &Field, label: String, filled: StoredValue<Object>) -> AnyView {
             }
         });
     });
-    let row = move |(at, choice): (usize, String)| {
+    let row = move |(at, choice): (usize, Chosen)| {
+        let is_taken = at_first.contains(&choice.value);
         Row::new(Key::At(at), move || {
-            let (choice, label) = (choice.clone(), choice.clone());
+            let Chosen { value: choice, title: label } = choice.clone();
             view! {
                 <label class="approval-field">
-                    <input type="checkbox" on:change=move |event| take.run((choice.clone(), event_target_checked(&event))) />
+                    <input type="checkbox" checked=is_taken on:change=move |event| take.run((choice.clone(), event_target_checked(&event))) />
                     <span>{label}</span>
                 </label>
             }
             .erase()
         })
     };
-    let rows = move || choices.iter().cloned().enumerate().map(row).collect();
+    let rows = move || choices.iter().cloned().enumerate().map(&row).collect();
     view! {
         <div class="approval-fields" role="group" aria-label=label.clone()>
             <span>{label}</span>

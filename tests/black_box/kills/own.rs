@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::{Place, Table, kill_netra, kill_peer, kills};
+use crate::aimock::Aimock;
 use crate::support::{
+    port,
     provider::{Provider, Request},
     script::{Reply, Stream},
     server::Setup,
@@ -18,14 +22,26 @@ const PLACES: [Place; 5] = [
     Place::words("tool loop", "assistant", "Tell a story."),
 ];
 
-/// What the model's server does when it dies: the connection is gone, and nobody says why.
-const CUT: [Place; 1] = [Place::words("tool loop", "assistant", "Tell half a story.")];
+/// Where runs are when the model's server, which others wrote, is killed. The next one knows nothing of them.
+const WITH_THE_PEER: [Place; 2] =
+    [Place::words("tool loop", "elsewhere", "Tell a story."), Place::question("tool loop", "elsewhere", "Calculate.")];
+
+fn fixtures() -> Value {
+    let story = "word ".repeat(400);
+    json!({ "fixtures": [
+        { "match": { "userMessage": "Tell a story." }, "response": { "content": story }, "latency": 10 },
+        {
+            "match": { "userMessage": "Calculate.", "hasToolResult": false },
+            "response": { "toolCalls": [{ "name": "calculate", "arguments": { "expression": "6*7" } }] },
+        },
+        { "match": { "userMessage": "Calculate.", "hasToolResult": true }, "response": { "content": "It was called." } },
+    ] })
+}
 
 fn model(request: &Request) -> Reply {
     let prompt = request.prompt();
     match prompt.as_str() {
         "Tell a story." => Stream::new().texts(200, "w{k} ", Duration::from_millis(10)).end("stop"),
-        "Tell half a story." => Stream::new().texts(10, "w{k} ", Duration::from_millis(10)).abort(),
         _ if !request.tool_results().is_empty() => Reply::text("It was called."),
         "Stamp it." => Stream::new().tool(0, "call_1", "stamp", "{}").end("tool_calls"),
         _ => Stream::new().tool(0, "call_1", "calculate", r#"{"expression":"6*7"}"#).end("tool_calls"),
@@ -38,7 +54,10 @@ async fn the_guide_and_the_tool_loop() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("stamps");
     let stamps = || std::fs::read_to_string(&file).unwrap_or_default().lines().count();
-    let setup = Setup::new().assistant(&provider).toml("[tools]\ncalculate = \"ask\"\n");
+    let port = port::free();
+    let elsewhere = format!("kind = \"openai\"\nbase_url = \"http://127.0.0.1:{port}/v1\"\nmodel = \"any\"\n");
+    let toml = format!("[tools]\ncalculate = \"ask\"\n[[agents]]\nname = \"elsewhere\"\n{elsewhere}");
+    let setup = Setup::new().assistant(&provider).toml(&toml);
     let server = setup.set("NETRA_RUN_LEASE_S", 1).set("NETRA_TEST_TOOLS", file.display()).start().await;
     let user = User::dev(&server).await;
     let (mut table, mut side) = (Table::of(&PLACES), (server, user));
@@ -47,9 +66,13 @@ async fn the_guide_and_the_tool_loop() {
         side = kill_netra(side, &PLACES, &mut table, async |_| {}).await;
         table.line("tool loop").twice += (stamps() - before).saturating_sub(1);
     }
+    let mut peer = Some(Aimock::at(port, &fixtures()).await);
     for _ in 0..kills() {
-        // The connection ends by itself, after the words that are waited for.
-        kill_peer(&side.1, &CUT, &mut table, async || {}).await;
+        let kill = async || {
+            drop(peer.take());
+            peer = Some(Aimock::at(port, &fixtures()).await);
+        };
+        kill_peer(&side.1, &WITH_THE_PEER, &mut table, kill).await;
     }
     table.line("guide").of_the_peer = 0;
     table.tell();
