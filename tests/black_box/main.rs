@@ -21,6 +21,7 @@ mod attachments;
 mod attacks;
 mod bounded;
 mod branches;
+mod browser;
 mod bucket;
 mod chosen_ids;
 mod clock;

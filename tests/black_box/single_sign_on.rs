@@ -1,23 +1,24 @@
 //! Signing in with a provider of identities: a real one (npm `oidc-provider`), which also lies, changes its keys and dies.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Mutex, PoisonError},
     time::Instant,
 };
 
-use reqwest::{Method, redirect::Policy};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{
-    PATIENCE,
-    answer::Answer,
-    server::{Server, Setup},
-    user::{PASSWORD, User},
+use crate::{
+    browser::{Browser, Page, plain},
+    support::{
+        PATIENCE,
+        answer::Answer,
+        server::{Server, Setup},
+        user::{PASSWORD, User},
+    },
 };
 
 /// The running provider; killed when dropped.
@@ -72,84 +73,15 @@ impl Drop for Provider {
     }
 }
 
-fn plain() -> reqwest::Client {
-    reqwest::Client::builder().redirect(Policy::none()).build().expect("a client")
+/// A browser at this server.
+trait At {
+    async fn sign_in(&self, server: &Server, name: &str) -> Page;
+    async fn me(&self, server: &Server) -> Answer;
 }
 
-/// A browser: cookies of each host, forms and redirects followed by hand.
-struct Browser {
-    http: reqwest::Client,
-    jar: Mutex<BTreeMap<(String, String), String>>,
-}
-
-/// Where the browser ended, and with what.
-struct Page {
-    url: url::Url,
-    status: u16,
-    body: String,
-}
-
-impl Browser {
-    fn new() -> Self {
-        Self { http: plain(), jar: Mutex::default() }
-    }
-
-    fn cookies(&self, host: &str) -> String {
-        let jar = self.jar.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = jar.iter().filter(|((of, _), _)| of == host);
-        own.map(|((_, name), value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-    }
-
-    /// One request, and all redirects after it.
-    async fn go(&self, url: &str, form: Option<&str>) -> Page {
-        let mut url = url::Url::parse(url).expect("an address");
-        let mut form = form.map(str::to_owned);
-        for _ in 0..15 {
-            let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or_default());
-            let method = if form.is_some() { Method::POST } else { Method::GET };
-            let mut request = self.http.request(method, url.clone()).header("cookie", self.cookies(&host));
-            if let Some(form) = form.take() {
-                request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-            }
-            let answer = request.send().await.expect("an answer");
-            for cookie in answer.headers().get_all("set-cookie") {
-                let cookie = cookie.to_str().expect("text");
-                let (name, rest) = cookie.split_once('=').expect("a cookie");
-                let value = rest.split(';').next().unwrap_or_default().to_owned();
-                let gone = value.is_empty() || rest.to_ascii_lowercase().contains("max-age=0");
-                let mut jar = self.jar.lock().unwrap_or_else(PoisonError::into_inner);
-                let key = (host.clone(), name.to_owned());
-                if gone {
-                    jar.remove(&key)
-                } else {
-                    jar.insert(key, value)
-                };
-            }
-            let status = answer.status().as_u16();
-            let to = answer.headers().get("location").map(|to| to.to_str().expect("text").to_owned());
-            match to.filter(|_| (300..400).contains(&status)) {
-                Some(to) => url = url.join(&to).expect("an address"),
-                None => return Page { url, status, body: answer.text().await.expect("text") },
-            }
-        }
-        panic!("redirected without end, last to {url}");
-    }
-
-    /// Signs in as somebody at the provider, through its own pages.
+impl At for Browser {
     async fn sign_in(&self, server: &Server, name: &str) -> Page {
-        let mut page = self.go(&format!("{}/api/auth/oidc/start?next=/settings", server.base), None).await;
-        for _ in 0..4 {
-            if !page.url.path().starts_with("/interaction/") {
-                return page;
-            }
-            let form = if page.body.contains("name=\"login\"") {
-                format!("prompt=login&login={name}&password=x")
-            } else {
-                "prompt=consent".to_owned()
-            };
-            page = self.go(page.url.as_str(), Some(&form)).await;
-        }
-        panic!("the provider asks without end: {}", page.body);
+        self.sign_in_at(&format!("{}/api/auth/oidc/start?next=/settings", server.base), name).await
     }
 
     async fn me(&self, server: &Server) -> Answer {
