@@ -253,6 +253,8 @@ pub struct AgentState {
     pub said: String,
     /// When.
     pub at: Option<netra_ws::Timestamp>,
+    /// Of an MCP server that an administrator signs in at: whether somebody did.
+    pub signed_in: Option<bool>,
 }
 
 /// The agents as they were found last; for administrators.

@@ -28,6 +28,7 @@ mod room_view;
 mod seen;
 mod sentence;
 pub mod settings;
+pub(crate) mod signed_in_at;
 pub(crate) mod size;
 mod socket;
 mod standing;

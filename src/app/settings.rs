@@ -66,7 +66,12 @@ pub async fn settings() -> Result<SettingsView, ServerFnError> {
             .mcp
             .states()
             .into_iter()
-            .map(|server| (server.name, server.standing.as_str().to_owned(), server.tools))
+            .map(|server| {
+                let waits = server.signed_in == Some(false);
+                let how =
+                    if waits { "not connected (an administrator has to connect it)" } else { server.standing.as_str() };
+                (server.name, how.to_owned(), server.tools)
+            })
             .collect(),
     })
 }

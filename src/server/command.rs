@@ -9,7 +9,12 @@ use super::{
     ServerError, agent,
     auth::{OneTimeLink, SecurityService, WantedToken},
     config::{AuthMode, Config, McpConfig},
-    disk, mcp, open_database,
+    disk,
+    mcp::{
+        self,
+        client::{McpServices, Vault},
+    },
+    open_database,
     store::{Deed, SharedStore, closing::AccountChange, sqlite::SqliteStore},
     tool::names,
 };
@@ -64,8 +69,14 @@ pub async fn check_agents(config: Config, name: Option<&str>) -> Result<(), Serv
         println!("{line}");
         failed += usize::from(!is_fine);
     }
+    let mut services = McpServices { http, base: config.base(), vault: None };
+    // Nothing else of this command needs the database.
+    if servers.iter().any(|server| server.is_signed_in_to()) {
+        let (_, store, security) = open(&config).await?;
+        services.vault = Some(Vault { store, sealer: security.connection_sealer() });
+    }
     for server in servers {
-        let found = mcp::client::check(server, &http).await;
+        let found = mcp::client::check(server, &services).await;
         failed += usize::from(found.is_err());
         let transport = server.place.transport();
         match found {

@@ -31,7 +31,7 @@ pub use attachments::{AttachmentsConfig, AttachmentsPlace};
 pub use audience::Audience;
 pub use in_force::Setting;
 pub use mail::MailConfig;
-pub use mcp::{McpConfig, McpOAuth, McpPlace};
+pub use mcp::{McpConfig, McpCredentials, McpOAuth, McpPlace, McpSignIn};
 pub use oidc::OidcConfig;
 pub use quotas::{Quota, Quotas};
 pub use registration::RegistrationPolicy;

@@ -18,9 +18,9 @@ use tower_http::compression::CompressionLayer;
 use super::{
     error::ApiError,
     http::{
-        account, admin, ag_ui, attachments, auth, commands, continuing, discovery, drain, export, guard, health,
-        import, invitations, members, metrics, oidc, page, read_only_links, socket, thread_export, threads, tokens,
-        unread,
+        account, admin, ag_ui, attachments, auth, commands, connections, continuing, discovery, drain, export, guard,
+        health, import, invitations, members, metrics, oidc, page, read_only_links, socket, thread_export, threads,
+        tokens, unread,
     },
     mcp, reference, shared_page,
     site::Site,
@@ -42,6 +42,9 @@ pub(super) fn router(state: AppState, site: Site) -> Router {
         .route("/api/agents", get(discovery::agents))
         .route("/api/commands", get(commands::list))
         .route("/api/commands/{name}", post(commands::fill_in))
+        .route("/api/tools/{server}/oauth/connect", post(connections::connect))
+        .route("/api/tools/{server}/oauth/callback", get(connections::callback))
+        .route("/api/tools/{server}/oauth", delete(connections::disconnect))
         .route("/api/me", get(auth::me))
         .route("/api/auth/dev", post(auth::dev))
         .route("/api/auth/register", post(auth::register))

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod chat;
+mod connecting;
 mod home;
 mod login;
 mod not_found;

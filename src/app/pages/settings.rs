@@ -5,6 +5,7 @@ use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use netra_ws::model::Role;
 
+use super::connecting::Connecting;
 use crate::app::{
     api::{self, AgentState},
     components::{Importing, Notices, Topbar},
@@ -312,23 +313,31 @@ fn agents() -> AnyView {
             }
         });
     });
+    let connecting = Connecting::new(known, failure);
     let rows = move || {
         let names = known.get().into_iter().map(|state| state.name);
-        names.map(|name| Row::new(Key::Name(name.clone()), move || agent(name, known, failure))).collect()
+        names.map(|name| Row::new(Key::Name(name.clone()), move || agent(name, known, failure, connecting))).collect()
     };
     view! {
         <p>"A check asks the model one question with one tool, which costs a few tokens."</p>
+        {connecting.view()}
         <ul class="agents">{list(rows)}</ul>
         {part(move || failure.get().map_or_else(|| ().erase(), |why| view! { <p class="form-error" role="alert">{why}</p> }.erase()))}
     }
     .erase()
 }
 
-fn agent(name: String, known: RwSignal<Vec<AgentState>>, failure: RwSignal<Option<String>>) -> AnyView {
+fn agent(
+    name: String,
+    known: RwSignal<Vec<AgentState>>,
+    failure: RwSignal<Option<String>>,
+    connecting: Connecting,
+) -> AnyView {
     let state = {
         let name = name.clone();
         memo(move || known.with(|known| known.iter().find(|state| state.name == name).cloned()).unwrap_or_default())
     };
+    let connection = connecting.buttons(&name, state);
     let checking = RwSignal::new(false);
     let check = move || {
         if checking.get_untracked() {
@@ -377,6 +386,7 @@ fn agent(name: String, known: RwSignal<Vec<AgentState>>, failure: RwSignal<Optio
             <h3>{words(move || state.get().title)}</h3>
             <p role="status">{words(said)}</p>
             {when(move || state.get().has_model, button)}
+            {connection}
         </li>
     }
     .erase()

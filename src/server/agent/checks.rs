@@ -69,7 +69,7 @@ impl Checks {
             None if has_model => (None, "Not checked since the server started.".to_owned(), None),
             None => (Some(true), "Works without a model.".to_owned(), None),
         };
-        AgentState { name: name.to_owned(), title: title.to_owned(), has_model, works, said, at }
+        AgentState { name: name.to_owned(), title: title.to_owned(), has_model, works, said, at, signed_in: None }
     }
 
     /// Asks the agent's model, unless it was asked a moment ago.
@@ -110,5 +110,6 @@ fn of_mcp(server: McpState) -> AgentState {
         },
         said: server.said,
         at: Some(server.since),
+        signed_in: server.signed_in,
     }
 }

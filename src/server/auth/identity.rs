@@ -20,6 +20,11 @@ impl SessionSecret {
         &self.0
     }
 
+    /// The name of the sign-in that it opens.
+    pub fn id(&self) -> SessionId {
+        self.digest()
+    }
+
     pub(super) fn digest(&self) -> SessionId {
         SessionId(Sha256::digest(self.0.as_bytes()).to_vec())
     }

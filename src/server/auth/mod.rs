@@ -44,7 +44,8 @@ pub(crate) use limits::KeyedLimit;
 pub(crate) use names::is_hidden;
 use oidc::Provider;
 pub use oidc::ProviderAnswer;
-use sealing::Sealer;
+use sealing::For;
+pub(crate) use sealing::Sealer;
 use second_factor::GUESSES_PER_HOUR;
 pub use second_factor::{NewSecondFactor, RecoveryCodes};
 pub(crate) use secret::random_text as link_secret;
@@ -74,6 +75,7 @@ pub struct SecurityService {
     store: Arc<dyn AccountStore>,
     keys: TokenKeys,
     sealer: Sealer,
+    connection_sealer: Arc<Sealer>,
     /// Sends mail, where it is sent.
     mailer: Option<Mailer>,
     /// Letters with links, by account.
@@ -118,7 +120,8 @@ impl SecurityService {
         Ok(Self {
             store,
             keys: TokenKeys::new(&secret),
-            sealer: Sealer::new(&secret)?,
+            sealer: Sealer::new(&secret, For::SecondFactors)?,
+            connection_sealer: Arc::new(Sealer::new(&secret, For::McpConnections)?),
             provider: provider.map_err(std::io::Error::other)?,
             mailer: config.mail.as_ref().map(Mailer::start).transpose().map_err(std::io::Error::other)?,
             letters: KeyedLimit::steady_per_hour(letters::LETTERS_PER_HOUR),
@@ -139,6 +142,11 @@ impl SecurityService {
             registrations: KeyedLimit::steady_per_hour(config.registrations_per_hour),
             handshakes: KeyedLimit::per_minute(config.handshakes_per_minute),
         })
+    }
+
+    /// Seals tokens of MCP servers.
+    pub(crate) fn connection_sealer(&self) -> Arc<Sealer> {
+        self.connection_sealer.clone()
     }
 
     /// Counts something that a visitor tries.

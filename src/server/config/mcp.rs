@@ -24,6 +24,16 @@ pub struct McpConfig {
     pub timeout: Duration,
 }
 
+impl McpConfig {
+    /// Whether a person signs in at it.
+    pub fn is_signed_in_to(&self) -> bool {
+        match &self.place {
+            McpPlace::Address { oauth: Some(oauth), .. } => matches!(**oauth, McpOAuth::SignIn(_)),
+            McpPlace::Address { oauth: None, .. } | McpPlace::Program { .. } => false,
+        }
+    }
+}
+
 /// Where a server of the Model Context Protocol is.
 #[derive(Clone)]
 pub enum McpPlace {
@@ -45,9 +55,31 @@ pub enum McpPlace {
     },
 }
 
+/// How tokens for a server are got.
+#[derive(Clone)]
+pub enum McpOAuth {
+    /// Netra asks for them with credentials of its own.
+    Credentials(McpCredentials),
+    /// An administrator signs in, once for all who use the server.
+    SignIn(McpSignIn),
+}
+
+/// How a person signs in at an MCP server: OAuth's authorization code.
+#[derive(Clone)]
+pub struct McpSignIn {
+    /// The client's name at the authorization server; absent when Netra registers itself there.
+    pub client_id: Option<String>,
+    /// Its secret, where it has one.
+    pub client_secret: Option<String>,
+    /// What the tokens are to allow; what the server itself asks for when none are named.
+    pub scopes: Vec<String>,
+    /// The authorization server; absent when the server's own metadata names it.
+    pub issuer: Option<url::Url>,
+}
+
 /// Who asks an authorization server for tokens: OAuth's `client_credentials`.
 #[derive(Clone)]
-pub struct McpOAuth {
+pub struct McpCredentials {
     /// The client's name there.
     pub client_id: String,
     /// Its secret.
@@ -81,8 +113,10 @@ impl std::fmt::Debug for McpPlace {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OAuthEntry {
-    client_id: String,
-    client_secret_env: String,
+    #[serde(default)]
+    sign_in: bool,
+    client_id: Option<String>,
+    client_secret_env: Option<String>,
     #[serde(default)]
     scopes: Vec<String>,
     issuer: Option<String>,
@@ -199,14 +233,16 @@ fn read(setting: &str, entries: &toml::Value) -> Result<Vec<McpConfig>, ConfigEr
 }
 
 fn oauth(entry: OAuthEntry) -> Result<McpOAuth, String> {
-    let name = entry.client_secret_env;
-    let secret = env::var(&name).map_err(|_| format!("oauth: client_secret_env names {name}, which is not set"))?;
+    let secret =
+        |name: String| env::var(&name).map_err(|_| format!("oauth: client_secret_env names {name}, which is not set"));
+    let client_secret = entry.client_secret_env.map(secret).transpose()?;
     let wrong_scope =
         |scope: &&String| scope.is_empty() || scope.contains(|c: char| c.is_whitespace() || c.is_control());
     if let Some(scope) = entry.scopes.iter().find(wrong_scope) {
         return Err(format!("oauth: {scope:?} is no scope; each is a word of its own"));
     }
-    if entry.client_id.trim().is_empty() || secret.trim().is_empty() {
+    let given = [&entry.client_id, &client_secret];
+    if given.into_iter().flatten().any(|text| text.trim().is_empty()) {
         return Err("oauth: client_id and the client's secret are not empty".to_owned());
     }
     let issuer = match entry.issuer {
@@ -217,8 +253,24 @@ fn oauth(entry: OAuthEntry) -> Result<McpOAuth, String> {
             Some(issuer.ok_or_else(|| format!("oauth: issuer {text:?} is not an http address"))?)
         }
     };
-    let (client_id, client_secret) = (entry.client_id.trim().to_owned(), secret.trim().to_owned());
-    Ok(McpOAuth { client_id, client_secret, scopes: entry.scopes, issuer })
+    let trimmed = |text: Option<String>| text.map(|text| text.trim().to_owned());
+    let scopes = entry.scopes;
+    match (entry.sign_in, trimmed(entry.client_id), trimmed(client_secret)) {
+        (true, None, Some(_)) => {
+            Err("oauth: client_secret_env holds the secret of a client_id, which is missing".to_owned())
+        }
+        (true, client_id, client_secret) => {
+            Ok(McpOAuth::SignIn(McpSignIn { client_id, client_secret, scopes, issuer }))
+        }
+        (false, Some(client_id), Some(client_secret)) => {
+            Ok(McpOAuth::Credentials(McpCredentials { client_id, client_secret, scopes, issuer }))
+        }
+        (false, _, _) => {
+            Err("oauth needs client_id and client_secret_env for Netra's own credentials, or sign_in = true \
+             for an administrator to sign in"
+                .to_owned())
+        }
+    }
 }
 
 fn first_line(text: &str) -> &str {

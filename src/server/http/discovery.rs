@@ -30,6 +30,9 @@ pub struct McpServerInfo {
     status: &'static str,
     /// How many tools it has.
     tools: usize,
+    /// Whether an administrator signed in at it; absent where nobody has to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_in: Option<bool>,
     /// What it has, or why it is away; for administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -42,6 +45,7 @@ pub async fn agents(State(state): State<AppState>, identity: Identity) -> Json<A
         name: server.name,
         status: server.standing.as_str(),
         tools: server.tools,
+        signed_in: server.signed_in,
         // It may name what only who runs the server is to know.
         reason: administers.then_some(server.said),
     });

@@ -6,6 +6,7 @@ pub mod ag_ui;
 pub mod attachments;
 pub mod auth;
 pub mod commands;
+pub mod connections;
 pub mod continuing;
 pub mod discovery;
 pub(crate) mod drain;

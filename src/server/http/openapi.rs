@@ -24,7 +24,7 @@ use super::{
 };
 use crate::server::{auth::NewApiToken, error::ErrorBody, state::VERSION};
 use accounts::{account, before_sign_in, own_account};
-use administration::administration;
+use administration::{administration, connecting};
 use operation::{Operation, Types};
 
 fn operations(types: &mut Types) -> Vec<Operation> {
@@ -41,6 +41,7 @@ fn operations(types: &mut Types) -> Vec<Operation> {
     all.push(notices(types));
     all.push(reports(types));
     all.extend(administration(types));
+    all.extend(connecting(types));
     all.push(for_agents());
     all.extend(for_machines());
     all

@@ -13,6 +13,7 @@ mod history_store;
 pub mod identities;
 pub mod importing;
 mod link_store;
+pub mod mcp_connections;
 mod member_store;
 pub mod model_turns;
 pub mod oversight;
@@ -89,6 +90,7 @@ pub trait Store:
     + taking_part::TakingPart
     + RunQueue
     + questions::Questions
+    + mcp_connections::McpConnections
     + read_only_links::ReadOnlyLinks
     + importing::Importing
     + stopping::Stopping
@@ -110,6 +112,7 @@ impl<T> Store for T where
         + taking_part::TakingPart
         + RunQueue
         + questions::Questions
+        + mcp_connections::McpConnections
         + read_only_links::ReadOnlyLinks
         + importing::Importing
         + stopping::Stopping

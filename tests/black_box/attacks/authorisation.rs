@@ -54,6 +54,10 @@ fn administration() -> Vec<Row> {
         Row("GET", "/api/admin/agents", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
         Row("GET", "/api/admin/settings", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
         Row("GET", "/api/admin/audit.jsonl", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
+        // There is no server of this name.
+        Row("POST", "/api/tools/{server}/oauth/connect", "", [401, 403, 403, 403, 404, 403, 403, 403, 403]),
+        Row("GET", "/api/tools/{server}/oauth/callback", "", [401, 403, 403, 403, 404, 403, 403, 403, 403]),
+        Row("DELETE", "/api/tools/{server}/oauth", "", [401, 403, 403, 403, 404, 403, 403, 403, 403]),
         Row("GET", "/api/admin/audit", "", [401, 403, 403, 403, 200, 403, 403, 403, 403]),
     ]
 }
@@ -307,7 +311,8 @@ async fn every_route_lets_in_whom_it_should() {
                 .replace("{run_id}", NO_ID)
                 .replace("{link}", NO_ID)
                 .replace("{agent}", "guide")
-                .replace("{name}", "server:prompt");
+                .replace("{name}", "server:prompt")
+                .replace("{server}", "tickets");
             let body = body.replace("{stranger}", &world.stranger.email).replace("{member}", &world.member.email);
             // An address of its own for each: tries at one are held back.
             let body =

@@ -22,16 +22,21 @@ use crate::support::{
 };
 
 /// The server and who gives out its tokens; killed when dropped.
-struct Guarded {
+pub(super) struct Guarded {
     child: Child,
-    base: String,
-    issuer: String,
+    pub(super) base: String,
+    pub(super) issuer: String,
     notes: PathBuf,
     _home: TempDir,
 }
 
 impl Guarded {
     async fn start() -> Self {
+        Self::start_for(None).await
+    }
+
+    /// The same where people sign in, too, for the Netra at this address.
+    pub(super) async fn start_for(netra: Option<&str>) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let (notes, said) = (home.path().join("notes"), home.path().join("said"));
         let child = Command::new("node")
@@ -39,6 +44,7 @@ impl Guarded {
             .arg(&notes)
             // A key that no log may hold.
             .arg(API_KEY)
+            .args(netra)
             .stdin(Stdio::null())
             .stdout(File::create(&said).expect("a file"))
             .stderr(Stdio::null())
@@ -58,15 +64,33 @@ impl Guarded {
         Self { child, base, issuer, notes, _home: home }
     }
 
-    fn noted(&self, what: &str) -> usize {
+    pub(super) fn noted(&self, what: &str) -> usize {
         let notes = std::fs::read_to_string(&self.notes).unwrap_or_default();
         notes.lines().filter(|line| *line == what).count()
     }
 
-    /// Takes none of the tokens any more that there are.
-    async fn forget(&self) {
-        let answer = http().post(format!("{}/test/forget", self.base)).send().await.expect("it answers");
+    /// The tokens that people's clients were given.
+    pub(super) fn values(&self) -> Vec<String> {
+        let notes = std::fs::read_to_string(&self.notes).unwrap_or_default();
+        notes.lines().filter_map(|line| line.strip_prefix("value ")).map(str::to_owned).collect()
+    }
+
+    /// Has the servers do something that they do for tests.
+    pub(super) async fn does(&self, what: &str) {
+        let answer = http().post(format!("{}/test/{what}", self.base)).send().await.expect("it answers");
         assert!(answer.status().is_success());
+    }
+
+    /// Takes none of the tokens any more that there are.
+    pub(super) async fn forget(&self) {
+        self.does("forget").await;
+    }
+
+    /// Ends both servers.
+    pub(super) fn end(&mut self) {
+        // Both fail only when the process is gone, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// A Netra that may use it, with further lines of its `oauth`.
@@ -90,13 +114,11 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // Both fail only when the process is gone, which is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
-async fn stamps(socket: &Socket) {
+pub(super) async fn stamps(socket: &Socket) {
     let run = start_run(socket, "caller", "guarded__stamp {}").await;
     ended(socket, &run).await;
     check_run(&socket.frames(), &run);
@@ -158,6 +180,15 @@ async fn what_cannot_work_is_said_before_anything_starts() {
             "command = [\"node\"]\noauth = { client_id = \"a\", client_secret_env = \"CALLER_KEY\" }",
             "oauth is for a url",
         ),
+        ("url = \"https://a.example/mcp\"\noauth = { client_id = \"a\" }", "or sign_in = true"),
+        ("url = \"https://a.example/mcp\"\noauth = { scopes = [\"a\"] }", "or sign_in = true"),
+        ("url = \"https://a.example/mcp\"\noauth = { sign_in = 1 }", "expected a boolean"),
+        ("command = [\"node\"]\noauth = { sign_in = true }", "oauth is for a url"),
+        (
+            "url = \"https://a.example/mcp\"\noauth = { sign_in = true, client_secret_env = \"CALLER_KEY\" }",
+            "a client_id, which is missing",
+        ),
+        ("url = \"https://a.example/mcp\"\noauth = { sign_in = true, client_id = \" \" }", "are not empty"),
         (
             "url = \"https://a.example/mcp\"\noauth = { client_id = \"a\", client_secret_env = \"CALLER_KEY\", issuer = \"a.example\" }",
             "is not an http address",

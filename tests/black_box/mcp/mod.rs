@@ -8,6 +8,7 @@ mod elicitation;
 mod hostile;
 mod servers;
 mod settings;
+mod sign_in;
 
 use std::path::{Path, PathBuf};
 

@@ -11,7 +11,7 @@ use crate::app::{
 
 /// Whether it is asked now.
 #[derive(Clone, Copy)]
-pub(super) struct Confirmation {
+pub(in crate::app::pages) struct Confirmation {
     wanted: RwSignal<bool>,
     said: RwSignal<String>,
     busy: RwSignal<bool>,
@@ -19,13 +19,18 @@ pub(super) struct Confirmation {
 
 impl Confirmation {
     pub(super) fn new() -> Self {
-        let this = Self { wanted: RwSignal::new(false), said: RwSignal::default(), busy: RwSignal::new(false) };
+        let this = Self::unasked();
         effect(move || this.look());
         this
     }
 
+    /// The same for a page where little is changed: it is asked when something was refused.
+    pub(in crate::app::pages) fn unasked() -> Self {
+        Self { wanted: RwSignal::new(false), said: RwSignal::default(), busy: RwSignal::new(false) }
+    }
+
     /// Finds out whether it is to be asked.
-    pub(super) fn look(self) {
+    pub(in crate::app::pages) fn look(self) {
         spawn_local(async move {
             // What cannot be found out now is said by the next deed.
             if let Ok(found) = fetch::get::<Value>("/api/account").await {
@@ -51,7 +56,7 @@ impl Confirmation {
     }
 
     /// The question, while it is asked.
-    pub(super) fn view(self) -> AnyView {
+    pub(in crate::app::pages) fn view(self) -> AnyView {
         let field = NodeRef::<html::Input>::new();
         let confirm = move || {
             let Some(field) = field.get_untracked() else { return };

@@ -16,6 +16,7 @@ mod table;
 mod usage;
 mod users;
 
+pub(super) use confirm::Confirmation;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use netra_ws::model::Role;

@@ -4,10 +4,29 @@ use axum::http::Method;
 use netra_ws::ErrorCode;
 
 use super::{
-    super::admin,
+    super::{admin, connections},
     operation::{Operation, Types},
 };
-use crate::server::{auth::OneTimeLink, store::closing::AccountInfo};
+use crate::server::{auth::OneTimeLink, mcp::client::Answer, store::closing::AccountInfo};
+
+/// MCP servers that an administrator signs in at.
+pub(super) fn connecting(types: &mut Types) -> Vec<Operation> {
+    use ErrorCode::{Forbidden, NotFound, OriginNotAllowed, UpstreamUnavailable};
+    let on = |method, path, id, summary| {
+        Operation::new(method, path, id, "operation", summary).signed_in().fails(&[Forbidden, NotFound])
+    };
+    vec![
+        on(Method::POST, "/api/tools/{server}/oauth/connect", "connectServer", "Begins a sign-in at an MCP server")
+            .answers(200, "Where the browser goes", types.written::<connections::Entrance>())
+            .fails(&[OriginNotAllowed, UpstreamUnavailable]),
+        on(Method::GET, "/api/tools/{server}/oauth/callback", "finishConnecting", "Back from the authorization server")
+            .query(types.query::<Answer>())
+            .leads("To the settings page, which tells what came of it"),
+        on(Method::DELETE, "/api/tools/{server}/oauth", "disconnectServer", "Takes the sign-in at an MCP server back")
+            .done("Its tokens are forgotten")
+            .fails(&[OriginNotAllowed]),
+    ]
+}
 
 pub(super) fn administration(types: &mut Types) -> Vec<Operation> {
     use ErrorCode::{Conflict, Forbidden, NotFound, OriginNotAllowed};

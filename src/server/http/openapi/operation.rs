@@ -55,6 +55,12 @@ impl Operation {
                 "schema": { "type": "string" },
             }]);
         }
+        if self.path.contains("{server}") {
+            self.value["parameters"] = json!([{
+                "name": "server", "in": "path", "required": true, "description": "The MCP server's name.",
+                "schema": { "type": "string" },
+            }]);
+        }
         if self.path.contains("{link}")
             && let Some(parameters) = self.value["parameters"].as_array_mut()
         {

@@ -12,7 +12,7 @@ use rmcp::{
 };
 use sse_stream::Sse;
 
-use super::authorization::Tokens;
+use super::authorization::{SignIn, Tokens};
 
 type Failure = StreamableHttpError<reqwest::Error>;
 type Headers = HashMap<HeaderName, HeaderValue>;
@@ -25,6 +25,19 @@ pub(super) struct Requests {
 }
 
 impl Requests {
+    /// The sign-in that its tokens come from, where a person signs in.
+    pub(super) fn sign_in(&self) -> Option<&Arc<SignIn>> {
+        match self.tokens.as_deref()? {
+            Tokens::SignIn(sign_in) => Some(sign_in),
+            Tokens::Credentials(_) | Tokens::Given(_) => None,
+        }
+    }
+
+    /// Why there are no tokens before somebody signs in.
+    pub(super) fn missing(&self) -> Option<String> {
+        self.sign_in()?.missing()
+    }
+
     /// Sends a request with a token. A server that takes it no more has done nothing yet, and is asked once more with another.
     async fn send<T, R>(
         &self,
@@ -37,11 +50,11 @@ impl Requests {
         let Some(tokens) = &self.tokens else { return request(given).await };
         let refused = |why: String| StreamableHttpError::Io(io::Error::other(why));
         let token = tokens.token().await.map_err(refused)?;
-        match request(Some(token.value.clone())).await {
+        match request(Some(token.clone())).await {
             Err(StreamableHttpError::AuthRequired(_)) => {
                 tokens.forget(&token);
                 let token = tokens.token().await.map_err(refused)?;
-                request(Some(token.value.clone())).await
+                request(Some(token)).await
             }
             answered => answered,
         }

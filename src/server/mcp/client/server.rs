@@ -25,7 +25,6 @@ use tokio::{
 };
 
 use super::{
-    authorization::Tokens,
     elicitation,
     handler::Heard,
     link::{Link, innermost},
@@ -34,7 +33,7 @@ use super::{
     tool,
 };
 use crate::server::{
-    config::{McpConfig, McpPlace},
+    config::McpConfig,
     metrics::metrics,
     tool::{KnownTool, Notes, ToolSpec},
 };
@@ -50,6 +49,9 @@ const MOST_INPUTS: usize = 8;
 
 /// How long a call that may be made again waits for the server to be back.
 const RETURNING: Duration = Duration::from_secs(15);
+
+/// What is said of a server before its first word.
+const NOT_HEARD_OF: &str = "It was not heard of yet.";
 
 /// How a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,8 @@ pub struct McpState {
     pub said: String,
     /// Since when.
     pub since: Timestamp,
+    /// Whether somebody signed in at it; absent where nobody has to.
+    pub signed_in: Option<bool>,
 }
 
 /// What is known of a server.
@@ -134,25 +138,19 @@ pub(super) enum Lost {
 }
 
 impl McpServer {
-    pub(super) fn new(config: McpConfig, http: reqwest::Client) -> Self {
+    pub(super) fn new(config: McpConfig, requests: Requests) -> Self {
         let known = Known {
             standing: McpStanding::Connecting,
-            said: "It was not heard of yet.".to_owned(),
+            said: NOT_HEARD_OF.to_owned(),
             since: Timestamp::now(),
             tools: Vec::new(),
             prompts: Vec::new(),
             line: None,
         };
         metrics().mcp_standing(&config.name, false);
-        let tokens = match &config.place {
-            McpPlace::Address { url, oauth: Some(oauth), .. } => {
-                Some(Arc::new(Tokens::new((**oauth).clone(), url.clone(), http.clone())))
-            }
-            McpPlace::Address { oauth: None, .. } | McpPlace::Program { .. } => None,
-        };
         Self {
             config,
-            requests: Requests { http, tokens },
+            requests,
             known: RwLock::new(known),
             standing: watch::Sender::new((McpStanding::Connecting, 0)),
             calls: Semaphore::new(CALLS),
@@ -185,6 +183,11 @@ impl McpServer {
             *now = standing;
             *found += u64::from(standing == McpStanding::Ready);
         });
+    }
+
+    /// It is asked now.
+    pub(super) fn connecting(&self) {
+        self.change(McpStanding::Connecting, NOT_HEARD_OF.to_owned(), |_| {});
     }
 
     /// It can be called.
@@ -228,13 +231,16 @@ impl McpServer {
 
     /// How it is.
     pub fn state(&self) -> McpState {
+        let missing = self.requests.missing();
         let known = self.known();
         McpState {
             name: self.config.name.clone(),
             transport: self.config.place.transport(),
-            standing: known.standing,
+            // It is so at once, whenever the connection is taken down.
+            standing: if missing.is_some() { McpStanding::Away } else { known.standing },
             tools: known.tools.len(),
-            said: known.said.clone(),
+            signed_in: self.requests.sign_in().map(|_| missing.is_none()),
+            said: missing.unwrap_or_else(|| known.said.clone()),
             since: known.since,
         }
     }
@@ -242,7 +248,7 @@ impl McpServer {
     /// The tools that can be called now.
     pub(super) fn offered(&self) -> Vec<Arc<ToolSpec>> {
         let known = self.known();
-        if known.standing != McpStanding::Ready {
+        if known.standing != McpStanding::Ready || self.requests.missing().is_some() {
             return Vec::new();
         }
         known.tools.iter().map(|tool| tool.spec.clone()).collect()
@@ -259,14 +265,21 @@ impl McpServer {
     }
 
     fn line(&self) -> Result<Line, Lost> {
+        if let Some(why) = self.requests.missing() {
+            return Err(Lost::Away(self.is_away(&why)));
+        }
         let known = self.known();
         match &known.line {
             Some(line) if line.peer.is_transport_closed() => {
                 Err(Lost::Broken(format!("the MCP server {} went away", self.name())))
             }
             Some(line) => Ok(line.clone()),
-            None => Err(Lost::Away(format!("the MCP server {} is away: {}", self.name(), known.said))),
+            None => Err(Lost::Away(self.is_away(&known.said))),
         }
+    }
+
+    fn is_away(&self, why: &str) -> String {
+        format!("the MCP server {} is away: {why}", self.name())
     }
 
     /// How often it was found to be there.
@@ -395,6 +408,10 @@ impl McpServer {
             ServiceError::Timeout { .. } => Lost::Failed(self.late()),
             ServiceError::TransportSend(error) => {
                 self.suspected.notify_one();
+                // Without a token nothing was sent.
+                if let Some(why) = self.requests.missing() {
+                    return Lost::Away(self.is_away(&why));
+                }
                 Lost::Interrupted(format!("the MCP server could not be reached: {}", innermost(&error)))
             }
             ServiceError::TransportClosed => Lost::Interrupted(

@@ -52,16 +52,30 @@ pub(super) async fn keep(server: Arc<McpServer>, closing: CancellationToken) {
             }
         };
         metrics().mcp_restart(server.name());
+        // Until somebody signs in, trying again changes nothing.
+        let waits = server.requests.missing().is_some();
         tokio::select! {
-            () = sleep(back_off.pause(held)) => {}
+            () = sleep(back_off.pause(held)), if !waits => {}
+            () = signed_in_or_out(&server) => back_off = BackOff::default(),
             () = closing.cancelled() => break,
         }
     }
     server.end();
 }
 
+/// Waits until somebody signs in at the server, or takes the connection back.
+async fn signed_in_or_out(server: &McpServer) {
+    match server.requests.sign_in() {
+        Some(sign_in) => sign_in.changed.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Connects, and asks what the server has.
 async fn connect(server: &Arc<McpServer>) -> Result<Link, String> {
+    if let Some(sign_in) = server.requests.sign_in() {
+        sign_in.look().await?;
+    }
     let link = link::connect(server).await?;
     match listing::list(&link.peer).await {
         Ok(has) => {
@@ -85,6 +99,9 @@ async fn look_after(server: &Arc<McpServer>, link: &mut Link) -> String {
             why = link.broken() => return why,
             () = heard.changed.notified() => sleep(CHANGES).await,
             () = server.suspected.notified() => {}
+            () = signed_in_or_out(server) => {
+                return server.requests.missing().unwrap_or_else(|| "it was connected anew".to_owned());
+            }
             () = sleep(ROUND), if asks => {}
         }
         match timeout(ANSWER, listing::list(&peer)).await {

@@ -25,6 +25,7 @@ mod importing;
 mod leases;
 mod links;
 mod log_reads;
+mod mcp_connections;
 mod merging;
 mod migrations;
 mod model_turns;

@@ -1,5 +1,5 @@
-//! Servers that want a token (OAuth 2.1). Whom to ask for one is found by the server's metadata or named in the configuration; it is
-//! asked with credentials of our own, and asked anew before the token is over or when the server takes it no more.
+//! Tokens that Netra asks for with credentials of its own (OAuth 2.1's `client_credentials`). Whom to ask is found by the server's
+//! metadata or named in the configuration; it is asked anew before a token is over or when the server takes it no more.
 //!
 //! The secret goes to the authorization server that is configured, or to the server's own origin, wherever metadata points.
 
@@ -8,20 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{
-    Response,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
-};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use serde::{Deserialize, de::DeserializeOwned};
 use url::{Url, form_urlencoded};
 
-use crate::server::config::McpOAuth;
-
-/// How long an authorization server may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The longest answer of one, in bytes.
-const LONGEST: usize = 64 << 10;
+use super::{PATIENCE, bounded, check_place, failed, origin, plain};
+use crate::server::config::McpCredentials;
 
 /// How long a token is kept whose end nobody tells, and the longest that any is.
 const LONGEST_LIFE: Duration = Duration::from_hours(1);
@@ -30,8 +22,8 @@ const LONGEST_LIFE: Duration = Duration::from_hours(1);
 const MARGIN: Duration = Duration::from_secs(30);
 
 /// The tokens for one server.
-pub(super) struct Tokens {
-    oauth: McpOAuth,
+pub(in crate::server::mcp::client) struct Credentials {
+    oauth: McpCredentials,
     /// The server that they are for.
     resource: Url,
     http: reqwest::Client,
@@ -40,8 +32,8 @@ pub(super) struct Tokens {
 }
 
 /// A token of an authorization server.
-pub(super) struct Token {
-    pub(super) value: String,
+struct Token {
+    value: String,
     renew_at: Instant,
 }
 
@@ -80,27 +72,27 @@ struct Refused {
     error: String,
 }
 
-impl Tokens {
-    pub(super) fn new(oauth: McpOAuth, resource: Url, http: reqwest::Client) -> Self {
+impl Credentials {
+    pub(super) fn new(oauth: McpCredentials, resource: Url, http: reqwest::Client) -> Self {
         Self { oauth, resource, http, endpoint: Mutex::default(), token: Mutex::default() }
     }
 
     /// A token that is good now.
-    pub(super) async fn token(&self) -> Result<Arc<Token>, String> {
+    pub(super) async fn token(&self) -> Result<String, String> {
         let kept = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(token) = kept.filter(|token| token.renew_at > Instant::now()) {
-            return Ok(token);
+            return Ok(token.value.clone());
         }
         // Two who find none at the same time ask twice, which does no harm.
         let token = Arc::new(self.ask().await.map_err(|why| format!("no token for it: {why}"))?);
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-        Ok(token)
+        Ok(token.value.clone())
     }
 
     /// The server takes this token no more.
-    pub(super) fn forget(&self, token: &Arc<Token>) {
+    pub(super) fn forget(&self, token: &str) {
         let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, token)) {
+        if kept.as_ref().is_some_and(|kept| kept.value == token) {
             *kept = None;
         }
     }
@@ -110,7 +102,7 @@ impl Tokens {
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let mut request = self.http.post(endpoint.url.clone()).timeout(PATIENCE).header(ACCEPT, "application/json");
         if !endpoint.in_body {
-            let McpOAuth { client_id, client_secret, .. } = &self.oauth;
+            let McpCredentials { client_id, client_secret, .. } = &self.oauth;
             request = request.basic_auth(encoded(client_id), Some(encoded(client_secret)));
         }
         let body = self.request_of(&endpoint);
@@ -138,7 +130,7 @@ impl Tokens {
 
     /// The body of the request for a token.
     fn request_of(&self, endpoint: &Endpoint) -> String {
-        let McpOAuth { client_id, client_secret, scopes, .. } = &self.oauth;
+        let McpCredentials { client_id, client_secret, scopes, .. } = &self.oauth;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials").append_pair("resource", self.resource.as_str());
         if !scopes.is_empty() {
@@ -219,16 +211,6 @@ impl Tokens {
     }
 }
 
-/// Metadata leads to HTTPS alone, unless the server itself is spoken to without.
-fn check_place(resource: &Url, place: &Url) -> Result<(), String> {
-    let plain = place.scheme() == "http" && resource.scheme() == "http";
-    let named = place.username().is_empty() && place.password().is_none() && place.has_host();
-    if (place.scheme() == "https" || plain) && named {
-        return Ok(());
-    }
-    Err(format!("{} is no address for a secret", origin(place)))
-}
-
 /// How long a token is kept.
 fn kept_for(expires_in: Option<u64>) -> Duration {
     let lives = expires_in.map_or(LONGEST_LIFE, Duration::from_secs).min(LONGEST_LIFE);
@@ -253,32 +235,6 @@ fn trimmed(text: &str) -> &str {
     text.trim_end_matches('/')
 }
 
-/// Where something is, without what may be a secret.
-fn origin(url: &Url) -> String {
-    url.origin().ascii_serialization()
-}
-
-/// A stranger's word, as one line of log and page takes it.
-fn plain(word: &str) -> String {
-    word.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-fn failed(at: &str, error: &reqwest::Error) -> String {
-    let why = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
-    format!("{at} {why}")
-}
-
-async fn bounded(at: &str, mut response: Response) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| failed(at, &error))? {
-        if body.len() + piece.len() > LONGEST {
-            return Err(format!("{at} answers with more than {LONGEST} bytes"));
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,20 +251,6 @@ mod tests {
             "https://a.example/.well-known/oauth-protected-resource",
         ];
         assert_eq!(of("https://a.example/v1/mcp/?key=1#x"), both);
-    }
-
-    #[test]
-    fn a_secret_goes_to_https_alone() {
-        for (resource, place, fits) in [
-            ("https://a.example/mcp", "https://b.example/token", true),
-            ("https://a.example/mcp", "http://a.example/token", false),
-            ("http://127.0.0.1:1/mcp", "http://127.0.0.1:2/token", true),
-            ("https://a.example/mcp", "https://user:word@b.example/token", false),
-            ("https://a.example/mcp", "file:///etc/passwd", false),
-        ] {
-            let url = |text: &str| Url::parse(text).expect("an address");
-            assert_eq!(check_place(&url(resource), &url(place)).is_ok(), fits, "{resource} {place}");
-        }
     }
 
     #[test]
