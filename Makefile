@@ -7,7 +7,7 @@ export CARGO_TERM_COLOR ?= auto
 # Sides of the release build that are built at a time: 2 take 6 GB of memory.
 JOBS ?= 2
 
-.PHONY: run build page library watch bench bench-ui lighthouse test test-long setup setup-watch browser faketime strace s3 agents lint unit e2e one-file clients fmt clean
+.PHONY: run build page library watch bench bench-ui bench-rewind lighthouse test test-long setup setup-watch browser faketime strace s3 agents lint unit e2e one-file clients fmt clean
 
 # Addresses that the loader fills in take a tenth of the room when packed, which glibc reads from 2.36 on.
 PACKED_RELOCATIONS := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ split($$2, v, "."); if (v[1] == 2 && v[2] >= 36) print "-C link-arg=-Wl,-z,pack-relative-relocs" }')
@@ -46,6 +46,10 @@ bench: build ## Load tests and a comparison; see docs/benchmarks.md
 bench-ui: build browser ## The page's budgets, measured in Chromium; see docs/page.md
 	@echo "netra: the page's budgets; about 5 minutes"
 	NETRA_BIN=target/release/netra npx playwright test --config end2end/bench.config.ts
+
+bench-rewind: build browser ## Rewind of 100,000 events, measured in Chromium; see docs/panel.md
+	@echo "netra: two conversations of 100,000 events, and 1,000 points of each; about 6 minutes"
+	NETRA_BIN=target/release/netra npx playwright test --config end2end/bench.config.ts rewind.bench.ts
 
 lighthouse: build browser ## Lighthouse over three pages; fails under 95
 	@echo "netra: Lighthouse; about 3 minutes, and a download the first time"

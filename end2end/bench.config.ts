@@ -8,6 +8,8 @@ export default defineConfig({
   testDir: "bench",
   testMatch: "*.bench.ts",
   outputDir: "results",
+  // What a trace records of each step is work of the page's.
+  use: { ...tests.use, trace: "off" },
   retries: 0,
   reporter: [["./bench/figures.ts"]],
   timeout: 600_000,

@@ -3,6 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, BrowserContext, Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
+import { ask } from "./filling.ts";
+import { kilobytes, milliseconds, note, percentile, watchTasks } from "./measure.ts";
 
 /** An answer's text, by the name that a message calls it by. */
 const ANSWERS: Record<string, string> = {
@@ -41,24 +43,6 @@ async function startModel(piece: number, pause: number) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, stop: () => server.close() };
 }
 
-const note = (what: string, figure: string) => test.info().annotations.push({ type: what, description: figure });
-const kilobytes = (bytes: number) => `${(bytes / 1024).toFixed(0)} KB`;
-const milliseconds = (time: number) => `${time.toFixed(0)} ms`;
-const percentile = (times: number[], part: number) =>
-  times.toSorted((a, b) => a - b)[Math.floor((times.length - 1) * part)] ?? NaN;
-
-/** Counts tasks of more than 50 ms from here on. */
-async function watchTasks(page: Page): Promise<() => Promise<number[]>> {
-  await page.evaluate(() => {
-    const tasks: number[] = [];
-    Object.assign(window, { tasks });
-    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
-      type: "longtask",
-    });
-  });
-  return () => page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
-}
-
 /** From each letter that is typed to the frame that shows it. */
 async function typingLag(page: Page, letters: number): Promise<number[]> {
   await page.evaluate(() => {
@@ -75,39 +59,6 @@ async function typingLag(page: Page, letters: number): Promise<number[]> {
   await page.locator("#message").click();
   await page.keyboard.type("x".repeat(letters), { delay: 40 });
   return page.evaluate(() => (window as unknown as { lags: number[] }).lags);
-}
-
-/** Makes a conversation of so many messages, over a socket. */
-async function fill(page: Page, messages: number): Promise<string> {
-  return page.evaluate(async (messages) => {
-    const { token } = (await (await fetch("/api/auth/ws-token", { method: "POST" })).json()) as { token: string };
-    const socket = new WebSocket("/ws", ["netra.v1", `jwt.${token}`]);
-    await new Promise((opened) => (socket.onopen = opened));
-    const frame = (type: string, payload: object, thread_id?: string, reply_to?: string) =>
-      socket.send(JSON.stringify({ v: 1, type, id: crypto.randomUUID(), thread_id, reply_to, payload }));
-    let [thread, left] = ["", messages / 2];
-    const ask = (n: number) => frame("user_message", { content: `What is ${n} + ${n}?`, agent: "guide" }, thread);
-    await new Promise<void>((done) => {
-      socket.onmessage = ({ data }) => {
-        const { id, type, payload } = JSON.parse(String(data)) as {
-          id: string;
-          type: string;
-          payload: { thread_id?: string };
-        };
-        if (type === "heartbeat") frame("heartbeat_ack", {}, undefined, id);
-        if (type === "ack" && !thread) {
-          thread = payload.thread_id!;
-          frame("subscribe", { after_seq: 0 }, thread);
-        }
-        // One at a time: a queue of thousands would be another bench.
-        if (type === "agent_completed" && --left === 0) done();
-        else if (type === "agent_completed") ask(left);
-      };
-      frame("start_agent", { agent: "guide", content: "What is 0 + 0?" });
-    });
-    socket.close();
-    return thread;
-  }, messages);
 }
 
 const ended = (page: Page, cards: number) =>
@@ -178,7 +129,7 @@ test("a conversation of 10,000 messages", async ({ chat, page, server }) => {
   await server.start({ NETRA_LLM_BASE_URL: model.url });
   await chat.open();
   const count = Number(process.env.NETRA_BENCH_MESSAGES ?? 10_000);
-  const id = await fill(page, count);
+  const id = await ask(page, "guide", { answers: count / 2 });
   const shown: number[] = [];
   const alive: number[] = [];
   for (let visit = 0; visit < 7; visit++) {
@@ -217,53 +168,6 @@ test("a conversation of 10,000 messages", async ({ chat, page, server }) => {
   );
   note("200 tokens/s into it: typing, p95 (≤ 25 ms)", milliseconds(percentile(lags, 0.95)));
   model.stop();
-});
-
-test("the past of a conversation of 100,000 events", async ({ chat, page }) => {
-  test.setTimeout(3_600_000);
-  const events = Number(process.env.NETRA_BENCH_EVENTS ?? 100_000);
-  await chat.open();
-  // A question of the guide's is eight events, and two messages.
-  const id = await fill(page, Math.ceil(events / 8) * 2);
-  await page.goto(`/t/${id}`);
-  await chat.isLive();
-  const answer = await page.request.get(`/api/threads/${id}/events?limit=1`);
-  const last = ((await answer.json()) as { head_seq: number }).head_seq;
-  // As whoever comes later has it: read from the server, and nothing drawn of what was live.
-  const began = Date.now();
-  await page.keyboard.press("Control+Shift+D");
-  const handle = page.getByRole("slider", { name: "Point in time" });
-  await expect(handle).toHaveAttribute("max", String(last), { timeout: 300_000 });
-  note(`${last} events, read`, milliseconds(Date.now() - began));
-  const times = await handle.evaluate(async (handle, last) => {
-    const field = handle as HTMLInputElement;
-    const words = () => document.querySelector(".rewind-bar")?.textContent ?? "";
-    const times: number[] = [];
-    for (let point = 0; point < 200; point++) {
-      const to = 1 + Math.floor(Math.random() * (last - 1));
-      const began = performance.now();
-      field.value = String(to);
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-      const there = `event ${to.toLocaleString("en-US")} of`;
-      await new Promise<void>((shown) => {
-        const look = () => {
-          if (!words().includes(there)) return void requestAnimationFrame(look);
-          // Behind the frame that shows it.
-          const { port1, port2 } = new MessageChannel();
-          port1.onmessage = () => shown();
-          port2.postMessage(0);
-        };
-        requestAnimationFrame(look);
-      });
-      times.push(performance.now() - began);
-      // The reader stays for a moment, and all of it is drawn.
-      await new Promise((rested) => setTimeout(rested, point % 4 === 0 ? 250 : 0));
-    }
-    return times;
-  }, last);
-  note("a point of its past, median of 200", milliseconds(percentile(times, 0.5)));
-  note("a point of its past, p99", milliseconds(percentile(times, 0.99)));
-  note("a point of its past, worst (≤ 100 ms)", milliseconds(Math.max(...times)));
 });
 
 for (const kind of ["paragraphs", "code"] as const) {

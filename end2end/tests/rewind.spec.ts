@@ -1,6 +1,7 @@
 /** Rewind: the conversation as it was after any of its events, and on from there. */
 import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "@playwright/test";
+import { imported } from "../bench/filling.ts";
 import { Chat } from "../chat.ts";
 import { expect, test } from "../fixtures.ts";
 import { prompts } from "../model.ts";
@@ -231,6 +232,51 @@ test("one goes on from the past, and what came after stays beside it (R25)", asy
   await expect(chat.bubbles).toHaveText([prompts.count(3), prompts.count(5), prompts.count(6)]);
   await versions.getByRole("button", { name: "Earlier version" }).click();
   await expect(chat.bubbles).toHaveText([prompts.count(3), prompts.count(4)]);
+});
+
+test("of a long conversation what is in sight is drawn at once, and the rest where one stays (R25)", async ({
+  chat,
+  page,
+}) => {
+  await chat.open();
+  // A hundred questions, each with one message, an answer, and eighteen calls of a tool: 40 events.
+  const thread = await imported(page, 4_000);
+  await page.goto(`/t/${thread}`);
+  await chat.isLive();
+  const rewinder = new Rewinder(page);
+  await rewinder.open(4_000);
+  const rows = page.getByRole("log").locator("> *");
+  for (let point = 0; point < 20; point++) {
+    const to = 40 + Math.floor(Math.random() * 3_900);
+    await rewinder.goTo(to);
+    const [number, told] = [Math.floor((to - 1) / 40), (to - 1) % 40];
+    await expect(chat.bubbles.last()).toHaveText(`Do number ${number}.`);
+    if (told > 0) await expect(chat.cards.last()).toHaveAttribute("data-status", told < 39 ? "running" : "completed");
+    // The message comes first, then that the agent has begun, and then its calls, each of which is told of twice.
+    const calls = Math.min(18, Math.ceil(Math.max(0, told - 1) / 2));
+    if (told > 0) await expect(chat.cards.last().locator(".tool")).toHaveCount(calls);
+    expect(await rows.count(), "what is in sight, and a little more").toBeLessThan(20);
+  }
+
+  // What is folded is there when it is unfolded, at once or after a while.
+  await rewinder.goTo(2_030);
+  await expect(chat.cards.last().locator(".tool-detail").first()).toBeAttached();
+  expect(await rows.count(), "some heights of the window").toBeLessThan(30);
+  const tool = chat.cards.last().locator("details.tool").last();
+  await tool.locator("summary").click();
+  await expect(tool).toContainText("let line = of_output(program);");
+
+  // Whoever goes up finds what was there.
+  await chat.scroller.hover();
+  await page.mouse.wheel(0, -4_000);
+  await expect.poll(() => rows.count()).toBeGreaterThan(50);
+  await expect(chat.bubbles.filter({ hasText: "Do number 30." })).toBeVisible();
+
+  // Back to now all of it is there again.
+  await rewinder.now.click();
+  await expect.poll(() => rows.count()).toBeGreaterThan(50);
+  await expect(chat.bubbles.last()).toHaveText("Do number 99.");
+  await expect(chat.cards.last().locator(".tool-detail").first()).toBeAttached();
 });
 
 for (const colorScheme of ["light", "dark"] as const) {

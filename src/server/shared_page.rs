@@ -100,8 +100,8 @@ async fn conversation(state: &AppState, secret: &str, before: Option<u64>) -> Re
     let history = state.threads.history(opened.owner, opened.thread, Some(before), MESSAGES).await?;
     let earlier = history.messages.first().filter(|_| history.earlier).map(|first| first.seq);
     let known = ThreadState {
-        messages: history.messages,
-        runs: history.runs,
+        messages: history.messages.into_iter().map(Into::into).collect(),
+        runs: history.runs.into_iter().map(Into::into).collect(),
         earlier_cursor: earlier.map(|seq| seq.to_string()),
         ..ThreadState::default()
     };
@@ -109,7 +109,7 @@ async fn conversation(state: &AppState, secret: &str, before: Option<u64>) -> Re
     for turn in known.path(&Choices::default()) {
         let asked = known.message(turn.message);
         turns.extend(asked.map(|message| said(message, None, &opened.owner_name)));
-        let run = turn.answer.and_then(|id| known.runs.iter().find(|run| run.run_id == id));
+        let run = turn.answer.and_then(|id| known.run(id));
         // An answer that came later than the link is not among these.
         let answer = run.and_then(|run| known.message(run.message_id?));
         turns.extend(answer.map(|message| said(message, run, &opened.owner_name)));

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     id::{MessageId, RunId},
     model::{Message, MessageRole, Run},
+    shared::Shared,
     state::ThreadState,
 };
 
@@ -111,7 +112,7 @@ impl Tree {
 
     /// The messages on the way to what is newest, each with the answer that the way takes.
     fn newest(&self, state: &ThreadState) -> HashMap<MessageId, Option<RunId>> {
-        let is_known = |run: &&Run| run.answers.is_some_and(|message| self.parents.contains_key(&message));
+        let is_known = |run: &&Shared<Run>| run.answers.is_some_and(|message| self.parents.contains_key(&message));
         let run = state.runs.iter().rev().filter(|run| !run.is_nested()).find(is_known);
         let message = state.messages.iter().rev().find(|message| asks(message));
         let mut at = match (run, message) {
@@ -167,7 +168,7 @@ impl ThreadState {
             return false;
         }
         // What was under way when it came: an answer that is not whole, or became so later.
-        let was_under_way = |earlier: &Run| {
+        let was_under_way = |earlier: &Shared<Run>| {
             let whole = earlier.message_id.and_then(|id| self.message(id)).is_some_and(|answer| answer.seq > said.seq);
             let worked = earlier.started_at.zip(earlier.duration_ms).map(|(began, worked)| began.as_millis() + worked);
             !earlier.has_ended() || whole || worked.is_some_and(|end| end >= said.created_at.as_millis())

@@ -68,11 +68,11 @@ impl Thread {
             let run = Run { message_id: Some(id), ..Run::queued(RunId::new(), "guide".to_owned(), Some(asked)) };
             let run_id = run.run_id;
             self.runs.insert(name.to_owned(), run_id);
-            self.state.runs.push(run);
+            self.state.runs.push(run.into());
             run_id
         });
         let role = if asked.is_some() { MessageRole::Assistant } else { MessageRole::User };
-        self.state.messages.push(Message {
+        let message = Message {
             message_id: id,
             role,
             content: name.to_owned(),
@@ -82,7 +82,8 @@ impl Thread {
             author: None,
             parent_id,
             attachments: Vec::new(),
-        });
+        };
+        self.state.messages.push(message.into());
     }
 
     fn name(&self, id: MessageId) -> &str {

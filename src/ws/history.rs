@@ -7,6 +7,7 @@ use crate::{
     id::MessageId,
     model::{Message, MessageRole, Run, RunStatus},
     payload::ThreadSnapshot,
+    shared::Shared,
 };
 
 /// A page of messages, as `GET /api/threads/{id}/messages` answers it.
@@ -51,8 +52,8 @@ impl ThreadState {
                 runs.push(run);
             }
         }
-        self.messages.splice(0..0, messages);
-        self.runs.splice(0..0, runs);
+        self.messages.splice(0..0, messages.into_iter().map(Shared::from));
+        self.runs.splice(0..0, runs.into_iter().map(Shared::from));
         true
     }
 
@@ -64,16 +65,16 @@ impl ThreadState {
         if before.epoch != self.epoch || !overlaps {
             return;
         }
-        let older: Vec<Message> = before.messages.into_iter().filter(|message| message.seq < first).collect();
+        let older: Vec<Shared<Message>> = before.messages.into_iter().filter(|message| message.seq < first).collect();
         if older.is_empty() {
             return;
         }
-        let theirs = |run: &Run| {
+        let theirs = |run: &Shared<Run>| {
             let answers =
                 |id: Option<MessageId>| id.is_some_and(|id| older.iter().any(|message| message.message_id == id));
             answers(run.answers) || answers(run.message_id)
         };
-        let runs: Vec<Run> =
+        let runs: Vec<Shared<Run>> =
             before.runs.into_iter().filter(|run| self.run(run.run_id).is_none()).filter(theirs).collect();
         self.earlier_cursor = before.earlier_cursor;
         self.messages.splice(0..0, older);

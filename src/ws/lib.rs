@@ -22,7 +22,7 @@
 //! - [`discovery`]: what a client reads before it connects.
 //! - [`error`], [`close`]: error codes, and close codes that say what a client should do.
 //! - [`cut`]: large arguments and results, cut for snapshots.
-//! - [`state`]: [`ThreadState::apply`], the reducer that both sides run.
+//! - [`state`]: [`ThreadState::apply`], the reducer that both sides run. [`shared`]: what its states have in common.
 //! - [`session`]: the client's half as a state machine without I/O: connect, back-off, outbox, cursors, resume.
 //!
 //! The server's half (feature `native`), in the order an event travels:
@@ -53,6 +53,7 @@ pub mod payload;
 pub mod recording;
 pub mod room;
 pub mod session;
+pub mod shared;
 pub mod state;
 pub mod time;
 

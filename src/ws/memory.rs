@@ -21,6 +21,7 @@ use crate::{
     message::Event,
     model::{RunStatus, Thread},
     payload::{Ack, ThreadSnapshot},
+    shared::Shared,
     state::ThreadState,
     time::Timestamp,
 };
@@ -355,16 +356,16 @@ impl EventLog for MemoryLog {
     async fn snapshot(&self, user: UserId, thread: ThreadId) -> Result<ThreadSnapshot, LogError> {
         let tables = self.tables();
         let kept = tables.of_user(user, thread)?;
-        let ThreadState { epoch: _, seq, mut messages, runs, .. } = kept.now.clone();
+        let ThreadState { epoch: _, seq, messages, runs, .. } = kept.now.clone();
         let earlier = messages.len().saturating_sub(SNAPSHOT_MESSAGES);
-        messages.drain(..earlier);
+        let messages: Vec<_> = messages.into_iter().skip(earlier).map(Shared::into_inner).collect();
         Ok(ThreadSnapshot {
             as_of_seq: seq,
             epoch: kept.epoch.clone(),
             thread: kept.thread.clone(),
             earlier_cursor: messages.first().filter(|_| earlier > 0).map(|message| message.seq.to_string()),
             messages,
-            runs,
+            runs: runs.into_iter().map(Shared::into_inner).collect(),
         })
     }
 }

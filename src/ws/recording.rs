@@ -1,19 +1,28 @@
 //! A conversation that can be seen as it was: its events in order, and its state after any of them.
 //!
-//! The state is the reducer's, [`ThreadState::apply`]. So that no point is far away, every [`STRIDE`] events a checkpoint is made.
-//! It holds no copy of the state, only what has changed since: a run as it was before its first change after the checkpoint.
-//! Messages and runs are only ever added, so the rest is the beginning of the newest state.
+//! The state is the reducer's, [`ThreadState::apply`]. So that no point is far away, checkpoints are made as events come, one after
+//! [`STRIDE`] of them. A checkpoint holds no copy of the state, only what has changed since: a run as it was before its first change
+//! after the checkpoint. Messages and runs are only ever added, so the rest is the beginning of the newest state, which the states
+//! of all points share. Where an answer is so long that its copies would be many times the log, checkpoints are further apart.
 
 use crate::{
     frame::{Incoming, ServerFrame},
     id::RunId,
-    model::{Run, Thread},
+    message::{Event, ServerMessage},
+    model::{Run, Step, Thread},
+    shared::Shared,
     state::{Applied, ThreadState},
     time::Timestamp,
 };
 
-/// Events between two checkpoints: what is folded at most to see a point.
+/// Events between two checkpoints: what is folded to see a point, unless answers are very long.
 const STRIDE: usize = 512;
+
+/// What checkpoints hold at most, in bytes for each byte of the events that are between them.
+const COPIES: usize = 2;
+
+/// What an event or a step of a run takes beside its text, roughly.
+const OVERHEAD: usize = 256;
 
 /// A conversation's events, and its state after any of them.
 #[derive(Clone, Debug, Default)]
@@ -38,17 +47,28 @@ pub struct Moment {
 
 #[derive(Clone, Debug)]
 struct Checkpoint {
+    /// How many events are before it.
+    events: usize,
     seq: u64,
     messages: usize,
     runs: usize,
-    /// Runs that changed between this checkpoint and the next, as they were here.
-    before: Vec<(RunId, Run)>,
+    /// Runs that changed between this checkpoint and the next, by their places, as they were here.
+    before: Vec<(usize, Shared<Run>)>,
+    /// Bytes of these, and of the events up to the next checkpoint, roughly.
+    copied: usize,
+    told: usize,
 }
 
 impl Recording {
     /// How many events it has.
     pub fn len(&self) -> usize {
         self.moments.len()
+    }
+
+    /// Bytes that its checkpoints hold beside the events and the newest state, roughly.
+    #[cfg(test)]
+    pub(crate) fn copied(&self) -> usize {
+        self.checkpoints.iter().map(|checkpoint| checkpoint.copied).sum()
     }
 
     /// Whether it has none.
@@ -90,45 +110,49 @@ impl Recording {
             self.newest.epoch = epoch;
         }
         self.trimmed += seq - self.newest.seq - 1;
-        if self.moments.len().is_multiple_of(STRIDE) {
+        if self.checkpoints.last().is_none_or(|last| last.is_done(self.moments.len())) {
             self.checkpoints.push(Checkpoint {
+                events: self.moments.len(),
                 seq: self.newest.seq,
                 messages: self.newest.messages.len(),
                 runs: self.newest.runs.len(),
                 before: Vec::new(),
+                copied: 0,
+                told: 0,
             });
         }
         if let Some(run) = moment.frame.as_ref().and_then(|frame| frame.run_id) {
             self.keep(run);
         }
         moment.fold_into(&mut self.newest);
+        if let Some(checkpoint) = self.checkpoints.last_mut() {
+            checkpoint.told += moment.size();
+        }
         self.moments.push(moment);
     }
 
     /// Keeps a run that is about to change as the newest checkpoint has it.
     fn keep(&mut self, id: RunId) {
         let Some(checkpoint) = self.checkpoints.last_mut() else { return };
-        if checkpoint.before.iter().any(|(known, _)| *known == id) {
+        // Looked for from the end: what changes is new.
+        let Some(at) = self.newest.runs.iter().rposition(|run| run.run_id == id) else { return };
+        if at >= checkpoint.runs || checkpoint.before.iter().any(|(known, _)| *known == at) {
             return;
         }
-        // Looked for from the end: what changes is new.
-        let at = self.newest.runs.iter().rposition(|run| run.run_id == id).filter(|at| *at < checkpoint.runs);
-        if let Some(run) = at.and_then(|at| self.newest.runs.get(at)) {
-            checkpoint.before.push((id, run.clone()));
+        if let Some(run) = self.newest.runs.get(at) {
+            checkpoint.copied += size(run);
+            checkpoint.before.push((at, run.clone()));
         }
     }
 
     /// The state after so many events, as whoever had followed them would have had it; `thread` is what it is called.
     pub fn state_after(&self, events: usize, thread: Option<&Thread>) -> ThreadState {
         let events = events.min(self.moments.len());
-        let nearest = (events / STRIDE).min(self.checkpoints.len().saturating_sub(1));
+        let nearest = self.checkpoints.partition_point(|checkpoint| checkpoint.events <= events).saturating_sub(1);
         let mut state = self.restore(nearest);
         state.thread = thread.cloned();
-        self.moments
-            .get(nearest * STRIDE..events)
-            .into_iter()
-            .flatten()
-            .for_each(|moment| _ = moment.fold_into(&mut state));
+        let from = self.checkpoints.get(nearest).map_or(0, |checkpoint| checkpoint.events);
+        self.moments.get(from..events).into_iter().flatten().for_each(|moment| _ = moment.fold_into(&mut state));
         state
     }
 
@@ -137,8 +161,8 @@ impl Recording {
         let Some(checkpoint) = self.checkpoints.get(nearest) else { return ThreadState::default() };
         let mut runs = self.newest.runs.get(..checkpoint.runs).unwrap_or_default().to_vec();
         // The earliest that was kept since is how the run was here.
-        for (id, before) in self.checkpoints.iter().skip(nearest).rev().flat_map(|later| &later.before) {
-            if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == *id) {
+        for (at, before) in self.checkpoints.iter().skip(nearest).rev().flat_map(|later| &later.before) {
+            if let Some(run) = runs.get_mut(*at) {
                 run.clone_from(before);
             }
         }
@@ -153,7 +177,35 @@ impl Recording {
     }
 }
 
+impl Checkpoint {
+    /// Whether the next one is due before the event at this place.
+    fn is_done(&self, events: usize) -> bool {
+        events - self.events >= STRIDE && self.copied <= COPIES * self.told
+    }
+}
+
+/// What a copy of a run takes, roughly.
+fn size(run: &Run) -> usize {
+    let step = |step: &Step| match step {
+        Step::Thinking { text, .. } => text.len(),
+        Step::Progress { message, .. } => message.len(),
+        Step::Tool(_) | Step::Unknown(_) => OVERHEAD,
+    };
+    run.text.len() + run.steps.iter().map(step).sum::<usize>() + OVERHEAD * (1 + run.steps.len())
+}
+
 impl Moment {
+    /// What it takes, roughly.
+    fn size(&self) -> usize {
+        let text = self.frame.as_ref().map_or(0, |frame| match &frame.message {
+            ServerMessage::Event(Event::PartialResult(part)) => part.delta.len(),
+            ServerMessage::Event(Event::AgentThinking(thinking)) => thinking.thought.len(),
+            ServerMessage::Event(Event::AgentResponse(answer)) => answer.content.len(),
+            _ => 0,
+        });
+        text + OVERHEAD
+    }
+
     /// Folds the event into the state before it. Over numbers that were trimmed it steps.
     pub fn fold_into(&self, state: &mut ThreadState) -> Applied {
         state.seq = self.seq.saturating_sub(1);

@@ -8,6 +8,7 @@ use crate::{
     message::{Event, ServerMessage},
     model::{Author, Message, MessageRole, Object, Run, RunError, RunStatus, Step, Thread, ToolCall, ToolStatus},
     payload::{CompletedStatus, ThreadSnapshot},
+    shared::Shared,
     time::Timestamp,
 };
 
@@ -21,11 +22,11 @@ pub struct ThreadState {
     /// The last event applied: the cursor.
     pub seq: u64,
     /// Messages, oldest first.
-    pub messages: Vec<Message>,
+    pub messages: Vec<Shared<Message>>,
     /// Where older messages begin on the server; absent when `messages` holds all.
     pub earlier_cursor: Option<String>,
     /// Runs, in the order they were asked for.
-    pub runs: Vec<Run>,
+    pub runs: Vec<Shared<Run>>,
 }
 
 /// What a frame did to the state.
@@ -50,9 +51,9 @@ impl ThreadState {
             thread: Some(snapshot.thread),
             epoch: snapshot.epoch,
             seq: snapshot.as_of_seq,
-            messages: snapshot.messages,
+            messages: snapshot.messages.into_iter().map(Shared::from).collect(),
             earlier_cursor: snapshot.earlier_cursor,
-            runs: snapshot.runs,
+            runs: snapshot.runs.into_iter().map(Shared::from).collect(),
         }
     }
 
@@ -143,7 +144,7 @@ impl ThreadState {
     fn fold(&mut self, event: &Event, run_id: Option<RunId>, at: Option<Timestamp>) -> Applied {
         let at = at.unwrap_or_default();
         if let Event::ThreadMessage(added) = event {
-            self.messages.push(Message {
+            self.messages.push(Shared::from(Message {
                 message_id: added.message_id,
                 role: added.role,
                 content: added.content.clone(),
@@ -153,10 +154,10 @@ impl ThreadState {
                 author: added.author.clone(),
                 parent_id: added.parent_id,
                 attachments: added.attachments.clone(),
-            });
+            }));
             if let Some(run_id) = added.answered_by {
                 let agent = added.agent.clone().unwrap_or_default();
-                self.runs.push(Run::queued(run_id, agent, Some(added.message_id)));
+                self.runs.push(Run::queued(run_id, agent, Some(added.message_id)).into());
             }
             return Applied::Structure;
         }
@@ -164,12 +165,12 @@ impl ThreadState {
         // From the end: a run that something happens in is new.
         let known = self.runs.iter().rev().any(|run| run.run_id == run_id);
         if !known {
-            self.runs.push(Run::queued(run_id, String::new(), None));
+            self.runs.push(Run::queued(run_id, String::new(), None).into());
         }
         if let Event::AgentResponse(answer) = event
             && !self.run(run_id).is_some_and(Run::is_nested)
         {
-            self.messages.push(Message {
+            self.messages.push(Shared::from(Message {
                 message_id: answer.message_id,
                 role: MessageRole::Assistant,
                 content: answer.content.clone(),
@@ -179,7 +180,7 @@ impl ThreadState {
                 author: None,
                 parent_id: None,
                 attachments: Vec::new(),
-            });
+            }));
         }
         if let Some(run) = self.run_mut(run_id) {
             run.apply(event, at);
@@ -189,21 +190,21 @@ impl ThreadState {
 
     /// The run with this id.
     pub fn run(&self, id: RunId) -> Option<&Run> {
-        self.runs.iter().rev().find(|run| run.run_id == id)
+        self.runs.iter().rev().find(|run| run.run_id == id).map(|run| &**run)
     }
 
     fn run_mut(&mut self, id: RunId) -> Option<&mut Run> {
-        self.runs.iter_mut().rev().find(|run| run.run_id == id)
+        self.runs.iter_mut().rev().find(|run| run.run_id == id).map(|run| &mut **run)
     }
 
     /// The message with this id.
     pub fn message(&self, id: MessageId) -> Option<&Message> {
-        self.messages.iter().rev().find(|message| message.message_id == id)
+        self.messages.iter().rev().find(|message| message.message_id == id).map(|message| &**message)
     }
 
     /// The runs that have not ended.
     pub fn active_runs(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter().filter(|run| !run.has_ended())
+        self.runs.iter().map(|run| &**run).filter(|run| !run.has_ended())
     }
 }
 

@@ -181,7 +181,7 @@ fn events_in_order_make_the_thread() {
     assert_eq!(state.messages[1].run_id, Some(state.runs[0].run_id));
     assert_eq!(state.runs.len(), 1);
     assert_eq!(state.runs[0].answers, Some(state.messages[0].message_id));
-    assert_eq!(state.message(state.messages[1].message_id), Some(&state.messages[1]));
+    assert_eq!(state.message(state.messages[1].message_id), Some(&*state.messages[1]));
 }
 
 #[test]
@@ -287,9 +287,9 @@ fn a_snapshot_replaces_everything() {
         as_of_seq: other.seq,
         epoch: other.epoch.clone(),
         thread: thread("other"),
-        messages: other.messages.clone(),
+        messages: other.messages.iter().map(|message| message.clone().into_inner()).collect(),
         earlier_cursor: Some("5".to_owned()),
-        runs: other.runs.clone(),
+        runs: other.runs.iter().map(|run| run.clone().into_inner()).collect(),
     };
     let thread = Some(snapshot.thread.clone());
     assert_eq!(state.apply(&Frame::new(ServerMessage::ThreadSnapshot(snapshot))), Applied::Structure);

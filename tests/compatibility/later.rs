@@ -71,6 +71,6 @@ fn check_events(state: &ThreadState) {
 fn check_snapshot(state: &ThreadState) {
     let Step::Unknown(step) = &state.runs[0].steps[0] else { panic!("{:?}", state.runs[0].steps) };
     assert_eq!(step["kind"], json!("doodle"));
-    let ended: Vec<bool> = state.runs.iter().map(Run::has_ended).collect();
+    let ended: Vec<bool> = state.runs.iter().map(|run| run.has_ended()).collect();
     assert_eq!(ended, [true, true, false], "a state that is not known is the end once the run says how long it took");
 }

@@ -13,6 +13,7 @@ use super::{
     answer::Answer,
     continuing::{Last, continue_button},
     copying::copy_button,
+    later::Later,
     plan::Plan,
     stamp::stamp,
     steps::StepView,
@@ -102,6 +103,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
         });
         view! { <StepView step at plan source=Source { thread, run } /> }.erase()
     };
+    let (later, shown) = (use_context::<Later>(), Later::text(text));
     let steps_view = move || {
         let step = step.clone();
         let rows = move || {
@@ -109,7 +111,8 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
                 let step = step.clone();
                 Row::new(Key::At(at), move || step(at))
             };
-            (0..steps.get()).map(row).collect()
+            let steps = steps.get();
+            (later.map_or(0, |later| later.first_step(steps))..steps).map(row).collect()
         };
         view! { <div class="card-steps">{list(rows)}</div> }.erase()
     };
@@ -151,7 +154,7 @@ pub(crate) fn Card(thread: ThreadId, run: RunId) -> impl IntoView {
                 {when(move || waits.get(), cancel)}
             </header>
             {when(move || steps.get() != 0, steps_view)}
-            {when(move || has_text.get(), move || view! { <Answer text=text streaming=running /> }.erase())}
+            {when(move || has_text.get(), move || view! { <Answer text=shown streaming=running /> }.erase())}
             {part(failure)}
             {when(
                 move || status.get() == RunStatus::Completed && !has_text.get(),

@@ -8,7 +8,9 @@ use netra_ws::{
 };
 use uuid::Uuid;
 
-use super::{card::Card, reader::Reader, said::said, variants::Way, waiting::waiting_row, window::Window};
+use super::{
+    card::Card, later::Later, reader::Reader, said::said, variants::Way, waiting::waiting_row, window::Window,
+};
 use crate::app::{
     store::{Pending, ThreadStore, use_store},
     view::{Erase, Key, Row, list, memo, part, view, when},
@@ -51,6 +53,7 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
     let reader = Reader::new(thread, store.clone(), items, way);
     let waiting = waiting(&store, app.pending.clone(), thread);
     reader.start(waiting);
+    let later = Later::new(&store, items);
     let glanced = store.clone();
     let content = move |id: MessageId| {
         store.with_structure(|state| {
@@ -79,9 +82,10 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
                 Item::Card(run) => Row::new(Key::Id(run.uuid(), "run"), move || view! { <Card thread run /> }.erase()),
             }
         };
-        // Whoever drags through the past sees what is in sight at once, and the rest where they stay.
-        let window = if glanced.glances() { Window::brief() } else { reader.window.get() };
-        items.with(|items| items[window.range(items.len())].iter().map(row).collect())
+        // Whoever drags through the past sees its end.
+        let window = if glanced.glances() { Window::newest() } else { reader.window.get() };
+        let range = later.range(window, items.with(Vec::len));
+        items.with(|items| items.get(range).unwrap_or_default().iter().map(row).collect())
     };
     let waiting_rows = move || {
         let is_at_end = reader.window.with(|window| window.is_at_end());
@@ -91,7 +95,12 @@ pub(crate) fn MessageList(thread: ThreadId) -> impl IntoView {
         <div
             class="scroller"
             node_ref=reader.scroller
-            on:scroll=move |_| reader.scrolled()
+            on:scroll=move |_| {
+                if !reader.following.get_untracked() {
+                    later.scrolled(reader.scroller.get_untracked().map_or(0, |scroller| scroller.scroll_top()));
+                }
+                reader.scrolled();
+            }
             on:click=move |event| {
                 if clicked_summary(&event) {
                     reader.unfolded();

@@ -17,6 +17,7 @@ mod icon;
 mod importing;
 mod instead;
 mod invitations;
+mod later;
 mod link_status;
 mod looked_for;
 mod message_list;

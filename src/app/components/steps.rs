@@ -11,6 +11,7 @@ use super::{
     Icon,
     approval::Approval,
     card::Card,
+    later::Later,
     plan::{self, Plan},
     tool_data::{Source, ToolData, pretty},
 };
@@ -175,6 +176,7 @@ fn Tool(step: Signal<Option<Step>>, source: Source) -> impl IntoView {
             nested.map(|run| run.run_id)
         })
     });
+    let inside = Later::inside();
     let nested = move || match worker.get() {
         Some(run) => view! { <Card thread=source.thread run /> }.erase(),
         None => ().erase(),
@@ -186,7 +188,7 @@ fn Tool(step: Signal<Option<Step>>, source: Source) -> impl IntoView {
         Some(ToolStatus::Denied | ToolStatus::Interrupted | ToolStatus::Unknown(_)) => Icon::Dash,
     };
     view! {
-        <details class="tool" data-status=live(move || status_name(status()))>
+        <details class="tool" data-status=live(move || status_name(status())) on:toggle=move |_| inside.set(true)>
             <summary>
                 <span class="tool-icon">{part(move || icon().view())}</span>
                 <span class="visually-hidden">{words(move || status_words(status()).to_owned())}</span>
@@ -196,8 +198,7 @@ fn Tool(step: Signal<Option<Step>>, source: Source) -> impl IntoView {
                 <span class="tool-time">{words(move || with(time))}</span>
                 {Icon::Chevron.with_class("icon chevron")}
             </summary>
-            <ToolData call source />
-            {part(nested)}
+            {when(move || inside.get(), move || view! { <ToolData call source /> {part(nested)} }.erase())}
         </details>
         {when(move || asks.get(), move || view! { <Approval call source /> }.erase())}
     }

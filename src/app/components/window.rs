@@ -5,11 +5,8 @@ use std::ops::Range;
 /// Rows that are added at a time.
 pub(super) const STEP: usize = 60;
 
-/// Rows that are drawn while somebody drags through the past.
-const BRIEF: usize = 8;
-
 /// Rows that are in the page at most. What is read is in the middle third, so that rows go only where nobody looks.
-const MOST: usize = 3 * STEP;
+pub(super) const MOST: usize = 3 * STEP;
 
 /// A stretch of rows, counted from the newest: what is put before the oldest row changes nothing in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +20,6 @@ impl Window {
     /// The newest rows.
     pub(super) const fn newest() -> Self {
         Self { newer: 0, length: STEP }
-    }
-
-    /// The few newest rows, for a page that will be another in a moment.
-    pub(super) const fn brief() -> Self {
-        Self { newer: 0, length: BRIEF }
     }
 
     /// Goes on towards the oldest.

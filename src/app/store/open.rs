@@ -91,7 +91,7 @@ mod tests {
             created_at: Timestamp::default(),
             attachments: Vec::new(),
         };
-        let messages = vec![message; LARGE + 1];
+        let messages = vec![message.into(); LARGE + 1];
         open.show(id, || ThreadState { messages, ..ThreadState::default() });
         assert!(holds(&open, id));
         open.leave(id);

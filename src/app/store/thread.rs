@@ -162,8 +162,8 @@ impl ThreadStore {
     pub(crate) fn taken_back(&self) -> HashSet<MessageId> {
         self.inner.any.track();
         self.look(|state| {
-            let ended = |run: &&Run| run.was_never_worked_on();
-            let stopped = state.runs.iter().filter(ended).filter_map(|run| run.answers);
+            let ended = state.runs.iter().filter(|run| run.was_never_worked_on());
+            let stopped = ended.filter_map(|run| run.answers);
             stopped.filter(|message| state.was_taken_back(*message)).collect()
         })
     }

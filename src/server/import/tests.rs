@@ -19,7 +19,7 @@ fn shown(events: &Events) -> Vec<(String, String)> {
     for told in &events.events {
         let event = told.event.clone();
         if let netra_ws::Event::ThreadMessage(message) = &event {
-            state.messages.push(netra_ws::model::Message {
+            let message = netra_ws::model::Message {
                 message_id: message.message_id,
                 seq: 0,
                 role: message.role,
@@ -29,10 +29,11 @@ fn shown(events: &Events) -> Vec<(String, String)> {
                 parent_id: message.parent_id,
                 attachments: Vec::new(),
                 created_at: told.at,
-            });
+            };
+            state.messages.push(message.into());
         }
     }
-    state.runs = events.runs.iter().map(|run| run.ended.clone()).collect();
+    state.runs = events.runs.iter().map(|run| run.ended.clone().into()).collect();
     let mut said = Vec::new();
     for turn in state.path(&Choices::default()) {
         let message = state.message(turn.message).expect("a message");

@@ -23,6 +23,7 @@ use crate::{
     message::Event,
     model::Run,
     payload::ThreadSnapshot,
+    shared::Shared,
     state::{Applied, ThreadState},
 };
 
@@ -57,7 +58,7 @@ impl Record {
 
     /// A run as its events tell it.
     pub(super) fn run(&self, thread: ThreadId, run: RunId) -> Option<Run> {
-        self.thread(thread).state.runs.iter().find(|known| known.run_id == run).cloned()
+        self.thread(thread).state.run(run).cloned()
     }
 
     fn note(&mut self, stored: &StoredEvent) {
@@ -84,7 +85,7 @@ impl Record {
 
 /// What the order of a run's events promises: a call begins once and ends once, a run ends once, after its calls and after the
 /// runs that work for it, and nothing follows.
-fn check_order(run: &Run, all: &[Run], next: &Event) {
+fn check_order(run: &Run, all: &[Shared<Run>], next: &Event) {
     assert!(!run.has_ended(), "nothing follows the end of a run: {next:?}");
     let call = |id: &String| run.tools().find(|call| call.tool_call_id == *id);
     match next {
@@ -99,7 +100,7 @@ fn check_order(run: &Run, all: &[Run], next: &Event) {
         ended if ended.is_terminal() => {
             assert!(run.tools().all(|call| call.status.is_some()), "the calls of a run end before it");
             let below = all.iter().filter(|other| other.parent_run_id == Some(run.run_id));
-            assert!(below.clone().all(Run::has_ended), "those that work for a run end before it");
+            assert!(below.clone().all(|run| run.has_ended()), "those that work for a run end before it");
         }
         _ => {}
     }

@@ -62,7 +62,7 @@ impl People {
     pub(super) fn stops_are_heard(&self, record: &Record, thread: ThreadId) -> bool {
         let has_begun = |run: &Run| run.status != RunStatus::Queued && !run.has_ended();
         let ended = |run: &Run| !has_begun(run) || !self.to_stop.contains_key(&run.run_id);
-        record.thread(thread).state.runs.iter().all(ended)
+        record.thread(thread).state.runs.iter().all(|run| ended(run))
     }
 
     /// Holds the thread's events against what people did.

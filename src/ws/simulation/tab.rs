@@ -248,9 +248,11 @@ impl Tab {
             let (truth, state) = (&record.thread(thread).state, &self.states[&thread]);
             assert_eq!((&state.epoch, state.seq), (&truth.epoch, truth.seq), "caught up");
             assert_eq!(state.messages, truth.messages);
-            assert_eq!((&fresh.epoch, fresh.as_of_seq, &fresh.messages), (&truth.epoch, truth.seq, &truth.messages));
-            assert_eq!(by_call(&state.runs), by_call(&truth.runs));
-            assert_eq!(by_call(&fresh.runs), by_call(&truth.runs));
+            assert_eq!((&fresh.epoch, fresh.as_of_seq), (&truth.epoch, truth.seq));
+            assert!(fresh.messages.iter().eq(truth.messages.iter().map(|message| &**message)));
+            let runs = by_call(truth.runs.iter().map(|run| &**run));
+            assert_eq!(by_call(state.runs.iter().map(|run| &**run)), runs);
+            assert_eq!(by_call(&fresh.runs), runs);
         }
     }
 
@@ -262,8 +264,8 @@ impl Tab {
 
 /// The runs, those that work for others last: each is found by the call that it answers, and a store may have them in the order in
 /// which they were asked for and not in that in which they began.
-fn by_call(runs: &[Run]) -> Vec<&Run> {
-    let mut runs: Vec<&Run> = runs.iter().collect();
+fn by_call<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<&'a Run> {
+    let mut runs: Vec<&Run> = runs.into_iter().collect();
     runs.sort_by_key(|run| run.parent_call_id.clone());
     runs
 }

@@ -132,3 +132,53 @@ fn over_pieces_that_were_trimmed_it_steps() {
     assert_eq!(recording.state_after(3, None).run(run).map(|run| run.text.as_str()), Some("the whole answer"));
     assert_eq!(recording.state_after(4, None), story.fold());
 }
+
+/// One run that writes on and on, with questions between its pieces.
+fn long_answer(pieces: usize, piece: &str) -> Story {
+    let (run, message) = (RunId::new(), MessageId::new());
+    let mut story = Story::default();
+    story.asked(run).then(Some(run), started());
+    for at in 0..pieces {
+        story.then(Some(run), writes(message, 0, piece));
+        if at % 100 == 0 {
+            story.asked(RunId::new());
+        }
+    }
+    story
+}
+
+#[test]
+fn checkpoints_of_a_very_long_answer_hold_a_few_times_what_it_is() {
+    let piece = "a word or two ".repeat(20);
+    let story = long_answer(20_000, &piece);
+    let recording = record(&story.events);
+    let told: usize = 20_000 * piece.len();
+    // With a copy of it every 512 events it would be twenty times as much.
+    assert!(recording.copied() <= 4 * told, "{} of {told}", recording.copied());
+    for point in [0, 1, 511, 512, 700, 9_999, 19_000, story.events.len()] {
+        let mut live = ThreadState::default();
+        story.events[..point].iter().for_each(|event| _ = live.apply(event));
+        assert_eq!(recording.state_after(point, None), live, "after {point}");
+    }
+}
+
+#[test]
+fn points_share_what_is_the_same_in_them() {
+    let story = conversation(6_000, &mut Chance(13));
+    let recording = record(&story.events);
+    let (early, late) = (recording.state_after(3_000, None), recording.state_after(6_000, None));
+    let same = early.messages.iter().zip(&late.messages).filter(|(one, other)| one.is_same(other)).count();
+    // What came after the checkpoint before a point, the point has a copy of its own of.
+    assert!(
+        early.messages.len() > 50 && same * 2 > early.messages.len(),
+        "{same} of {} messages",
+        early.messages.len()
+    );
+    let ended = early.runs.iter().zip(&late.runs).filter(|(run, _)| run.has_ended());
+    let (ended, same) =
+        ended.fold((0, 0), |(all, same), (one, other)| (all + 1, same + usize::from(one.is_same(other))));
+    assert!(ended > 50 && same * 2 > ended, "{same} of {ended} runs");
+    let again = recording.state_after(3_000, None);
+    let copied = early.runs.iter().zip(&again.runs).filter(|(one, other)| !one.is_same(other)).count();
+    assert!(copied < 60, "{copied} of {} runs are made anew for a point", early.runs.len());
+}

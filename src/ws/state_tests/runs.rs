@@ -9,7 +9,7 @@ fn after(messages: impl IntoIterator<Item = Event>) -> Run {
     for message in messages {
         story.then(Some(run), message);
     }
-    story.fold().runs.remove(0)
+    story.fold().runs.remove(0).into_inner()
 }
 
 fn thoughts(run: &Run) -> Vec<(&str, u64, u64, bool)> {

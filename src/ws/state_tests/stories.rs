@@ -41,9 +41,9 @@ fn snapshot(state: &ThreadState) -> ThreadSnapshot {
         as_of_seq: state.seq,
         epoch: state.epoch.clone(),
         thread: state.thread.clone().unwrap_or_else(|| thread("t")),
-        messages: state.messages.clone(),
+        messages: state.messages.iter().map(|message| message.clone().into_inner()).collect(),
         earlier_cursor: state.earlier_cursor.clone(),
-        runs: state.runs.clone(),
+        runs: state.runs.iter().map(|run| run.clone().into_inner()).collect(),
     }
 }
 
