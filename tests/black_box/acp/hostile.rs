@@ -36,12 +36,11 @@ async fn fails(socket: &Socket, way: &str, words: &str) -> Run {
 
 #[tokio::test]
 async fn what_is_no_protocol_ends_the_run() {
-    let ways = ["garbage", "long", "endless", "leave", "version", "sign-in", "refuse"];
+    let ways = ["garbage", "long", "leave", "version", "sign-in", "refuse"];
     let (server, socket) = open(&ways, "").await;
     for (way, words) in [
         ("garbage", "writes what is not its protocol"),
         ("long", "a line of more than 8 MiB"),
-        ("endless", "more than 8 MiB"),
         ("leave", "exit status: 3"),
         ("version", "version 9"),
         ("sign-in", "signed in first"),
@@ -55,6 +54,29 @@ async fn what_is_no_protocol_ends_the_run() {
     }
     assert!(server.resident_kb() < 600_000, "{} KB", server.resident_kb());
     assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// Such an answer comes faster than a busy reader follows, who is closed and would come back: its end is looked up.
+#[tokio::test]
+async fn an_answer_without_end_ends_the_run() {
+    let (server, _) = open(&["endless"], "").await;
+    let user = User::dev(&server).await;
+    let run = start_run(&user.connect().await, "endless", "Hello.").await;
+    let path = format!("/api/threads/{}/runs/{}", run.thread, run.id);
+    let end = Instant::now() + PATIENCE;
+    let told = loop {
+        let told = user.get(&path).await.ok();
+        if told["status"] != "running" && told["status"] != "queued" {
+            break told;
+        }
+        assert!(Instant::now() < end, "the run goes on");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let error = &told["error"];
+    assert_eq!(told["status"], "failed", "{error}");
+    assert!(error["message"].as_str().is_some_and(|why| why.contains("more than 8 MiB")), "{error}");
+    until("its program is gone", || running(&["confine", &run.thread]).is_empty()).await;
+    assert!(server.resident_kb() < 600_000, "{} KB", server.resident_kb());
 }
 
 #[tokio::test]
