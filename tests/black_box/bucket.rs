@@ -174,8 +174,12 @@ impl Drop for Link {
     }
 }
 
+/// How long a file may take: the server asks a bucket again that was silent for a minute.
+const SILENT: Duration = Duration::from_secs(90);
+
 async fn upload(user: &User, name: &str, content: &[u8]) -> Answer {
     let request = http().post(format!("{}/api/attachments?name={name}", user.base())).header("cookie", user.cookies());
+    let request = request.timeout(SILENT);
     Answer::of(request.header("content-type", "application/octet-stream").body(content.to_vec())).await
 }
 
@@ -189,7 +193,7 @@ async fn kept(user: &User, name: &str, content: &[u8]) -> (String, String) {
 }
 
 async fn bytes(user: &User, url: &str) -> Result<Vec<u8>, u16> {
-    let request = http().get(format!("{}{url}", user.base())).header("cookie", user.cookies());
+    let request = http().get(format!("{}{url}", user.base())).header("cookie", user.cookies()).timeout(SILENT);
     let response = request.send().await.expect("an answer");
     let status = response.status().as_u16();
     if status == 200 { Ok(response.bytes().await.expect("the file").to_vec()) } else { Err(status) }
@@ -261,8 +265,8 @@ async fn a_bucket_that_is_away_loses_nothing() {
         "{}",
         refused.body
     );
-    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
-    assert_eq!(bytes(&user, &url).await, Err(503));
+    assert!(begun.elapsed() < PATIENCE, "{:?}: {}", begun.elapsed(), server.log());
+    assert_eq!(bytes(&user, &url).await, Err(503), "{}", server.log());
     // A message with a file that is there already goes out, and what is deleted goes later.
     let other = send(&user, &waits).await;
     assert_eq!(user.delete(&format!("/api/threads/{thread}")).await.status, 204);
