@@ -12,6 +12,10 @@ JOBS ?= 2
 # Addresses that the loader fills in take a tenth of the room when packed, which glibc reads from 2.36 on.
 PACKED_RELOCATIONS := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ split($$2, v, "."); if (v[1] == 2 && v[2] >= 36) print "-C link-arg=-Wl,-z,pack-relative-relocs" }')
 
+# Functions that came out the same are kept once, as linkers for Windows do by themselves: a part of the program's room. LLD can,
+# which Rust links with on this target.
+FOLDED := $(shell [ "$$(rustc -vV 2>/dev/null | sed -n 's/^host: //p')" = x86_64-unknown-linux-gnu ] && echo "-C link-arg=-Wl,--icf=all")
+
 run: build ## Build and serve on 127.0.0.1:3000
 	./target/release/netra serve
 
@@ -19,7 +23,7 @@ build: setup ## One file with everything in it: target/release/netra
 	@echo "netra: release build; about 8 minutes the first time"
 	@# The page and the server have no crate in common that is compiled alike; together they keep every core busy to the end.
 	@$(MAKE) --no-print-directory -j$(JOBS) page library
-	cargo rustc --release --features ssr --bin netra -- --cfg netra_page $(PACKED_RELOCATIONS)
+	cargo rustc --release --features ssr --bin netra -- --cfg netra_page $(PACKED_RELOCATIONS) $(FOLDED)
 
 page:
 	node tools/page.mjs release
