@@ -11,6 +11,7 @@ mod continuing;
 mod copying;
 mod diff;
 mod export;
+mod form_fields;
 #[cfg(any(feature = "hydrate", test))]
 mod growing;
 mod icon;
